@@ -1,0 +1,4 @@
+"""Containers and encoders: numpy and data frames on one side, encoded rows on the other.
+
+Nothing here knows torch.
+"""

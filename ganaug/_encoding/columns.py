@@ -1,0 +1,141 @@
+"""One column, independent of the container it came from."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug.exceptions import DataError
+
+MISSING_CODE = -1
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values of one column, in the form that encoders read and write.
+
+    Parameters
+    ----------
+    name : Hashable
+        Name of the column, or its position where there are no names.
+    values : ndarray of shape (n_rows,)
+        Numbers (float64, int64 or uint64; dates and durations are integer ticks) or, for a
+        categorical column, int64 codes into `levels`. Arbitrary where `missing`.
+    missing : ndarray of shape (n_rows,), dtype bool
+        Where the value is missing.
+    levels : tuple or None
+        The distinct values of a categorical column, None for a numeric one.
+    """
+
+    name: Hashable
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+    levels: tuple[Hashable, ...] | None = None
+
+    @property
+    def is_categorical(self) -> bool:
+        return self.levels is not None
+
+    def take(self, rows: NDArray[np.int64]) -> Column:
+        """Return the column at these rows."""
+        return Column(self.name, self.values[rows], self.missing[rows], self.levels)
+
+
+def concatenate(columns: Sequence[Column]) -> Column:
+    """Return parts of one column as a whole."""
+    first = columns[0]
+    values = np.concatenate([column.values for column in columns])
+    missing = np.concatenate([column.missing for column in columns])
+    return Column(first.name, values, missing, first.levels)
+
+
+def numeric(name: Hashable, values: NDArray[Any], missing: NDArray[np.bool_]) -> Column:
+    """Return a numeric column; refuse infinite values by name."""
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64)
+        infinite = np.isinf(values) & ~missing
+        if infinite.any():
+            row = int(np.flatnonzero(infinite)[0])
+            raise DataError(
+                f"column {name!r} contains infinity ({int(infinite.sum())} values, the first in "
+                f"row {row}); expected finite or missing values. Replace them first."
+            )
+        missing = missing | np.isnan(values)
+    elif values.dtype.kind == "u" and values.dtype.itemsize == 8:
+        values = values.astype(np.uint64)
+    else:
+        values = values.astype(np.int64)
+    return Column(name, values, missing)
+
+
+def categorical(name: Hashable, values: Sequence[Any] | NDArray[Any]) -> Column:
+    """Return a categorical column; levels are numbered by first appearance."""
+    codes_of: dict[Hashable, int] = {}
+    levels: list[Hashable] = []
+    codes = np.empty(len(values), dtype=np.int64)
+    for row, value in enumerate(values):
+        try:
+            key = level_key(value)
+            code = codes_of.get(key)
+        except TypeError as error:
+            raise DataError(
+                f"column {name!r} holds a value of type {type(value).__name__} in row {row}; "
+                "expected numbers, strings, booleans, dates or other hashable categories."
+            ) from error
+        if code is None:
+            if is_missing(value):
+                code = MISSING_CODE
+            else:
+                code = len(levels)
+                levels.append(value)
+            codes_of[key] = code
+        codes[row] = code
+    return Column(name, codes, codes == MISSING_CODE, tuple(levels))
+
+
+def level_key(value: Hashable) -> Hashable:
+    """Return what tells levels apart: to Python 1, 1.0 and True are equal, to a user not."""
+    return value if value.__class__ is str else (value.__class__, value)
+
+
+def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:
+    """Return the column that an array of Python objects holds: numbers or categories."""
+    missing = np.fromiter((is_missing(value) for value in values), bool, len(values))
+    types = set(map(type, values[~missing]))
+    if not types or not all(
+        issubclass(kind, numbers.Real | np.number) and not issubclass(kind, bool | np.bool_)
+        for kind in types
+    ):
+        return categorical(name, values)
+    filled = np.where(missing, 0, values)
+    if all(issubclass(kind, numbers.Integral | np.integer) for kind in types):
+        for dtype in (np.int64, np.uint64):
+            try:
+                return numeric(name, filled.astype(dtype), missing)
+            except OverflowError:
+                continue
+        return categorical(name, values)  # wider than any machine integer: identifiers
+    return numeric(name, filled.astype(np.float64), missing)
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a Python object stands for a missing value (None, NaN, NaT, NA)."""
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    return isinstance(value, float | np.floating) and bool(value != value)
+
+
+def first_rows(codes: NDArray[np.int64], n_codes: int) -> NDArray[np.int64]:
+    """Return the first row of each code 0..n_codes-1 (each must occur)."""
+    rows = np.empty(n_codes, dtype=np.int64)
+    # later assignments win, so writing backwards leaves the first row
+    valid = np.flatnonzero(codes >= 0)[::-1]
+    rows[codes[valid]] = valid
+    return rows

@@ -1,0 +1,351 @@
+"""Data frames as `Rows`: pandas natively, polars and pyarrow by way of narwhals."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v1 as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ganaug._encoding.columns import Column, categorical, from_objects, numeric
+from ganaug._encoding.rows import (
+    ArrayRows,
+    ListRows,
+    RowBuilder,
+    Rows,
+    SparseRows,
+    build_array,
+    level_rows,
+    read_array,
+)
+from ganaug.exceptions import DataError
+
+
+def wrap_rows(X: Any) -> Rows:
+    """Return the `Rows` for a table in any supported container.
+
+    Raises
+    ------
+    TypeError
+        If the container isn't supported.
+    DataError
+        If it is not two-dimensional.
+    """
+    if sp.issparse(X):
+        return SparseRows(X)
+    if isinstance(X, np.ndarray):
+        return ArrayRows(X)
+    if nw.dependencies.is_pandas_dataframe(X):
+        return PandasRows(X)
+    if nw.dependencies.is_into_dataframe(X):
+        return NarwhalsRows(X)
+    if hasattr(X, "collect") and hasattr(X, "lazy"):
+        raise TypeError(
+            f"X is a lazy frame ({type(X).__name__}), its rows are not in memory; pass X.collect()."
+        )
+    if isinstance(X, Sequence) and not isinstance(X, str | bytes):
+        return ListRows(X)
+    if hasattr(X, "__array__") or hasattr(X, "__array_function__"):
+        return ArrayRows(np.asarray(X))
+    raise TypeError(
+        "X must be a pandas, polars or pyarrow table, a numpy array, a scipy sparse matrix or a "
+        f"list of rows, got {type(X).__module__}.{type(X).__qualname__}."
+    )
+
+
+class NarwhalsRows(Rows):
+    """A polars or pyarrow table, by way of narwhals."""
+
+    def __init__(self, X: Any) -> None:
+        names = list(X.column_names if hasattr(X, "column_names") else X.columns)
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"X has more than one column named {twice!r}; rename one of them.")
+        self.native = X
+        self.frame = nw.from_native(X, eager_only=True)
+        self.n_rows = len(self.frame)
+        self.names = names
+
+    def column(self, position: int, *, as_category: bool = False) -> Column:
+        name = self.names[position]
+        series = self.frame[name]
+        missing = series.is_null().to_numpy().astype(bool)
+        dtype = series.dtype
+        if dtype in (nw.Categorical, nw.Enum):
+            return categorical(name, series.cast(nw.String()).to_list())
+        if dtype.is_numeric() and not as_category:
+            if isinstance(dtype, nw.Decimal):
+                series = series.cast(nw.Float64())
+            return numeric(name, _fill(series, missing), missing)
+        if dtype.is_temporal() and not as_category:
+            return numeric(name, _fill(_ticks(series), missing), missing)
+        values = series.to_list()
+        if dtype == nw.Object:
+            return from_objects(name, _object_array(values))
+        return categorical(name, values)
+
+    def builder(self, columns: Sequence[Column]) -> RowBuilder:
+        levels = [
+            self.frame[self.names[j]][
+                (level_rows(column) if column.is_categorical else np.empty(0, int)).tolist()
+            ]
+            for j, column in enumerate(columns)
+        ]
+        nulls = [self.frame[name].null_count() > 0 for name in self.names]
+        return NarwhalsBuilder(levels, nulls, self.native[:0])
+
+    def append(self, rows: Any) -> Any:
+        return nw.concat([self.frame, nw.from_native(rows, eager_only=True)]).to_native()
+
+
+@dataclass
+class NarwhalsBuilder(RowBuilder):
+    """Builds rows by narwhals; `empty` is a native frame without rows that holds the dtypes."""
+
+    levels: list[nw.Series[Any]]
+    nulls: list[bool]
+    empty: Any
+
+    def build(self, columns: Sequence[Column]) -> Any:
+        frame = nw.from_native(self.empty, eager_only=True)
+        series = [
+            self._series(column, levels, has_nulls, frame)
+            for column, levels, has_nulls in zip(columns, self.levels, self.nulls, strict=True)
+        ]
+        native = series[0].to_frame().with_columns(*series[1:]).to_native()
+        return native.cast(self.empty.schema)
+
+    @staticmethod
+    def _series(
+        column: Column, levels: nw.Series[Any], has_nulls: bool, frame: nw.DataFrame[Any]
+    ) -> nw.Series[Any]:
+        if column.is_categorical:
+            taken: nw.Series[Any] = levels[
+                np.where(column.missing, len(levels) - 1, column.values).tolist()
+            ]
+            return taken
+        name, dtype = str(column.name), frame.schema[str(column.name)]
+        values = column.values
+        if dtype.is_float() and not has_nulls:  # its missing values are NaN
+            values = np.where(column.missing, np.nan, values)
+        backend = frame.implementation
+        series = nw.new_series(name, values, _storage_dtype(values), backend=backend)
+        if dtype.is_temporal() and backend.is_pyarrow():
+            series = _arrow_temporal(series, levels)
+        else:
+            series = series.cast(dtype)
+        if has_nulls and column.missing.any():
+            nulls = nw.new_series(name, [None] * len(values), dtype, backend=backend)
+            series = series.zip_with(
+                nw.new_series("present", ~column.missing, nw.Boolean(), backend=backend), nulls
+            )
+        return series
+
+
+def _storage_dtype(values: NDArray[Any]) -> Any:
+    return {"f": nw.Float64(), "i": nw.Int64(), "u": nw.UInt64()}[values.dtype.kind]
+
+
+def _ticks(series: nw.Series[Any]) -> nw.Series[Any]:
+    """Return a temporal series as integers in its own unit."""
+    native = series.to_native()
+    if hasattr(native, "to_physical"):  # polars
+        return nw.from_native(native.to_physical(), series_only=True).cast(nw.Int64())
+    width = "int32" if native.type.bit_width == 32 else "int64"  # pyarrow casts width to width
+    return nw.from_native(native.cast(width), series_only=True).cast(nw.Int64())
+
+
+def _arrow_temporal(series: nw.Series[Any], like: nw.Series[Any]) -> nw.Series[Any]:
+    kind = like.to_native().type
+    native = series.to_native()
+    if kind.bit_width == 32:
+        native = native.cast("int32")
+    return nw.from_native(native.cast(kind), series_only=True).alias(series.name)
+
+
+def _fill(series: nw.Series[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the numbers of a series with something finite in the place of nulls."""
+    filled = series.fill_null(0) if missing.any() else series
+    values: NDArray[Any] = filled.to_numpy()
+    return values
+
+
+class PandasRows(Rows):
+    """A pandas DataFrame."""
+
+    def __init__(self, X: Any) -> None:
+        self.native = X
+        self.n_rows = len(X)
+        self.names = list(X.columns)
+
+    def column(self, position: int, *, as_category: bool = False) -> Column:
+        import pandas as pd
+
+        name, series = self.names[position], self.native.iloc[:, position]
+        dtype = series.dtype
+        if isinstance(dtype, pd.SparseDtype):
+            series = series.sparse.to_dense()
+            dtype = series.dtype
+        missing = series.isna().to_numpy(dtype=bool)
+        if isinstance(dtype, np.dtype) and dtype.kind in "fiuOcb" and not as_category:
+            return read_array(name, series.to_numpy(), as_category=False)
+        if pd.api.types.is_bool_dtype(dtype) or as_category:
+            return _factorize(name, series)
+        if _is_temporal(dtype):
+            return numeric(name, _pandas_ticks(series, missing), missing)
+        if pd.api.types.is_numeric_dtype(dtype):
+            kind = "f" if pd.api.types.is_float_dtype(dtype) else None
+            if kind or not pd.api.types.is_integer_dtype(dtype):  # decimals read as floats
+                return numeric(name, series.to_numpy(np.float64, na_value=np.nan), missing)
+            width = np.uint64 if pd.api.types.is_unsigned_integer_dtype(dtype) else np.int64
+            return numeric(name, series.to_numpy(width, na_value=0), missing)
+        return _factorize(name, series)
+
+    def builder(self, columns: Sequence[Column]) -> RowBuilder:
+        levels = [
+            self.native.iloc[self._template_rows(column), j].reset_index(drop=True)
+            for j, column in enumerate(columns)
+        ]
+        return PandasBuilder(levels, self.native.columns)
+
+    @staticmethod
+    def _template_rows(column: Column) -> NDArray[np.int64]:
+        if column.is_categorical:
+            return level_rows(column)
+        return np.flatnonzero(column.missing)[:1]
+
+    def append(self, rows: Any) -> Any:
+        import pandas as pd
+
+        rows = rows.set_axis(continue_index(self.native.index, len(rows)), axis=0)
+        return pd.concat([self.native, rows])
+
+    def index_of(self, native: Any) -> Any:
+        return native.index
+
+
+@dataclass
+class PandasBuilder(RowBuilder):
+    """Builds pandas rows; `levels` holds a Series for each column: its levels, missing last."""
+
+    levels: list[Any]
+    columns: Any
+
+    def build(self, columns: Sequence[Column]) -> Any:
+        import pandas as pd
+
+        series = {
+            j: _pandas_series(column, levels)
+            for j, (column, levels) in enumerate(zip(columns, self.levels, strict=True))
+        }
+        return pd.DataFrame(series).set_axis(self.columns, axis=1)
+
+
+def continue_index(index: Any, n_new: int) -> Any:
+    """Return the index of all rows: the old labels, then new ones of the same type.
+
+    Numbers count on; a label of another kind (a date, a name) says who a row is, and a synthetic
+    row is nobody, so its label is missing.
+    """
+    import pandas as pd
+
+    if isinstance(index, pd.RangeIndex):
+        return pd.RangeIndex(
+            index.stop, index.stop + n_new * index.step, index.step, name=index.name
+        )
+    if pd.api.types.is_integer_dtype(index.dtype) and not isinstance(index, pd.MultiIndex):
+        start = int(index.max()) + 1 if len(index) else 0
+        return pd.Index(range(start, start + n_new), dtype=index.dtype, name=index.name)
+    if isinstance(index, pd.MultiIndex):
+        nobody = [(None,) * index.nlevels] * n_new
+        return pd.MultiIndex.from_tuples(nobody, names=index.names)
+    return pd.Index([None] * n_new, dtype=index.dtype, name=index.name)
+
+
+def _factorize(name: Hashable, series: Any) -> Column:
+    import pandas as pd
+
+    try:
+        codes, levels = pd.factorize(series)
+    except TypeError as error:
+        raise DataError(
+            f"column {name!r} holds values that are not hashable ({error}); expected numbers, "
+            "strings, booleans, dates or other categories."
+        ) from error
+    codes = codes.astype(np.int64)
+    return Column(name, codes, codes < 0, tuple(levels.tolist()))
+
+
+def _is_temporal(dtype: Any) -> bool:
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        return True
+    return isinstance(dtype, pd.ArrowDtype) and dtype.kind in "mMO" and _is_arrow_temporal(dtype)
+
+
+def _is_arrow_temporal(dtype: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_temporal(dtype.pyarrow_dtype))
+
+
+def _pandas_ticks(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return dates or durations as integers in their own unit."""
+    import pandas as pd
+
+    if isinstance(series.dtype, pd.ArrowDtype):
+        arrow = nw.from_native(_to_arrow(series), series_only=True)
+        return _fill(_ticks(arrow), missing).astype(np.int64)
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert(None)  # UTC
+    ticks: NDArray[np.int64] = series.to_numpy().view(np.int64)
+    return ticks
+
+
+def _to_arrow(series: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.chunked_array([pa.array(series.array)])
+
+
+def _pandas_series(column: Column, levels: Any) -> Any:
+    """Build one pandas Series in the dtype of `levels`."""
+    import pandas as pd
+
+    dtype = levels.dtype
+    if column.is_categorical:
+        rows = np.where(column.missing, len(levels) - 1, column.values)
+        return levels.take(rows).reset_index(drop=True)
+    if isinstance(dtype, np.dtype):
+        return pd.Series(build_array(column, dtype, levels.to_numpy()), dtype=dtype)
+    if isinstance(dtype, pd.SparseDtype):
+        dense = build_array(column, dtype.subtype, levels.to_numpy())
+        return pd.Series(pd.arrays.SparseArray(dense, dtype=dtype))
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        naive = build_array(column, np.dtype(f"M8[{dtype.unit}]"), levels.to_numpy())
+        return pd.Series(pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(dtype.tz))
+    if isinstance(dtype, pd.ArrowDtype):
+        return pd.Series(pd.array(_arrow_values(column, dtype.pyarrow_dtype), dtype=dtype))
+    series = pd.Series(column.values).astype(dtype)
+    series[column.missing] = pd.NA
+    return series
+
+
+def _arrow_values(column: Column, kind: Any) -> Any:
+    import pyarrow as pa
+
+    values = pa.array(column.values, mask=column.missing)
+    if pa.types.is_temporal(kind) and kind.bit_width == 32:
+        values = values.cast("int32")
+    return values.cast(kind, safe=not pa.types.is_decimal(kind))
+
+
+def _object_array(values: list[Any]) -> NDArray[np.object_]:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out

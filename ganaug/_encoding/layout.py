@@ -1,0 +1,150 @@
+"""What an encoded row looks like: named slices, counted once and never by hand.
+
+A row of a table is stored compactly (`EncodedTable`: one float for a number, one integer for a
+category) and expanded to `layout.width` floats for a batch only, so that memory does not grow with
+rows x levels::
+
+    | numbers            | vectors                  | one-hot heads                      |
+    | one for a number   | `size` for a column with | `size` for a category, or for the  |
+    |                    | many levels              | state of a number                  |
+    '---- layout.continuous, ends at continuous_width ---'--- layout.one_hot ------------'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class NumberSlot:
+    """One number of an encoded row.
+
+    Parameters
+    ----------
+    column : int
+        Position of the column in the table.
+    low, high : float
+        Encoded value of the smallest and the largest number seen in training.
+    step : float
+        Distance of neighbouring values on the column's grid, in encoded units; 0 if the column is
+        continuous or its scale is not linear.
+    """
+
+    column: int
+    low: float
+    high: float
+    step: float
+
+
+@dataclass(frozen=True)
+class VectorSlot:
+    """The coordinates of a category with many levels.
+
+    Parameters
+    ----------
+    column : int
+        Position of the column in the table.
+    vectors : ndarray of shape (n_levels, size), dtype float32
+        Coordinates of each level.
+    """
+
+    column: int
+    vectors: NDArray[np.float32]
+
+    @property
+    def size(self) -> int:
+        return self.vectors.shape[1]
+
+
+@dataclass(frozen=True)
+class HeadSlot:
+    """A one-hot group: the levels of a category, or the state of a number.
+
+    Parameters
+    ----------
+    column : int
+        Position of the column in the table.
+    size : int
+        Number of levels.
+    number : int or None
+        For the state of a number, the position of that number in the encoded row. Level 0 means
+        "the number as it is", level k > 0 that it equals ``constants[k]``.
+    constants : tuple of float
+        Encoded values for the states; ``constants[0]`` is not used. Empty for a category.
+    """
+
+    column: int
+    size: int
+    number: int | None = None
+    constants: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """The slices of an encoded row of shape (width,)."""
+
+    numbers: tuple[NumberSlot, ...]
+    vectors: tuple[VectorSlot, ...]
+    heads: tuple[HeadSlot, ...]
+
+    @cached_property
+    def continuous_width(self) -> int:
+        """How many coordinates are real-valued: numbers and vectors."""
+        return len(self.numbers) + sum(slot.size for slot in self.vectors)
+
+    @cached_property
+    def one_hot_width(self) -> int:
+        return sum(slot.size for slot in self.heads)
+
+    @cached_property
+    def width(self) -> int:
+        return self.continuous_width + self.one_hot_width
+
+    @property
+    def continuous(self) -> slice:
+        return slice(0, self.continuous_width)
+
+    @property
+    def one_hot(self) -> slice:
+        return slice(self.continuous_width, self.width)
+
+    @cached_property
+    def vector_slices(self) -> tuple[slice, ...]:
+        """Where each vector lies in the row."""
+        return _consecutive(len(self.numbers), [slot.size for slot in self.vectors])
+
+    @cached_property
+    def head_slices(self) -> tuple[slice, ...]:
+        """Where each head lies within the one-hot part."""
+        return _consecutive(0, [slot.size for slot in self.heads])
+
+
+@dataclass(frozen=True)
+class EncodedTable:
+    """Compact rows.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_rows, n_numbers), dtype float32
+    codes : ndarray of shape (n_rows, n_vectors + n_heads), dtype int32
+        Level of each vector slot, then of each head; -1 for a level unknown to the encoder.
+    """
+
+    numbers: NDArray[np.float32]
+    codes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: NDArray[np.int64]) -> EncodedTable:
+        return EncodedTable(self.numbers[rows], self.codes[rows])
+
+
+def _consecutive(start: int, sizes: list[int]) -> tuple[slice, ...]:
+    ends = start + np.cumsum([0, *sizes])
+    return tuple(slice(int(a), int(b)) for a, b in pairwise(ends))

@@ -1,0 +1,182 @@
+"""Numbers: from a column's own values to a standardised scale and back onto its own grid.
+
+Every number first becomes its place t in [0, 1] between the smallest and the largest value seen.
+That is where the scale of the column ends to matter (1e-9 beside 1e12, integers beyond 2^53,
+dates in nanoseconds). Then t is standardised, linearly or, where tails are heavy, by quantiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+# A standardised column with a larger fourth moment is dominated by a few far values (a normal
+# one has 3, an exponential one 9): a network would see little else.
+HEAVY_TAIL_KURTOSIS = 20.0
+N_QUANTILES = 257
+MAX_DECIMALS = 9
+# A single value that so many rows share, in a column of many other values, is a state of its own
+# (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
+ATOM_SHARE = 0.15
+ATOM_MIN_OTHER_VALUES = 20
+
+
+@dataclass(frozen=True)
+class IntegerGrid:
+    """The values low, low + step, ..., high; exact for all machine integers."""
+
+    low: int
+    high: int
+    step: int
+
+    @property
+    def unit_step(self) -> float:
+        """The step as a share of the range; 0 if there is no range."""
+        return self.step / (self.high - self.low) if self.high != self.low else 0.0
+
+    def to_unit(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the place of each value between low (0) and high (1)."""
+        if self.high == self.low:
+            return np.zeros(len(values))
+        if values.dtype.kind == "f":  # rows that were not fitted may come as floats
+            return (values - float(self.low)) / float(self.high - self.low)
+        offsets = _offsets(values, self.low)
+        below = -(~offsets + np.uint64(1)).astype(np.float64)  # what a negative offset wraps to
+        return np.where(values < self.low, below, offsets) / float(self.high - self.low)
+
+    def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the values nearest to these places."""
+        n_steps = (self.high - self.low) // self.step if self.step else 0
+        steps = np.round(np.clip(unit, 0.0, 1.0) * float(n_steps))
+        # the float nearest to a large number of steps may lie beyond it
+        whole = np.minimum(np.minimum(steps, 2.0**64 - 2048).astype(np.uint64), np.uint64(n_steps))
+        dtype = np.int64 if self.high <= np.iinfo(np.int64).max else np.uint64
+        # two's complement: adding modulo 2^64 is right for signed and unsigned alike
+        return (whole * np.uint64(self.step) + np.uint64(self.low % 2**64)).view(dtype)
+
+
+@dataclass(frozen=True)
+class FloatGrid:
+    """Floats from low to high, with a step and so many decimals or, if step is 0, any."""
+
+    low: float
+    high: float
+    step: float = 0.0
+    decimals: int = 0
+
+    @property
+    def unit_step(self) -> float:
+        """The step as a share of the range; 0 if continuous or if there is no range."""
+        return self.step / (self.high - self.low) if self.high != self.low else 0.0
+
+    def to_unit(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the place of each value between low (0) and high (1)."""
+        if self.high == self.low:
+            return np.zeros(len(values))
+        # halves, because the difference of two finite floats can be infinite
+        unit: NDArray[np.float64] = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return unit
+
+    def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the values nearest to these places."""
+        unit = np.clip(unit, 0.0, 1.0)
+        values = 2 * (self.low / 2 + unit * (self.high / 2 - self.low / 2))
+        if self.step:
+            steps = np.round(unit * ((self.high - self.low) / self.step))
+            values = np.round(self.low + steps * self.step, self.decimals)
+        return np.clip(values, self.low, self.high)
+
+
+Grid = IntegerGrid | FloatGrid
+
+
+def find_grid(values: NDArray[Any]) -> Grid:
+    """Return the range and the grid of the (present) values of a number."""
+    if values.dtype.kind in "iu":
+        low = int(values.min())
+        return IntegerGrid(low, int(values.max()), int(np.gcd.reduce(_offsets(values, low))))
+    lowest, highest = float(values.min()), float(values.max())
+    decimals = _decimals(values)
+    if decimals is None:
+        return FloatGrid(lowest, highest)
+    scaled = np.round(values * 10.0**decimals).astype(np.int64)
+    step = int(np.gcd.reduce(scaled - scaled.min()))
+    return FloatGrid(lowest, highest, step / 10.0**decimals, decimals)
+
+
+def _offsets(values: NDArray[Any], low: int) -> NDArray[np.uint64]:
+    """Return values - low, exactly and modulo 2^64, for any machine integers."""
+    return values.view(np.uint64) - np.uint64(low % 2**64)
+
+
+def _decimals(values: NDArray[np.float64]) -> int | None:
+    """Return with how many decimals all values can be written, None if with too many."""
+    with np.errstate(over="ignore"):
+        single = bool(np.all(values == values.astype(np.float32)))
+    for decimals in range(MAX_DECIMALS + 1):
+        if np.abs(values).max() * 10.0**decimals >= 2.0**53:
+            return None
+        if all(_is_rounded(part, decimals, single) for part in (values[:1000], values)):
+            return decimals
+    return None
+
+
+def _is_rounded(values: NDArray[np.float64], decimals: int, single: bool) -> bool:
+    rounded = np.round(values, decimals)
+    if single:  # the column may have been float32: 0.1 is another number there
+        rounded = rounded.astype(np.float32).astype(np.float64)
+    return bool(np.array_equal(rounded, values))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A strictly increasing, piecewise linear map from places in [0, 1] to standard units.
+
+    Two knots make it the usual standardisation.
+    """
+
+    unit: NDArray[np.float64]
+    standard: NDArray[np.float64]
+
+    @property
+    def is_linear(self) -> bool:
+        return len(self.unit) == 2
+
+    def forward(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.is_linear:  # extends beyond the range seen in training
+            slope = np.diff(self.standard)[0] / np.diff(self.unit)[0]
+            scaled: NDArray[np.float64] = self.standard[0] + (unit - self.unit[0]) * slope
+            return scaled
+        return np.interp(unit, self.unit, self.standard)
+
+    def backward(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.interp(standard, self.standard, self.unit)
+
+
+def find_scale(unit: NDArray[np.float64]) -> Scale:
+    """Return the scale for places in [0, 1] that are not all equal."""
+    mean, spread = unit.mean(), unit.std()
+    standard = (unit - mean) / spread
+    if np.mean(standard**4) <= HEAVY_TAIL_KURTOSIS:
+        return Scale(np.array([0.0, 1.0]), (np.array([0.0, 1.0]) - mean) / spread)
+    levels = np.linspace(0.0, 1.0, N_QUANTILES)
+    knots, first, counts = np.unique(
+        np.quantile(unit, levels), return_index=True, return_counts=True
+    )
+    margin = 0.5 / max(len(unit), 2)
+    middle = levels[first] + (counts - 1) * (levels[1] / 2)  # ties share the middle of their ranks
+    scores = ndtri(np.clip(middle, margin, 1 - margin))
+    return Scale(knots, scores)
+
+
+def find_atoms(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values that hold so large a share of a varied column that they are states."""
+    distinct, counts = np.unique(values, return_counts=True)
+    often = counts >= ATOM_SHARE * len(values)
+    if len(distinct) - often.sum() < ATOM_MIN_OTHER_VALUES:
+        return distinct[:0]
+    return distinct[often]

@@ -1,0 +1,230 @@
+"""A caller's rows: read as columns on the way in, rebuilt in their own kind on the way out.
+
+A `Rows` wraps what the caller passed. It reads columns, appends rows and makes a `RowBuilder`,
+the small memory of names, dtypes and category values that outlives the data.
+
+Categories are never converted back: each level remembers one row of the caller's own column and
+is *taken* from there, so that every dtype of every library survives without a case of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ganaug._encoding.columns import Column, categorical, first_rows, from_objects, numeric
+from ganaug.exceptions import DataError
+
+
+class RowBuilder(ABC):
+    """Builds rows in the container and dtypes that were fitted."""
+
+    @abstractmethod
+    def build(self, columns: Sequence[Column]) -> Any:
+        """Return rows in the caller's container; one `Column` for each fitted column."""
+
+
+class Rows(ABC):
+    """A caller's table of shape (n_rows, n_columns)."""
+
+    n_rows: int
+    names: list[Hashable]
+
+    @abstractmethod
+    def column(self, position: int, *, as_category: bool = False) -> Column:
+        """Read one column; `as_category` reads numbers as categories."""
+
+    @abstractmethod
+    def builder(self, columns: Sequence[Column]) -> RowBuilder:
+        """Return the builder of further rows like these; `columns` are those read from here."""
+
+    @abstractmethod
+    def append(self, rows: Any) -> Any:
+        """Return the caller's rows, untouched, followed by built `rows`."""
+
+    def index_of(self, native: Any) -> Any:
+        """Return the row labels of a container of this kind, None if it has none."""
+        return None
+
+
+class ArrayRows(Rows):
+    """A two-dimensional numpy array; object arrays may mix numbers and categories."""
+
+    def __init__(self, X: NDArray[Any]) -> None:
+        _check_two_dimensional(X)
+        self.native = X
+        self.n_rows = X.shape[0]
+        self.names = list(range(X.shape[1]))
+
+    def column(self, position: int, *, as_category: bool = False) -> Column:
+        return read_array(self.names[position], self.native[:, position], as_category)
+
+    def builder(self, columns: Sequence[Column]) -> RowBuilder:
+        return ArrayBuilder(
+            self.native.dtype,
+            [array_levels(self.native[:, j], column) for j, column in enumerate(columns)],
+        )
+
+    def append(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([self.native, rows])
+
+
+@dataclass
+class ArrayBuilder(RowBuilder):
+    """Builds numpy rows; `levels` holds each column's category values, missing last."""
+
+    dtype: np.dtype[Any]
+    levels: list[NDArray[Any]]
+
+    def build(self, columns: Sequence[Column]) -> NDArray[Any]:
+        out = np.empty((len(columns[0].values), len(columns)), dtype=self.dtype)
+        for j, (column, levels) in enumerate(zip(columns, self.levels, strict=True)):
+            out[:, j] = build_array(column, self.dtype, levels)
+        return out
+
+
+class ListRows(Rows):
+    """A list of rows."""
+
+    def __init__(self, X: Sequence[Any]) -> None:
+        try:
+            array = np.asarray(X)
+        except ValueError as error:
+            raise DataError(
+                "X is a list whose rows differ in length; expected rows of one length."
+            ) from error
+        if array.dtype.kind in "USO":  # numpy would turn the numbers beside a string into text
+            array = np.array(X, dtype=object)
+        self.native = X
+        self._array = ArrayRows(array)
+        self.n_rows = self._array.n_rows
+        self.names = self._array.names
+
+    def column(self, position: int, *, as_category: bool = False) -> Column:
+        return self._array.column(position, as_category=as_category)
+
+    def builder(self, columns: Sequence[Column]) -> RowBuilder:
+        return ListBuilder(self._array.builder(columns))
+
+    def append(self, rows: list[Any]) -> list[Any]:
+        return [*self.native, *rows]
+
+
+@dataclass
+class ListBuilder(RowBuilder):
+    array_builder: RowBuilder
+
+    def build(self, columns: Sequence[Column]) -> list[Any]:
+        rows: list[Any] = self.array_builder.build(columns).tolist()
+        return rows
+
+
+class SparseRows(Rows):
+    """A scipy sparse matrix or array; read column by column, rebuilt in the same format."""
+
+    def __init__(self, X: Any) -> None:
+        _check_two_dimensional(X)
+        self.native = X
+        self.n_rows = X.shape[0]
+        self.names = list(range(X.shape[1]))
+        self._by_column = X.tocsc()
+
+    def column(self, position: int, *, as_category: bool = False) -> Column:
+        return read_array(self.names[position], self._dense(position), as_category)
+
+    def _dense(self, position: int) -> NDArray[Any]:
+        dense: NDArray[Any] = self._by_column[:, [position]].toarray().ravel()
+        return dense
+
+    def builder(self, columns: Sequence[Column]) -> RowBuilder:
+        levels = [array_levels(self._dense(j), column) for j, column in enumerate(columns)]
+        return SparseBuilder(
+            ArrayBuilder(self.native.dtype, levels), self.native.format, type(self.native)
+        )
+
+    def append(self, rows: Any) -> Any:
+        return sp.vstack([self.native, rows], format=self.native.format)
+
+
+@dataclass
+class SparseBuilder(RowBuilder):
+    array_builder: ArrayBuilder
+    format: str
+    container: type
+
+    def build(self, columns: Sequence[Column]) -> Any:
+        dense = self.array_builder.build(columns)
+        build: Any = sp.csr_array if issubclass(self.container, sp.sparray) else sp.csr_matrix
+        return build(dense).asformat(self.format)
+
+
+def read_array(name: Hashable, values: NDArray[Any], as_category: bool) -> Column:
+    """Read a one-dimensional numpy array as a column."""
+    kind = values.dtype.kind
+    if kind == "c":
+        raise DataError(f"Complex data not supported: column {name!r} is complex.")
+    if kind in "USb" or as_category:
+        return categorical(name, values.tolist() if kind in "USb" else values.astype(object))
+    if kind in "mM":
+        return numeric(name, values.view(np.int64), np.isnat(values))
+    if kind == "O":
+        return from_objects(name, values)
+    return numeric(name, values, np.isnan(values) if kind == "f" else _none(len(values)))
+
+
+def build_array(column: Column, dtype: np.dtype[Any], levels: NDArray[Any]) -> NDArray[Any]:
+    """Build a one-dimensional numpy array of `dtype` from a column."""
+    if column.is_categorical:
+        return _take_levels(levels, column)
+    if dtype.kind in "mM":
+        ticks = np.where(column.missing, np.iinfo(np.int64).min, column.values)
+        return ticks.astype(np.int64).view(dtype)
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return np.where(column.missing, np.nan, column.values).astype(dtype)
+    out = column.values.astype(dtype)
+    if dtype.kind == "O" and column.missing.any():
+        out[column.missing] = levels[-1]
+    return out
+
+
+def array_levels(values: NDArray[Any], column: Column) -> NDArray[Any]:
+    """Return one value for each level, then the value that stands for missing."""
+    if column.levels is not None:
+        return values[level_rows(column)]
+    missing = np.flatnonzero(column.missing)
+    return values[missing[:1]] if len(missing) and values.dtype.kind == "O" else values[:0]
+
+
+def level_rows(column: Column) -> NDArray[np.int64]:
+    """Return a row of each level, followed by a row with a missing value if there is one."""
+    assert column.levels is not None  # narrows the type
+    rows = first_rows(column.values, len(column.levels))
+    return np.concatenate([rows, np.flatnonzero(column.missing)[:1]])
+
+
+def _take_levels(levels: Any, column: Column) -> Any:
+    return levels[np.where(column.missing, len(levels) - 1, column.values)]
+
+
+def _none(n: int) -> NDArray[np.bool_]:
+    return np.zeros(n, dtype=bool)
+
+
+def _check_two_dimensional(X: Any) -> None:
+    if X.ndim == 1:
+        raise DataError(
+            f"Expected 2D array, got 1D array instead: X has shape {X.shape}. Reshape your data "
+            "with X.reshape(-1, 1) if it is one feature, or X.reshape(1, -1) if it is one row."
+        )
+    if X.ndim != 2:
+        raise DataError(
+            f"Found array with dim {X.ndim}, X has shape {X.shape}; a table must be "
+            "2-dimensional (n_samples, n_features)."
+        )

@@ -1,0 +1,155 @@
+"""The labels y: read as class codes, rebuilt in the caller's own container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v1 as nw
+import numpy as np
+from imblearn.utils import check_target_type
+from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
+
+from ganaug._encoding.columns import first_rows, is_missing
+from ganaug._encoding.frames import continue_index
+from ganaug.exceptions import DataError
+
+
+@dataclass(frozen=True)
+class Target:
+    """Labels of the training rows.
+
+    Parameters
+    ----------
+    native : array-like
+        What the caller passed: one label for each row, or one-hot rows.
+    classes : ndarray of shape (n_classes,)
+        The sorted class labels.
+    codes : ndarray of shape (n_rows,)
+        Position of each label in `classes`.
+    """
+
+    native: Any
+    classes: NDArray[Any]
+    codes: NDArray[np.int64]
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels as one numpy array of shape (n_rows,)."""
+        labels: NDArray[Any] = self.classes[self.codes]
+        return labels
+
+    def prototypes(self) -> Any:
+        """Return one row of the caller's labels for each class, to take further labels from."""
+        return take_rows(self.native, first_rows(self.codes, len(self.classes)))
+
+    def append(self, labels: Any, index: Any = None) -> Any:
+        """Return the caller's labels followed by `labels`; pandas labels get `index`."""
+        return append_rows(self.native, labels, index)
+
+
+def read_target(y: Any) -> Target:
+    """Read labels from any container.
+
+    Raises
+    ------
+    DataError
+        If labels are missing, or y has no labels.
+    ValueError
+        If the target is continuous or multilabel.
+    """
+    values = _as_array(y)
+    missing = _missing_labels(values)
+    if missing.any():
+        raise DataError(
+            f"y contains {int(missing.sum())} missing labels (NaN or None), the first in row "
+            f"{int(np.flatnonzero(missing)[0])}; drop these rows or label them."
+        )
+    check_classification_targets(values)
+    try:
+        classes, codes = np.unique(check_target_type(values), return_inverse=True)
+    except TypeError as error:
+        raise DataError(f"y mixes labels that can't be ordered ({error}); use one type.") from error
+    known = (
+        isinstance(y, list | tuple | np.ndarray)
+        or _is_pandas(y)
+        or _is_narwhals(y)
+        or _is_arrow_array(y)
+    )
+    return Target(y if known else values, classes, codes.astype(np.int64))
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    if y is None:
+        raise DataError("GANSampler requires y to be passed, but the target y is None.")
+    values = np.asarray(y)
+    if values.dtype.kind == "O" and not _missing_labels(values).any():
+        # nullable integers and booleans arrive as objects; numpy finds their common type
+        values = np.asarray(values.tolist()) if values.size else values
+        return values.astype(object) if values.dtype.kind in "US" else values
+    return values
+
+
+def _missing_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype.kind == "O":
+        flat = [is_missing(value) for value in values.ravel()]
+        missing = np.array(flat, dtype=bool).reshape(values.shape)
+    else:
+        missing = np.zeros(values.shape, dtype=bool)
+    return missing if missing.ndim == 1 else missing.reshape(len(missing), -1).any(axis=1)
+
+
+def take_rows(native: Any, rows: NDArray[np.int64]) -> Any:
+    """Return rows of a container of labels, in that container."""
+    if isinstance(native, list | tuple):
+        return type(native)(native[row] for row in rows)
+    if _is_pandas(native):
+        return native.iloc[rows]
+    if _is_narwhals(native):
+        return _wrap(native)[rows.tolist()].to_native()
+    if _is_arrow_array(native):
+        return native.take(rows)
+    return native[rows]
+
+
+def append_rows(native: Any, new: Any, index: Any = None) -> Any:
+    """Return `native` followed by `new` in the same container; pandas gets `index`."""
+    if isinstance(native, list | tuple):
+        return type(native)([*native, *new])
+    if _is_pandas(native):
+        import pandas as pd
+
+        if index is None:
+            index = native.index.append(continue_index(native.index, len(new)))
+        return pd.concat([native, new]).set_axis(index, axis=0)
+    if _is_narwhals(native):
+        first, second = _wrap(native), _wrap(new)
+        if isinstance(first, nw.DataFrame):
+            return nw.concat([first, second]).to_native()
+        whole = nw.concat([first.alias("y").to_frame(), second.alias("y").to_frame()])
+        return whole["y"].alias(first.name).to_native()
+    if _is_arrow_array(native):
+        import pyarrow as pa
+
+        return pa.concat_arrays([native, new])
+    return np.concatenate([native, new])
+
+
+def _is_pandas(native: Any) -> bool:
+    return nw.dependencies.is_pandas_dataframe(native) or nw.dependencies.is_pandas_series(native)
+
+
+def _is_narwhals(native: Any) -> bool:
+    return nw.dependencies.is_into_series(native) or nw.dependencies.is_into_dataframe(native)
+
+
+def _is_arrow_array(native: Any) -> bool:
+    """Tell an array of pyarrow, which narwhals does not know, from a chunked one, which it does."""
+    return type(native).__module__.startswith("pyarrow") and not _is_narwhals(native)
+
+
+def _wrap(native: Any) -> Any:
+    return nw.from_native(native, eager_only=True, allow_series=True)

@@ -1,0 +1,185 @@
+"""Encoded rows on the device, and seeded, class-balanced batches of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._gan.runtime import DTYPE
+
+# Index tensors are drawn for so many batches at once: a draw costs as much as a small layer.
+BATCHES_PER_DRAW = 64
+NEIGHBOUR_CHUNK = 1024
+
+
+class DeviceTable:
+    """Compact rows on the device, sorted by class and expanded a batch at a time.
+
+    Parameters
+    ----------
+    layout : TableLayout
+    table : EncodedTable
+        Rows in the order of their class codes.
+    class_counts : ndarray of shape (n_classes,)
+        How many rows each class has; class c holds rows ``starts[c]`` to ``starts[c + 1]``.
+    """
+
+    def __init__(
+        self,
+        layout: TableLayout,
+        table: EncodedTable,
+        class_counts: NDArray[np.int64],
+        device: torch.device,
+    ) -> None:
+        self.layout = layout
+        self.device = device
+        self.counts = torch.from_numpy(class_counts).to(device)
+        self.starts = torch.from_numpy(np.concatenate([[0], np.cumsum(class_counts)])).to(device)
+        self._numbers = torch.from_numpy(table.numbers).to(device, DTYPE)
+        n_vectors = len(layout.vectors)
+        self._vector_codes = torch.from_numpy(table.codes[:, :n_vectors]).to(device, torch.long)
+        self._vectors = [torch.from_numpy(slot.vectors).to(device) for slot in layout.vectors]
+        self._hot = self._hot_positions(table.codes[:, n_vectors:]).to(device)
+
+    def _hot_positions(self, codes: NDArray[np.int32]) -> Tensor:
+        """Return where the ones are; an unknown level is all zeros, so it points past the end."""
+        offsets = np.array([part.start for part in self.layout.head_slices], dtype=np.int64)
+        positions = np.where(codes < 0, self.layout.one_hot_width, codes + offsets)
+        return torch.from_numpy(positions)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def expand(self, rows: Tensor) -> Tensor:
+        """Return the rows (n,) in full, of shape (n, width)."""
+        parts = [self._numbers[rows]]
+        for k, vectors in enumerate(self._vectors):
+            codes = self._vector_codes[rows, k]
+            known = (codes >= 0).unsqueeze(1)
+            parts.append(vectors[codes.clamp(min=0)] * known)
+        one_hot = torch.zeros(
+            len(rows), self.layout.one_hot_width + 1, dtype=DTYPE, device=self.device
+        )
+        parts.append(one_hot.scatter_(1, self._hot[rows], 1.0)[:, :-1])
+        return torch.cat(parts, dim=1)
+
+    def class_rows(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
+        """Return the rows of a class, or a random choice of `at_most` of them."""
+        start, count = int(self.starts[class_code]), int(self.counts[class_code])
+        if count <= at_most:
+            return torch.arange(start, start + count, device=self.device)
+        chosen = torch.randperm(count, generator=random, device=self.device)[:at_most]
+        return start + chosen.sort().values
+
+
+class Batch(NamedTuple):
+    """What one step sees: for each pair an anchor (or zeros), its target and their class."""
+
+    anchor: Tensor  # (batch, width)
+    anchored: Tensor  # (batch, 1)
+    target: Tensor  # (batch, width)
+    classes: Tensor  # (batch,)
+
+    def twice(self) -> Batch:
+        """Return the batch followed by itself."""
+        return Batch(*(torch.cat([part, part]) for part in self))
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    batch_size: int
+    anchored_share: float
+    n_neighbors: int
+
+
+class ClassBalancedBatches:
+    """Draws batches in which all classes are equally likely.
+
+    An anchored pair is a row and one of its nearest neighbours in the class; in the others the
+    anchor is dropped and the target is the row itself.
+
+    Parameters
+    ----------
+    table : DeviceTable
+    weights : Tensor of shape (n_rows,) or None
+        How often a row is drawn in comparison to others of its class.
+    """
+
+    def __init__(
+        self,
+        table: DeviceTable,
+        config: BatchConfig,
+        random: torch.Generator,
+        weights: Tensor | None = None,
+    ) -> None:
+        self._table = table
+        self._config = config
+        self._random = random
+        self._neighbours = nearest_in_class(table, config.n_neighbors)  # (n_rows, k)
+        self._cumulative = None if weights is None else torch.cumsum(weights.double(), dim=0)
+        self._n_anchored = round(config.batch_size * config.anchored_share)
+        self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
+        self._anchored[: self._n_anchored] = 1.0
+        self._drawn = 0
+
+    def draw(self) -> Batch:
+        """Return the next batch."""
+        if self._drawn % BATCHES_PER_DRAW == 0:
+            self._draw_indices()
+        k = self._drawn % BATCHES_PER_DRAW
+        self._drawn += 1
+        anchor = self._table.expand(self._rows[k]) * self._anchored
+        target = self._table.expand(self._targets[k])
+        return Batch(anchor, self._anchored, target, self._classes[k])
+
+    def _draw_indices(self) -> None:
+        shape = (BATCHES_PER_DRAW, self._config.batch_size)
+        table, device = self._table, self._table.device
+        self._classes = torch.randint(
+            len(table.counts), shape, generator=self._random, device=device
+        )
+        uniform = torch.rand(shape, generator=self._random, dtype=torch.double, device=device)
+        self._rows = self._rows_of(self._classes, uniform)
+        pick = torch.randint(
+            self._neighbours.shape[1], shape, generator=self._random, device=device
+        )
+        self._targets = self._rows.clone()
+        anchored = slice(0, self._n_anchored)
+        self._targets[:, anchored] = self._neighbours[self._rows[:, anchored], pick[:, anchored]]
+
+    def _rows_of(self, classes: Tensor, uniform: Tensor) -> Tensor:
+        """Return a row of each class, at the place `uniform` in [0, 1) among its rows."""
+        starts, counts = self._table.starts[classes], self._table.counts[classes]
+        if self._cumulative is None:
+            return starts + (uniform * counts).long()
+        before = torch.nn.functional.pad(self._cumulative, (1, 0))
+        low, high = before[starts], before[starts + counts]
+        rows = torch.searchsorted(self._cumulative, low + uniform * (high - low), right=True)
+        return torch.minimum(rows, starts + counts - 1)
+
+
+def nearest_in_class(table: DeviceTable, n_neighbors: int) -> Tensor:
+    """Return for each row the rows nearest to it in its class, of shape (n_rows, k).
+
+    A class of fewer rows repeats its neighbours; a row alone in its class is its own.
+    """
+    out = torch.empty(len(table), n_neighbors, dtype=torch.long, device=table.device)
+    for start, count in zip(table.starts.tolist(), table.counts.tolist(), strict=False):
+        rows = table.expand(torch.arange(start, start + count, device=table.device))
+        k = min(n_neighbors, count - 1)
+        for chunk in torch.arange(count, device=table.device).split(NEIGHBOUR_CHUNK):
+            if k == 0:
+                nearest = chunk[:, None]
+            else:
+                distance = torch.cdist(rows[chunk], rows)
+                distance[torch.arange(len(chunk), device=table.device), chunk] = torch.inf
+                nearest = distance.topk(k, largest=False).indices
+            repeated = torch.arange(n_neighbors, device=table.device) % nearest.shape[1]
+            out[start + chunk] = start + nearest[:, repeated]
+    return out

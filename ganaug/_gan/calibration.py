@@ -1,0 +1,66 @@
+"""Levels at the class's own rate: the last touch on a trained generator.
+
+A generator that was trained for long enough has about the right share of every level, and of
+missing values; users count them. For each class a bias on the logits is found with which the
+shares of a large free sample are those of the class (iterative scaling, as for log-linear models:
+Darroch & Ratcliff 1972).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ganaug._gan.batches import DeviceTable
+from ganaug._gan.inference import RowSampler, SamplingConfig
+from ganaug._gan.networks import Generator
+from ganaug._gan.runtime import random_generator
+
+N_ROWS = 1024
+N_ROUNDS = 4
+MAX_REAL_ROWS = 20_000
+PRIOR_ROWS = 0.5
+MAX_BIAS = 6.0
+NEVER = -50.0
+
+
+@torch.inference_mode()
+def calibrate_levels(
+    generator: Generator,
+    table: DeviceTable,
+    classes: Sequence[int],
+    config: SamplingConfig,
+    seed: tuple[int, ...],
+) -> None:
+    """Set `generator.level_bias` for the classes, in place.
+
+    A level that no row of the class has is never drawn for it.
+    """
+    if not table.layout.heads:
+        return
+    for class_code in classes:
+        real = _real_one_hot(table, class_code, seed)
+        wanted = _shares(real)
+        bias = generator.level_bias[class_code]
+        bias[real.sum(dim=0) == 0] = NEVER
+        free = bias > NEVER
+        for _ in range(N_ROUNDS):
+            # the same noise in each round: only the bias changes
+            random = random_generator(*seed, class_code, device=table.device)
+            sampler = RowSampler(generator, table, class_code, config, random)
+            rows = torch.cat(list(sampler.chunks(N_ROWS)))
+            change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()
+            bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)
+
+
+def _real_one_hot(table: DeviceTable, class_code: int, seed: tuple[int, ...]) -> Tensor:
+    random = random_generator(*seed, class_code, device=table.device)
+    rows = table.class_rows(class_code, MAX_REAL_ROWS, random)
+    return table.expand(rows)[:, table.layout.one_hot]
+
+
+def _shares(one_hot: Tensor) -> Tensor:
+    """Return the share of each level, kept off 0 so that its logarithm exists."""
+    return (one_hot.sum(dim=0) + PRIOR_ROWS) / (len(one_hot) + 2 * PRIOR_ROWS)

@@ -1,0 +1,142 @@
+"""ConditionalGAN: the networks, their data and their random streams, put together once."""
+
+from __future__ import annotations
+
+from collections import abc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
+from ganaug._gan.calibration import calibrate_levels
+from ganaug._gan.inference import RowSampler, SamplingConfig
+from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.runtime import limited_threads, random_generator
+from ganaug._gan.training import AdversarialTrainer, Check, QualityMonitor, TrainingConfig
+
+
+class Stream(IntEnum):
+    """Purposes of randomness; each has a stream of its own."""
+
+    SUBSET = 0
+    WEIGHTS = 1
+    BATCHES = 2
+    NOISE = 3
+    MONITOR = 4
+    CALIBRATION = 5
+    RESAMPLE = 6
+    SAMPLE = 7
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """Everything that is decided before training."""
+
+    networks: NetworkConfig
+    batches: BatchConfig
+    training: TrainingConfig
+    sampling: SamplingConfig
+
+
+class ConditionalGAN:
+    """A generator and a discriminator for the encoded rows of a table.
+
+    Parameters
+    ----------
+    layout : TableLayout
+    rows : EncodedTable
+        Training rows, sorted by class.
+    class_counts : ndarray of shape (n_classes,)
+        Training rows of each class.
+    config : GANConfig
+    seed : int
+    device : torch.device
+    weights : ndarray of shape (n_rows,) or None
+        How often a row is drawn, in comparison to others of its class.
+
+    Attributes
+    ----------
+    generator : Generator
+        Averaged over the last steps.
+    discriminator : Discriminator
+    history : dict of str -> ndarray
+    """
+
+    def __init__(
+        self,
+        layout: TableLayout,
+        rows: EncodedTable,
+        class_counts: NDArray[np.int64],
+        config: GANConfig,
+        seed: int,
+        device: torch.device,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        self._config = config
+        self._seed = seed
+        self._device = device
+        self._table = DeviceTable(layout, rows, class_counts, device)
+        self._weights = None if weights is None else torch.from_numpy(weights).to(device)
+        random = self._random(Stream.WEIGHTS)
+        self.generator = Generator(layout, len(class_counts), config.networks, random)
+        self.discriminator = Discriminator(layout, len(class_counts), config.networks, random)
+        self.history: dict[str, NDArray[np.generic]] = {}
+
+    @property
+    def max_checks(self) -> int:
+        """How many checks `train` gives at most."""
+        return self._config.training.max_checks
+
+    def train(self, classes: Sequence[int]) -> abc.Generator[Check]:
+        """Train on all classes, watching those that will be sampled; give a `Check` now and then.
+
+        The caller may close the iterator between two checks, to stop there.
+        """
+        with limited_threads(1):
+            trainer = AdversarialTrainer(
+                self.generator,
+                self.discriminator,
+                ClassBalancedBatches(
+                    self._table, self._config.batches, self._random(Stream.BATCHES), self._weights
+                ),
+                QualityMonitor(
+                    self._table, classes, self._config.networks, self._random(Stream.MONITOR)
+                ),
+                self._config.training,
+                self._random(Stream.NOISE),
+            )
+            try:
+                yield from trainer.train()
+            finally:
+                self.generator = trainer.average
+                self.history = trainer.history.as_arrays()
+
+    def calibrate(self, classes: Sequence[int]) -> None:
+        """Draw the levels of these classes at their own rates from now on."""
+        with limited_threads(1):
+            calibrate_levels(
+                self.generator,
+                self._table,
+                classes,
+                self._config.sampling,
+                (self._seed, Stream.CALIBRATION),
+            )
+
+    @torch.inference_mode()
+    def sample(
+        self, class_code: int, n_rows: int, seed: int, stream: Stream
+    ) -> Iterator[NDArray[np.float32]]:
+        """Give rows of a class in chunks of shape (at most 4096, layout.width)."""
+        random = random_generator(seed, stream, class_code, device=self._device)
+        sampler = RowSampler(self.generator, self._table, class_code, self._config.sampling, random)
+        with limited_threads(1):
+            for chunk in sampler.chunks(n_rows):
+                yield chunk.cpu().numpy()
+
+    def _random(self, stream: Stream) -> torch.Generator:
+        return random_generator(self._seed, stream, device=self._device)

@@ -1,0 +1,236 @@
+"""Generator and discriminator for the rows of a `TableLayout`.
+
+Both are conditioned on the class and, for half of each batch, on an *anchor*: a real row of the
+class whose neighbour is to be generated. Without an anchor they are a plain conditional GAN; one
+network learns both, by having the anchor dropped (anchor dropout).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ganaug._encoding.layout import TableLayout
+from ganaug._gan.runtime import DTYPE
+
+NEGATIVE_SLOPE = 0.2
+# A new generator keeps about 2/3 of its anchors' categories and stays close to its numbers.
+ANCHOR_LOGIT = 2.0
+INITIAL_OUTPUT_SCALE = 0.1
+SOFTMAX_TEMPERATURE = 0.7
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of both networks."""
+
+    hidden_layer_sizes: tuple[int, ...]
+    latent_dim: int
+
+
+class Generator(nn.Module):
+    """Rows from noise, a class and perhaps an anchor.
+
+    Shapes: anchor (batch, width), anchored (batch, 1), latent (batch, latent_dim), gumbel
+    (batch, one_hot_width), classes (batch,) -> rows (batch, width).
+    """
+
+    def __init__(
+        self, layout: TableLayout, n_classes: int, config: NetworkConfig, random: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.latent_dim = config.latent_dim
+        self.continuous_width = layout.continuous_width
+        sizes = (layout.width + 1 + config.latent_dim, *config.hidden_layer_sizes)
+        self.class_shift = _zero_embedding(n_classes, sizes[1], random.device)
+        self.hidden = _hidden_layers(sizes, random)
+        self.last = SeededLinear(sizes[-1], layout.width, random, scale=INITIAL_OUTPUT_SCALE)
+        self.head = CategoryHead([slot.size for slot in layout.heads], random.device)
+        self.gate = StateGate(layout, random.device)
+        # log-odds added to each class's levels once training has ended, see calibration.py
+        self.register_buffer(
+            "level_bias",
+            torch.zeros(n_classes, layout.one_hot_width, dtype=DTYPE, device=random.device),
+        )
+        self.level_bias: Tensor
+
+    def forward(
+        self, anchor: Tensor, anchored: Tensor, latent: Tensor, gumbel: Tensor, classes: Tensor
+    ) -> Tensor:
+        out = self.hidden[0](torch.cat([anchor, anchored, latent], dim=1))
+        out = _activate(out + self.class_shift(classes))
+        for layer in self.hidden[1:]:
+            out = _activate(layer(out))
+        out = self.last(out)
+        continuous = anchor[:, : self.continuous_width] + out[:, : self.continuous_width]
+        logits = (
+            out[:, self.continuous_width :]
+            + ANCHOR_LOGIT * anchor[:, self.continuous_width :]
+            + self.level_bias[classes]
+        )
+        one_hot = self.head(logits + gumbel)
+        return torch.cat([self.gate(continuous, one_hot), one_hot], dim=1)
+
+
+class CategoryHead(nn.Module):
+    """Perturbed logits of all heads to one-hot levels, in one go.
+
+    Forward the arg max, backward the soft maximum: the straight-through Gumbel-softmax of Jang et
+    al. (2017), "Categorical reparameterization with Gumbel-softmax".
+
+    Shape: (batch, one_hot_width) -> (batch, one_hot_width).
+    """
+
+    def __init__(self, sizes: Sequence[int], device: torch.device) -> None:
+        super().__init__()
+        width, longest = sum(sizes), max(sizes, default=0)
+        gather = torch.full((len(sizes), longest), width, dtype=torch.long)
+        offset = 0
+        for head, size in enumerate(sizes):
+            gather[head, :size] = torch.arange(offset, offset + size)
+            offset += size
+        self.n_heads, self.longest = len(sizes), longest
+        self.register_buffer("gather", gather.flatten().to(device))
+        self.register_buffer(
+            "scatter", torch.nonzero(gather.flatten() < width).flatten().to(device)
+        )
+        self.gather: Tensor
+        self.scatter: Tensor
+
+    def forward(self, logits: Tensor) -> Tensor:
+        if not self.n_heads:
+            return logits
+        padded = nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.gather]
+        padded = padded.view(-1, self.n_heads, self.longest)
+        soft = torch.softmax(padded / SOFTMAX_TEMPERATURE, dim=2)
+        hard = torch.zeros_like(soft).scatter_(2, padded.argmax(dim=2, keepdim=True), 1.0)
+        straight_through = hard + (soft - soft.detach())
+        return straight_through.flatten(1)[:, self.scatter]
+
+
+class StateGate(nn.Module):
+    """Numbers that agree with their state: missing and piled-up values are exact.
+
+    Without it the discriminator could tell a generated row by a "missing" number that is not
+    quite the number that stands for missing.
+
+    Shapes: numbers (batch, continuous_width), one_hot (batch, one_hot_width) ->
+    (batch, continuous_width).
+    """
+
+    def __init__(self, layout: TableLayout, device: torch.device) -> None:
+        super().__init__()
+        free = torch.ones(layout.continuous_width, dtype=DTYPE)
+        keep = torch.zeros(layout.one_hot_width, layout.continuous_width, dtype=DTYPE)
+        constant = torch.zeros_like(keep)
+        for slot, part in zip(layout.heads, layout.head_slices, strict=True):
+            if slot.number is not None:
+                free[slot.number] = 0.0
+                keep[part.start, slot.number] = 1.0
+                constant[part.start + 1 : part.stop, slot.number] = torch.tensor(
+                    slot.constants[1:], dtype=DTYPE
+                )
+        self.gated = bool((free == 0).any())
+        for name, value in (("free", free), ("keep", keep), ("constant", constant)):
+            self.register_buffer(name, value.to(device))
+        self.free: Tensor
+        self.keep: Tensor
+        self.constant: Tensor
+
+    def forward(self, numbers: Tensor, one_hot: Tensor) -> Tensor:
+        if not self.gated:
+            return numbers
+        return numbers * (self.free + one_hot @ self.keep) + one_hot @ self.constant
+
+
+class Discriminator(nn.Module):
+    """One logit for a row: how much it looks like a real one of its class (next to its anchor).
+
+    The class enters by projection (Miyato & Koyama 2018, "cGANs with projection discriminator").
+
+    Shapes: anchor (batch, width), anchored (batch, 1), rows (batch, width), classes (batch,) ->
+    logits (batch,).
+    """
+
+    def __init__(
+        self, layout: TableLayout, n_classes: int, config: NetworkConfig, random: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.width = layout.width
+        sizes = (2 * layout.width + 1, *config.hidden_layer_sizes)
+        self.hidden = _hidden_layers(sizes, random)
+        self.common = SeededLinear(sizes[-1], 1, random)
+        self.by_class = _zero_embedding(n_classes, sizes[-1], random.device)
+
+    def forward(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
+        features = self._features(anchor, anchored, rows)[-1]
+        return self._logits(features, classes)
+
+    def with_input_gradient(
+        self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the logits and their gradients with respect to the rows, (batch, width).
+
+        The network is piecewise linear, so the gradient is a product of its weights and of the
+        slopes on the way. Written out it can be penalised by one ordinary backward pass, where
+        automatic differentiation would need two.
+        """
+        features = self._features(anchor, anchored, rows)
+        gradient = self._readout(classes)
+        for layer, out in zip(reversed(self.hidden), reversed(features), strict=True):
+            slope = (out > 0).to(out.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
+            gradient = (gradient * slope) @ cast(Tensor, layer.weight)
+        return self._logits(features[-1], classes), gradient[:, : self.width]
+
+    def _features(self, anchor: Tensor, anchored: Tensor, rows: Tensor) -> list[Tensor]:
+        """Return the output of each hidden layer, (batch, hidden)."""
+        out = torch.cat([rows - anchor, anchor, anchored], dim=1)
+        features = []
+        for layer in self.hidden:
+            out = _activate(layer(out))
+            features.append(out)
+        return features
+
+    def _readout(self, classes: Tensor) -> Tensor:
+        weight: Tensor = self.common.weight + self.by_class(classes)
+        return weight
+
+    def _logits(self, features: Tensor, classes: Tensor) -> Tensor:
+        return (features * self._readout(classes)).sum(dim=1) + self.common.bias
+
+
+def _activate(x: Tensor) -> Tensor:
+    return nn.functional.leaky_relu(x, NEGATIVE_SLOPE)
+
+
+def _hidden_layers(sizes: Sequence[int], random: torch.Generator) -> nn.ModuleList:
+    return nn.ModuleList(SeededLinear(n_in, n_out, random) for n_in, n_out in pairwise(sizes))
+
+
+class SeededLinear(nn.Linear):
+    """A linear layer whose first weights come from `random`, not from torch's global state.
+
+    Uniform, with the variance that leaky rectifiers keep (He et al. 2015, "Delving deep into
+    rectifiers"), times `scale`.
+    """
+
+    def __init__(self, n_in: int, n_out: int, random: torch.Generator, scale: float = 1.0) -> None:
+        super().__init__(n_in, n_out, device=random.device, dtype=DTYPE)
+        bound = scale * math.sqrt(6 / ((1 + NEGATIVE_SLOPE**2) * n_in))
+        with torch.no_grad():
+            self.weight.uniform_(-bound, bound, generator=random)
+            self.bias.zero_()
+
+    def reset_parameters(self) -> None:
+        """Leave the weights to `__init__`: torch would draw them from its global state."""
+
+
+def _zero_embedding(n: int, size: int, device: torch.device) -> nn.Embedding:
+    """Return an embedding that starts at zero: at first all classes are alike."""
+    return nn.Embedding(n, size, _weight=torch.zeros(n, size, dtype=DTYPE, device=device))

@@ -1,0 +1,271 @@
+"""Checks on what the caller passed; the messages that a user sees are written here.
+
+Each one says what was expected, what came and what to do, before any training starts.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from imblearn.utils import check_sampling_strategy
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import _num_samples, validate_data
+
+from ganaug._encoding.columns import Column
+from ganaug._encoding.frames import wrap_rows
+from ganaug._encoding.rows import Rows
+from ganaug._encoding.target import Target, read_target
+from ganaug.exceptions import DataError
+
+MIN_CLASS_ROWS = 2
+MAX_NAMES_IN_MESSAGE = 20
+
+
+def check_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
+    """Wrap X and set (or compare) `n_features_in_` and `feature_names_in_`."""
+    rows = wrap_rows(X)
+    _check_column_names(rows.names)
+    if len(rows.names) == 0:
+        raise DataError(
+            f"Found array with 0 feature(s) (shape=({rows.n_rows}, 0)) while a minimum of 1 is "
+            "required."
+        )
+    if rows.n_rows == 0:
+        raise DataError(
+            f"Found array with 0 sample(s) (shape=(0, {len(rows.names)})) while a minimum of 1 is "
+            "required."
+        )
+    if not reset:
+        _check_same_columns(estimator, rows)
+    validate_data(estimator, X=X, reset=reset, skip_check_array=True)
+    return rows
+
+
+def _check_column_names(names: Sequence[Hashable]) -> None:
+    kinds = sorted({type(name).__name__ for name in names})
+    if "str" in kinds and len(kinds) > 1:
+        raise TypeError(
+            f"column names mix types: Feature names are only supported if all input features have "
+            f"string names, but X has {kinds}. Convert them, e.g. by "
+            "X.columns = X.columns.astype(str)."
+        )
+
+
+def _check_same_columns(estimator: Any, rows: Rows) -> None:
+    """Name the columns that came without having been fitted, and those that are missing."""
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if fitted is None or not all(isinstance(name, str) for name in rows.names):
+        return
+    missing = [name for name in fitted if name not in set(rows.names)]
+    unexpected = [name for name in rows.names if name not in set(fitted)]
+    if missing or unexpected:
+        raise DataError(
+            "The columns of X differ from those of fit:"
+            + (f" missing {_names(missing)}." if missing else "")
+            + (f" unexpected {_names(unexpected)}." if unexpected else "")
+        )
+
+
+def check_target(y: Any, rows: Rows) -> Target:
+    """Read the labels and check that they go with the rows."""
+    if y is not None and _num_samples(y) != rows.n_rows:
+        raise DataError(
+            f"X and y differ in length: X has {rows.n_rows} rows, y has {_num_samples(y)} labels. "
+            "Found input variables with inconsistent numbers of samples."
+        )
+    target = read_target(y)
+    if len(target.classes) < 2:
+        raise DataError(
+            f"y has one class only ({target.classes[0]!r}, {rows.n_rows} rows, n_samples="
+            f"{rows.n_rows}); expected at least 2 classes. Nothing can be balanced."
+        )
+    return target
+
+
+def check_class_counts(target: Target) -> None:
+    """Refuse classes of one row: one row has no neighbour and no spread to learn."""
+    counts = np.bincount(target.codes, minlength=len(target.classes))
+    for label, count in zip(target.classes.tolist(), counts.tolist(), strict=True):
+        if count < MIN_CLASS_ROWS:
+            raise DataError(
+                f"class {label!r} has {count} row; at least {MIN_CLASS_ROWS} are needed. Drop its "
+                "row, join the class with another one, or collect more rows."
+            )
+
+
+def check_strategy(strategy: Any, target: Target) -> dict[Any, int]:
+    """Return how many rows to add to each class.
+
+    The forms are those of imbalanced-learn, and a list of classes to bring up to the largest.
+    A float ratio that a class already exceeds adds nothing.
+    """
+    labels = target.labels
+    counts = Counter(labels.tolist())
+    if callable(strategy):
+        strategy = strategy(labels)
+    if isinstance(strategy, Mapping):
+        _check_requested_counts(strategy, counts)
+        strategy = dict(strategy)
+    elif isinstance(strategy, list | tuple):
+        _check_known_classes(strategy, counts)
+        strategy = {label: max(counts.values()) for label in strategy}
+    elif isinstance(strategy, numbers.Real):
+        strategy = _ratio_to_counts(float(strategy), counts)
+    to_add: dict[Any, int] = check_sampling_strategy(strategy, labels, "over-sampling")
+    return {label: int(n) for label, n in to_add.items()}
+
+
+def _ratio_to_counts(ratio: float, counts: Counter[Any]) -> dict[Any, int]:
+    if len(counts) != 2:
+        raise DataError(
+            f"sampling_strategy={ratio} is a ratio, which is only defined for 2 classes, but y has "
+            f"{len(counts)}; pass a dict of class -> number of rows."
+        )
+    (_, n_majority), (minority, n_minority) = counts.most_common()
+    return {minority: max(n_minority, round(ratio * n_majority))}
+
+
+def _check_requested_counts(strategy: Mapping[Any, Any], counts: Counter[Any]) -> None:
+    _check_known_classes(strategy, counts)
+    for label, n in strategy.items():
+        if not isinstance(n, numbers.Integral) or n < counts[label]:
+            raise DataError(
+                f"sampling_strategy asks for {n!r} rows of class {label!r}, which has "
+                f"{counts[label]}; expected a whole number of at least {counts[label]}, because "
+                "over-sampling removes nothing."
+            )
+
+
+def _check_known_classes(labels: Any, counts: Counter[Any]) -> None:
+    for label in labels:
+        if label not in counts:
+            raise DataError(f"class {label!r} is not in y; its classes are {_names(list(counts))}.")
+
+
+def read_columns(rows: Rows, categorical_features: Any, X: Any) -> list[Column]:
+    """Read all columns, those named by `categorical_features` as categories."""
+    chosen = check_categorical_features(categorical_features, rows.names, X)
+    return [rows.column(j, as_category=is_chosen) for j, is_chosen in enumerate(chosen)]
+
+
+def check_categorical_features(
+    categorical_features: Any, names: Sequence[Hashable], X: Any
+) -> NDArray[np.bool_]:
+    """Return a mask of the columns to be read as categories whatever their type.
+
+    "auto" chooses none: categories, strings and booleans are known by their type.
+    """
+    chosen = np.zeros(len(names), dtype=bool)
+    if isinstance(categorical_features, Callable):  # type: ignore[arg-type]
+        categorical_features = categorical_features(X)
+    if categorical_features is None or (
+        isinstance(categorical_features, str) and categorical_features == "auto"
+    ):
+        return chosen
+    if isinstance(categorical_features, str):
+        categorical_features = [categorical_features]
+    wanted = np.asarray(categorical_features)
+    if wanted.dtype == bool:
+        if wanted.shape != chosen.shape:
+            raise DataError(
+                f"categorical_features is a mask of {wanted.size} entries, but X has {len(names)} "
+                "columns."
+            )
+        return wanted
+    for feature in wanted.ravel().tolist():
+        chosen[_position(feature, names)] = True
+    return chosen
+
+
+def _position(feature: Hashable, names: Sequence[Hashable]) -> int:
+    if feature in names:
+        return list(names).index(feature)
+    if isinstance(feature, int) and -len(names) <= feature < len(names):
+        return feature
+    raise DataError(
+        f"categorical_features names {feature!r}, which is not a column of X; its columns are "
+        f"{_names(names)}."
+    )
+
+
+def check_sample_weight(
+    sample_weight: ArrayLike | None, target: Target
+) -> NDArray[np.float64] | None:
+    """Return the weights as floats, or None if there are none."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim != 1:
+        raise DataError(f"Sample weights must be 1D array or scalar, got shape {weights.shape}.")
+    if weights.shape != target.codes.shape:
+        raise DataError(
+            f"sample_weight.shape == {weights.shape}, expected {target.codes.shape}: one weight "
+            "for each row."
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise DataError("sample_weight must be finite and not negative.")
+    totals = np.bincount(target.codes, weights=weights, minlength=len(target.classes))
+    if (totals <= 0).any():
+        label = target.classes.tolist()[int(np.argmin(totals))]
+        raise DataError(
+            f"all sample weights of class {label!r} are zero; at least one must be positive."
+        )
+    return weights
+
+
+def check_sample_request(
+    n_samples: Any, y: Any, classes: NDArray[Any], default: Mapping[Any, int] | None = None
+) -> NDArray[np.int64]:
+    """Return the class code of each row that `sample` is to draw.
+
+    Parameters
+    ----------
+    n_samples : int or dict
+    y : label, array of labels or None
+    classes : ndarray
+        The fitted classes.
+    default : mapping
+        Class -> weight; how an int is divided if y is None (equally without it).
+    """
+    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    if isinstance(n_samples, Mapping):
+        if y is not None:
+            raise DataError("n_samples says how many rows of each class; y must be None then.")
+        _check_known_classes(n_samples, Counter(classes.tolist()))
+        codes = [code_of[label] for label in n_samples]
+        return np.repeat(codes, [_check_count(n) for n in n_samples.values()]).astype(np.int64)
+    n_rows = _check_count(n_samples)
+    if y is None:
+        default = dict.fromkeys(code_of, 1) if default is None else default
+        codes = [code_of[label] for label in default]
+        return np.repeat(codes, _divide(n_rows, np.array(list(default.values())))).astype(np.int64)
+    labels = np.asarray(y).tolist()
+    labels = labels if isinstance(labels, list) else [labels] * n_rows
+    if len(labels) != n_rows:
+        raise DataError(f"y has {len(labels)} labels, but n_samples is {n_rows}.")
+    _check_known_classes(set(labels), Counter(classes.tolist()))
+    return np.array([code_of[label] for label in labels], dtype=np.int64)
+
+
+def _check_count(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
+        raise DataError(f"n_samples must be a whole number of rows, 0 or more, got {n!r}.")
+    return int(n)
+
+
+def _divide(total: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Divide a number in proportion to weights: whole parts that sum to it."""
+    if weights.sum() == 0:
+        weights = np.ones_like(weights)
+    ends = np.round(np.cumsum(weights) / weights.sum() * total).astype(np.int64)
+    return np.diff(ends, prepend=0)
+
+
+def _names(names: Sequence[Any]) -> str:
+    shown = ", ".join(repr(name) for name in names[:MAX_NAMES_IN_MESSAGE])
+    rest = len(names) - MAX_NAMES_IN_MESSAGE
+    return shown + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,24 @@
+"""Errors of ganaug.
+
+Each one is also the standard exception that a caller of scikit-learn would catch.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DataError", "DeviceError", "GanaugError", "MissingDependencyError"]
+
+
+class GanaugError(Exception):
+    """Base class of the errors that ganaug raises on purpose."""
+
+
+class DataError(GanaugError, ValueError):
+    """The data, or a request about them, can't be used; the message says why."""
+
+
+class DeviceError(GanaugError, RuntimeError):
+    """The requested torch device isn't available on this machine."""
+
+
+class MissingDependencyError(GanaugError, ImportError):
+    """An optional dependency is missing; the message names the extra that brings it."""

@@ -1,0 +1,424 @@
+"""GANSampler: over-sampling of imbalanced tables with a conditional GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from imblearn.over_sampling.base import BaseOverSampler
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ganaug import _validation as validation
+from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
+from ganaug._encoding.columns import Column, concatenate
+from ganaug._encoding.rows import Rows
+from ganaug._encoding.table import TableEncoder
+from ganaug._encoding.target import Target, take_rows
+from ganaug._gan.batches import BatchConfig
+from ganaug._gan.inference import SamplingConfig
+from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
+from ganaug._gan.networks import NetworkConfig
+from ganaug._gan.runtime import resolve_device
+from ganaug._gan.training import Check, TrainingConfig
+
+MAX_CLASS_ROWS = 5000
+AUTO_STEPS = 1000
+AUTO_PATIENCE = 6
+
+
+class GANSampler(CallbackSupportMixin, BaseOverSampler):
+    """Over-sample with the generator of a conditional GAN.
+
+    One generator and one discriminator, conditioned on the class, are trained on all classes, so
+    that a small class borrows what the large ones teach. Generated rows are valid rows of the
+    table: numbers within the range and on the grid of their column, categories that were seen,
+    missing values at the class's own rate, in the container and the dtypes that came in.
+
+    Read the method in the design notes; its parts are a relativistic loss with zero-centred
+    gradient penalties [1]_, a projection discriminator [2]_, a Gumbel-softmax for categories [3]_,
+    and anchors: half of the rows are generated next to a real row of the class, as SMOTE does [4]_.
+
+    Parameters
+    ----------
+    sampling_strategy : float, str, dict, list or callable, default="auto"
+        Which classes to over-sample, and how far, as in imbalanced-learn:
+
+        - float: the ratio of minority to majority rows after resampling (two classes only; a
+          ratio that is reached already adds nothing);
+        - str: "minority", "not minority", "not majority", "all" or "auto" (= "not majority");
+          the classes are brought up to the largest;
+        - dict: class -> number of rows after resampling;
+        - list: classes to bring up to the largest;
+        - callable: takes y, returns such a dict.
+    categorical_features : "auto", array-like or callable, default="auto"
+        Columns of categories. "auto" goes by dtype: category, string, boolean and object columns.
+        Names, positions or a boolean mask (or a callable that takes X and returns one of them)
+        name numeric columns that are categories too.
+    n_steps : "auto" or int, default="auto"
+        Training steps. "auto" stops when generated rows have come no closer to real ones for a
+        while, after at most 1000 steps, and keeps the best generator seen; an int trains exactly
+        so many and keeps the best, too.
+    batch_size : int, default=192
+        Rows in each training batch; all classes are drawn equally often.
+    hidden_layer_sizes : tuple of int, default=(128, 128)
+        Units of each hidden layer, in both networks.
+    latent_dim : int, default=16
+        Size of the noise vector.
+    learning_rate : float, default=2e-3
+        Step size of Adam, in both networks.
+    gradient_penalty : float, default=1.0
+        Weight of the gradient penalties.
+    anchored_share : float, default=0.5
+        Share of rows that are generated next to a real row; the others come from noise alone.
+    n_neighbors : int, default=5
+        Among so many nearest rows of its class an anchor finds the row to be generated.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random. With an int, the same data give the same rows, bit for bit, on
+        the same device with the same number of threads.
+    device : "auto", str or torch.device, default="auto"
+        Where to train and sample. "auto" takes a CUDA GPU where there is one.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Class -> number of rows to add.
+    classes_ : ndarray of shape (n_classes,)
+        The class labels.
+    generator_ : torch.nn.Module
+        The trained generator (its weights averaged over the last steps).
+    discriminator_ : torch.nn.Module
+        The discriminator that was trained against it.
+    encoder_ : TableEncoder
+        Turns columns into encoded rows and back.
+    history_ : dict of str -> ndarray
+        ``discriminator_loss`` and ``generator_loss``, each of shape (n_steps_run,);
+        ``check_step`` and ``quality``, each of shape (n_checks,): the energy distance of generated
+        to real rows (lower is better); ``best_step``, the step that was kept.
+    synthetic_mask_ : ndarray of shape (n_rows,), dtype bool
+        Which rows of the last `fit_resample` are synthetic.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if all of them are strings.
+
+    See Also
+    --------
+    imblearn.over_sampling.SMOTENC : Interpolates numbers and copies categories.
+
+    Notes
+    -----
+    While training, torch runs on one thread (small networks are no faster on more), and goes back
+    to the caller's setting afterwards. Nothing else outside of the sampler is touched: neither the
+    random states of torch, numpy and Python, nor torch's default dtype.
+
+    References
+    ----------
+    .. [1] Huang et al., "The GAN is dead; long live the GAN! A modern baseline GAN", 2024.
+    .. [2] Miyato and Koyama, "cGANs with projection discriminator", 2018.
+    .. [3] Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017.
+    .. [4] Chawla et al., "SMOTE: synthetic minority over-sampling technique", 2002.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from sklearn.datasets import make_classification
+    >>> from ganaug import GANSampler
+    >>> X, y = make_classification(n_samples=300, weights=[0.9], random_state=0)
+    >>> Counter(y.tolist())
+    Counter({0: 269, 1: 31})
+    >>> sampler = GANSampler(n_steps=50, random_state=0)
+    >>> X_resampled, y_resampled = sampler.fit_resample(X, y)
+    >>> Counter(y_resampled.tolist())
+    Counter({0: 269, 1: 269})
+    >>> X_more, y_more = sampler.sample(5, y=1)
+    >>> X_more.shape
+    (5, 20)
+    """
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
+        **BaseOverSampler._parameter_constraints,
+        "sampling_strategy": [
+            *BaseOverSampler._parameter_constraints["sampling_strategy"],
+            list,
+        ],
+        "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],
+        "n_steps": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "hidden_layer_sizes": [tuple, list],
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, 1, closed="neither")],
+        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
+        "anchored_share": [Interval(Real, 0, 1, closed="both")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, torch.device],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        categorical_features: Any = "auto",
+        n_steps: int | str = "auto",
+        batch_size: int = 192,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        latent_dim: int = 16,
+        learning_rate: float = 2e-3,
+        gradient_penalty: float = 1.0,
+        anchored_share: float = 0.5,
+        n_neighbors: int = 5,
+        random_state: Any = None,
+        device: str | torch.device = "auto",
+        verbose: int | bool = 0,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.categorical_features = categorical_features
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.latent_dim = latent_dim
+        self.learning_rate = learning_rate
+        self.gradient_penalty = gradient_penalty
+        self.anchored_share = anchored_share
+        self.n_neighbors = n_neighbors
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    # --- public -------------------------------------------------------------------------------
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> GANSampler:
+        """Train the GAN.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            The table: pandas, polars or pyarrow; numpy, scipy sparse or a list of rows. Columns
+            may be numbers, dates, durations, booleans, strings or categories, and miss values.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or one-hot rows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often a row is drawn in training, in comparison to others of its class.
+
+        Returns
+        -------
+        self : GANSampler
+
+        Raises
+        ------
+        DataError
+            If the data can't be used; the message says why, and what to do.
+        DeviceError
+            If the device is not available.
+        """
+        self._fit(X, y, sample_weight)
+        return self
+
+    @with_callbacks
+    def fit_resample(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> tuple[Any, Any]:
+        """Train the GAN and return the table with synthetic rows added.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            As in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        X_resampled : same container and dtypes as X, of shape (n_resampled, n_features)
+            The rows of X, first and untouched, then the synthetic ones; `synthetic_mask_` says
+            which are which.
+        y_resampled : same container and dtype as y, of shape (n_resampled, ...)
+            Their labels.
+
+        Raises
+        ------
+        DataError
+            If the data can't be used; the message says why, and what to do.
+        DeviceError
+            If the device is not available.
+        """
+        return self._fit_resample(X, y, sample_weight)
+
+    def sample(
+        self, n_samples: int | dict[Any, int], y: Any = None, *, random_state: Any = None
+    ) -> tuple[Any, Any]:
+        """Draw synthetic rows from the trained generator, without refitting.
+
+        Parameters
+        ----------
+        n_samples : int or dict
+            How many rows; or class -> how many rows of it.
+        y : label or array-like of shape (n_samples,), default=None
+            The class of all rows, or of each. By default an int is divided among classes as
+            `fit_resample` would add to them (equally if it would add nothing).
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw. By default it follows from the fit: the same call gives the same
+            rows, which are not those that `fit_resample` returned.
+
+        Returns
+        -------
+        X : same container and dtypes as in `fit`, of shape (n_rows, n_features)
+        y : same container and dtype as in `fit`, of shape (n_rows, ...)
+
+        Raises
+        ------
+        DataError
+            If a class is unknown or a number of rows isn't one.
+        sklearn.exceptions.NotFittedError
+            If the sampler is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANSampler
+        >>> X, y = make_classification(n_samples=300, weights=[0.9], random_state=0)
+        >>> sampler = GANSampler(n_steps=50, random_state=0).fit(X, y)
+        >>> sampler.sample({0: 1, 1: 2})[1]
+        array([0, 1, 1])
+        """
+        check_is_fitted(self, "generator_")
+        codes = validation.check_sample_request(
+            n_samples, y, self.classes_, self.sampling_strategy_
+        )
+        seed = self._seed if random_state is None else _draw_seed(random_state)
+        return self._rows_of(codes, seed, Stream.SAMPLE)
+
+    # --- the way of a row ---------------------------------------------------------------------
+
+    def _fit_resample(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> tuple[Any, Any]:
+        rows, target = self._fit(X, y, sample_weight)
+        codes = self._codes_to_add()
+        X_new, y_new = self._rows_of(codes, self._seed, Stream.RESAMPLE)
+        X_resampled = rows.append(X_new)
+        y_resampled = target.append(y_new, rows.index_of(X_resampled))
+        self.synthetic_mask_ = np.arange(rows.n_rows + len(codes)) >= rows.n_rows
+        return X_resampled, y_resampled
+
+    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Target]:
+        self._validate_params()
+        rows, target, weights, columns = self._check_input(X, y, sample_weight)
+        device = resolve_device(self.device)
+        self._seed = _draw_seed(self.random_state)
+        self._encode(rows, columns, target)
+        self._train(columns, target.codes, weights, device)
+        return rows, target
+
+    def _check_input(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> tuple[Rows, Target, NDArray[np.float64] | None, list[Column]]:
+        """Check everything that can be wrong with the input before anything is done with it."""
+        rows = validation.check_rows(self, X, reset=True)
+        target = validation.check_target(y, rows)
+        self.sampling_strategy_ = validation.check_strategy(self.sampling_strategy, target)
+        validation.check_class_counts(target)
+        weights = validation.check_sample_weight(sample_weight, target)
+        columns = validation.read_columns(rows, self.categorical_features, X)
+        return rows, target, weights, columns
+
+    def _encode(self, rows: Rows, columns: list[Column], target: Target) -> None:
+        self.classes_ = target.classes
+        self.encoder_ = TableEncoder().fit(columns, target.codes)
+        self._row_builder = rows.builder(columns)
+        self._label_prototypes = target.prototypes()
+
+    def _train(
+        self,
+        columns: list[Column],
+        codes: NDArray[np.int64],
+        weights: NDArray[np.float64] | None,
+        device: torch.device,
+    ) -> None:
+        subset = _training_subset(codes, self._seed)
+        self._gan = ConditionalGAN(
+            self.encoder_.layout_,
+            self.encoder_.transform([column.take(subset) for column in columns]),
+            np.bincount(codes[subset], minlength=len(self.classes_)),
+            self._config(),
+            self._seed,
+            device,
+            None if weights is None else weights[subset],
+        )
+        classes = sorted(set(self._codes_to_add().tolist())) or range(len(self.classes_))
+        self._watch(self._gan.train(classes))
+        self._gan.calibrate(classes)
+        self.generator_ = self._gan.generator
+        self.discriminator_ = self._gan.discriminator
+        self.history_ = self._gan.history
+
+    def _watch(self, training: Generator[Check]) -> None:
+        """Drive the training; progress bars and callbacks listen at each check."""
+        task = TrainingTask(self, self._gan.max_checks, verbose=bool(self.verbose))
+        with task, closing(training) as checks:
+            for check in checks:
+                if task.report(check.step, check.quality):
+                    break
+
+    def _rows_of(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> tuple[Any, Any]:
+        """Return new rows and their labels, one for each class code."""
+        chunks = [np.empty((0, self.encoder_.layout_.width), dtype=np.float32)]
+        for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+            chunks.extend(self._gan.sample(int(code), int(count), seed, stream))
+        parts = [self.encoder_.inverse_transform(chunk) for chunk in chunks]
+        # rows were made class by class; the caller's order may be another
+        order = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
+        columns = [concatenate(column).take(order) for column in zip(*parts, strict=True)]
+        return self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
+
+    def _codes_to_add(self) -> NDArray[np.int64]:
+        return validation.check_sample_request(self.sampling_strategy_, None, self.classes_)
+
+    def _config(self) -> GANConfig:
+        auto = self.n_steps == "auto"
+        return GANConfig(
+            NetworkConfig(tuple(self.hidden_layer_sizes), self.latent_dim),
+            BatchConfig(self.batch_size, self.anchored_share, self.n_neighbors),
+            TrainingConfig(
+                n_steps=AUTO_STEPS if auto else int(self.n_steps),
+                patience=AUTO_PATIENCE if auto else None,
+                learning_rate=self.learning_rate,
+                gradient_penalty=self.gradient_penalty,
+            ),
+            SamplingConfig(self.anchored_share),
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+
+def _draw_seed(random_state: Any) -> int:
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def _training_subset(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Return the rows to train on, sorted by class: all of a class, or a random 5000 of them."""
+    random = np.random.default_rng((seed, Stream.SUBSET))
+    chosen = []
+    for code in range(int(codes.max()) + 1):
+        rows = np.flatnonzero(codes == code)
+        if len(rows) > MAX_CLASS_ROWS:
+            rows = np.sort(random.choice(rows, MAX_CLASS_ROWS, replace=False))
+        chosen.append(rows)
+    return np.concatenate(chosen)

@@ -1,0 +1,106 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ganaug._encoding.numbers import find_atoms, find_grid, find_scale
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+INTEGERS = {
+    np.int64: st.integers(-(2**63), 2**63 - 1),
+    np.uint64: st.integers(0, 2**64 - 1),
+}
+
+
+@given(arrays(np.float64, st.integers(1, 30), elements=FINITE))
+def test_floats_return_to_themselves_and_stay_in_range(values):
+    grid = find_grid(values)
+    back = grid.from_unit(grid.to_unit(values))
+    assert back.min() >= values.min()
+    assert back.max() <= values.max()
+    # relative to the range of the column, which may span 600 orders of magnitude
+    span = values.max() / 2 - values.min() / 2
+    assert np.all(np.abs(back / 2 - values / 2) <= max(span * 1e-12, 5e-324))
+
+
+@pytest.mark.parametrize("dtype", list(INTEGERS))
+@given(data=st.data())
+def test_integers_stay_on_their_grid_and_in_range(dtype, data):
+    values = np.array(data.draw(st.lists(INTEGERS[dtype], min_size=1, max_size=30)), dtype=dtype)
+    units = data.draw(st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=10))
+    made = find_grid(values).from_unit(np.array(units))
+    low, high = int(values.min()), int(values.max())
+    step = math.gcd(*(value - low for value in values.tolist()))
+    for value in made.tolist():
+        assert low <= value <= high
+        assert value == low or (value - low) % step == 0
+
+
+@pytest.mark.parametrize("dtype", list(INTEGERS))
+@given(data=st.data())
+def test_small_integer_ranges_return_exactly(dtype, data):
+    start = data.draw(INTEGERS[dtype].filter(lambda v: v < 2**62))
+    offsets = data.draw(st.lists(st.integers(0, 2**40), min_size=1, max_size=30))
+    values = np.array([start + offset for offset in offsets], dtype=dtype)
+    grid = find_grid(values)
+    np.testing.assert_array_equal(grid.from_unit(grid.to_unit(values)).astype(dtype), values)
+
+
+def test_integers_below_the_fitted_range_are_below_zero():
+    grid = find_grid(np.array([10, 20]))
+    np.testing.assert_allclose(grid.to_unit(np.array([0, 10, 30])), [-1, 0, 2])
+    np.testing.assert_allclose(grid.to_unit(np.array([0.0, 15.0])), [-1, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([1.25, 2.5, 100.0], 1.25),
+        ([0.1, 0.3, 0.7], 0.2),
+        ([10.0, 20.0, 50.0], 10.0),
+        ([1e12, 1e12 + 5], 5.0),
+        ([0.123456789, 1.0], 0.876543211),
+        ([np.pi, np.e, 1.0], 0.0),
+        ([1e-12, 2e-12], 0.0),
+        ([1e300, -1e300], 0.0),
+    ],
+)
+def test_step_of_floats(values, step):
+    assert find_grid(np.array(values)).step == pytest.approx(step)
+
+
+def test_prices_in_single_precision_keep_their_grid():
+    prices = np.round(np.random.default_rng(0).lognormal(3, 1, 200), 2).astype(np.float32)
+    grid = find_grid(prices.astype(np.float64))
+    assert grid.step == pytest.approx(0.01)
+    made = grid.from_unit(np.random.default_rng(1).random(100)).astype(np.float32)
+    np.testing.assert_array_equal(made, np.round(made.astype(float), 2).astype(np.float32))
+
+
+@given(arrays(np.float64, st.integers(2, 200), elements=st.floats(0, 1), unique=True))
+def test_scale_is_increasing_and_returns(unit):
+    unit = (unit - unit.min()) / (unit.max() - unit.min())
+    scale = find_scale(unit)
+    assert np.all(np.diff(scale.standard) > 0)
+    np.testing.assert_allclose(scale.backward(scale.forward(unit)), unit, atol=1e-9)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 3.0])
+def test_scaled_numbers_are_about_standard(sigma):
+    values = np.exp(sigma * np.random.default_rng(0).standard_normal(2000))
+    grid = find_grid(values)
+    standard = find_scale(grid.to_unit(values)).forward(grid.to_unit(values))
+    assert abs(standard.mean()) < 0.1
+    assert 0.8 < standard.std() < 1.2
+    assert np.abs(standard).max() < 12
+
+
+def test_atoms_are_values_that_pile_up_in_a_varied_column():
+    random = np.random.default_rng(0)
+    spend = np.where(random.random(500) < 0.6, 0.0, random.exponential(size=500))
+    assert find_atoms(spend).tolist() == [0.0]
+    assert find_atoms(random.integers(0, 5, 500)).tolist() == []
+    assert find_atoms(random.normal(size=500)).tolist() == []

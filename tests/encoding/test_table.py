@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from ganaug._encoding.columns import categorical, numeric
+from ganaug._encoding.layout import EncodedTable
+from ganaug._encoding.table import MAX_ONE_HOT_LEVELS, TableEncoder
+
+N = 400
+
+
+def number(values, missing=None):
+    values = np.asarray(values)
+    return numeric("x", values, np.zeros(len(values), bool) if missing is None else missing)
+
+
+def expand(encoder: TableEncoder, table: EncodedTable) -> np.ndarray:
+    """Expand compact rows by the letter of the layout (the package does it in torch)."""
+    layout = encoder.layout_
+    rows = np.zeros((len(table), layout.width), dtype=np.float32)
+    rows[:, : len(layout.numbers)] = table.numbers
+    for k, (slot, part) in enumerate(zip(layout.vectors, layout.vector_slices, strict=True)):
+        rows[:, part] = slot.vectors[table.codes[:, k]]
+    for k, part in enumerate(layout.head_slices, start=len(layout.vectors)):
+        codes = table.codes[:, k]
+        rows[np.arange(len(table)), layout.continuous_width + part.start + codes] = 1.0
+    return rows
+
+
+def round_trip(columns, classes=None):
+    classes = np.zeros(len(columns[0].values), np.int64) if classes is None else classes
+    encoder = TableEncoder().fit(columns, classes)
+    table = encoder.transform(columns)
+    decoded = encoder.inverse_transform(expand(encoder, table))
+    return encoder, table, decoded
+
+
+RANDOM = np.random.default_rng(0)
+COLUMNS = {
+    "normal": number(RANDOM.normal(size=N)),
+    "counts": number(RANDOM.poisson(3, N)),
+    "heavy": number(np.exp(3 * RANDOM.normal(size=N))),
+    "missing": number(RANDOM.normal(size=N), RANDOM.random(N) < 0.2),
+    "all missing": number(np.zeros(N), np.ones(N, bool)),
+    "constant": number(np.full(N, 4)),
+    "constant or missing": number(np.full(N, 4.0), RANDOM.random(N) < 0.2),
+    "zero inflated": number(np.where(RANDOM.random(N) < 0.5, 0, RANDOM.exponential(size=N))),
+    "category": categorical("c", RANDOM.choice(["a", "b", "c"], N)),
+    "category, missing": categorical("c", RANDOM.choice(np.array(["a", "b", None]), N)),
+    "one category": categorical("c", ["a"] * N),
+    "no category": categorical("c", [None] * N),
+    "many levels": categorical("c", [f"town {k}" for k in RANDOM.integers(0, 150, N)]),
+}
+
+
+@pytest.mark.parametrize("name", list(COLUMNS))
+def test_columns_return_to_themselves(name):
+    column = COLUMNS[name]
+    _, _, (decoded,) = round_trip([column])
+    np.testing.assert_array_equal(decoded.missing, column.missing)
+    present = ~column.missing
+    if column.is_categorical:
+        assert decoded.levels == column.levels
+        np.testing.assert_array_equal(decoded.values[present], column.values[present])
+    else:
+        spread = np.ptp(column.values[present]) if present.any() else 0
+        np.testing.assert_allclose(
+            decoded.values[present], column.values[present], atol=1e-5 * spread, rtol=1e-4
+        )
+
+
+def test_all_columns_at_once():
+    columns = list(COLUMNS.values())
+    _, _, decoded = round_trip(columns, RANDOM.integers(0, 2, N))
+    for before, after in zip(columns, decoded, strict=True):
+        np.testing.assert_array_equal(after.missing, before.missing)
+
+
+def test_memory_does_not_grow_with_the_number_of_levels():
+    town = categorical("town", [f"town {k}" for k in RANDOM.integers(0, 3000, 5000)])
+    encoder, table, _ = round_trip([town])
+    assert table.codes.shape == (5000, 1)
+    assert encoder.layout_.width < MAX_ONE_HOT_LEVELS
+
+
+def test_levels_that_go_with_the_same_class_lie_together():
+    classes = np.repeat([0, 1], 2000)
+    town = RANDOM.integers(0, 50, 4000) + 50 * classes
+    encoder = TableEncoder().fit([categorical("town", town.astype(object))], classes)
+    vectors = encoder.layout_.vectors[0].vectors
+    first = np.array([level >= 50 for level in encoder.codecs_[0].levels])
+    centres = vectors[first].mean(axis=0), vectors[~first].mean(axis=0)
+    nearer = [
+        np.linalg.norm(vectors - centres[0], axis=1) < np.linalg.norm(vectors - centres[1], axis=1)
+    ]
+    assert (nearer == first).mean() > 0.9
+
+
+def test_unknown_levels_are_coded_as_such():
+    encoder = TableEncoder().fit([categorical("c", ["a", "b"] * 10)], np.zeros(20, np.int64))
+    table = encoder.transform([categorical("c", ["b", "new", None])])
+    assert table.codes.ravel().tolist() == [1, -1, -1]
+
+
+def test_equal_values_of_different_types_are_different_levels():
+    column = categorical("c", np.array([1, True, "1", 1], dtype=object))
+    assert column.values.tolist() == [0, 1, 2, 0]
+
+
+def test_order_of_levels_does_not_matter():
+    encoder = TableEncoder().fit([categorical("c", ["a", "b"] * 10)], np.zeros(20, np.int64))
+    table = encoder.transform([categorical("c", ["b", "b", "a"])])
+    assert table.codes.ravel().tolist() == [1, 1, 0]

@@ -1,0 +1,80 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable, nearest_in_class
+from ganaug._gan.runtime import random_generator
+
+CPU = torch.device("cpu")
+VECTORS = np.arange(8, dtype=np.float32).reshape(4, 2)
+LAYOUT = TableLayout(
+    (NumberSlot(0, 0.0, 100.0, 1.0),), (VectorSlot(1, VECTORS),), (HeadSlot(2, 2), HeadSlot(3, 3))
+)
+COUNTS = np.array([50, 3, 1])
+
+
+@pytest.fixture
+def table():
+    n = COUNTS.sum()
+    random = np.random.default_rng(0)
+    codes = np.stack([random.integers(0, k, n) for k in (4, 2, 3)], axis=1).astype(np.int32)
+    numbers = np.arange(n, dtype=np.float32)[:, None]
+    return DeviceTable(LAYOUT, EncodedTable(numbers, codes), COUNTS, CPU)
+
+
+def test_expand_follows_the_layout():
+    codes = np.array([[3, 1, 2], [0, 0, 0], [-1, -1, 1]], dtype=np.int32)
+    table = DeviceTable(
+        LAYOUT, EncodedTable(np.array([[7.0], [8], [9]], np.float32), codes), np.array([3]), CPU
+    )
+    expected = [
+        [7, 6, 7, 0, 1, 0, 0, 1],
+        [8, 0, 1, 1, 0, 1, 0, 0],
+        [9, 0, 0, 0, 0, 0, 1, 0],  # unknown levels leave no trace
+    ]
+    assert table.expand(torch.arange(3)).tolist() == expected
+
+
+def test_neighbours_are_of_the_same_class_and_nearest(table):
+    neighbours = nearest_in_class(table, 2)
+    starts = table.starts.tolist()
+    for c, (start, stop) in enumerate(pairwise(starts)):
+        assert ((neighbours[start:stop] >= start) & (neighbours[start:stop] < stop)).all(), c
+    assert set(neighbours[20].tolist()) <= {18, 19, 21, 22}
+    assert set(neighbours[50].tolist()) == {51, 52}
+    assert neighbours[53].tolist() == [53, 53]  # alone in its class: its own neighbour
+
+
+def test_classes_are_drawn_equally_often(table):
+    config = BatchConfig(batch_size=300, anchored_share=0.5, n_neighbors=2)
+    batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
+    classes = torch.cat([batches.draw().classes for _ in range(70)])
+    shares = torch.bincount(classes) / len(classes)
+    assert torch.allclose(shares, torch.full((3,), 1 / 3), atol=0.02)
+
+
+def test_rows_have_the_class_of_their_pair(table):
+    config = BatchConfig(batch_size=200, anchored_share=0.25, n_neighbors=2)
+    batch = ClassBalancedBatches(table, config, random_generator(0, device=CPU)).draw()
+    bounds = table.starts
+    for rows in (batch.target, batch.anchor[:50]):  # the number of a row is its position
+        position = rows[:, 0].long()
+        classes = batch.classes[: len(rows)]
+        assert ((position >= bounds[classes]) & (position < bounds[classes + 1])).all()
+    assert batch.anchored.sum() == 50
+    assert (batch.anchor[50:] == 0).all()
+
+
+def test_weights_say_how_often_a_row_is_drawn(table):
+    weights = torch.ones(int(COUNTS.sum()), dtype=torch.float64)
+    weights[0], weights[51] = 25.0, 0.0
+    config = BatchConfig(batch_size=300, anchored_share=0.0, n_neighbors=1)
+    batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU), weights)
+    drawn = torch.cat([batches.draw().target[:, 0] for _ in range(70)]).long()
+    counts = torch.bincount(drawn, minlength=54).double()
+    assert counts[51] == 0
+    assert counts[0] / counts[:50].sum() == pytest.approx(25 / 74, abs=0.03)
+    assert counts[50] / counts[52] == pytest.approx(1, abs=0.1)

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig, StateGate
+from ganaug._gan.runtime import random_generator
+from ganaug._gan.training import draw_noise
+
+CPU = torch.device("cpu")
+CONFIG = NetworkConfig(hidden_layer_sizes=(12, 8), latent_dim=4)
+
+
+@pytest.fixture
+def layout():
+    numbers = tuple(NumberSlot(k, -2.0, 2.0, 0.0) for k in range(2))
+    vectors = (VectorSlot(2, np.zeros((40, 3), np.float32)),)
+    heads = (HeadSlot(0, 3, number=0, constants=(0.0, 0.0, 1.5)), HeadSlot(3, 4))
+    return TableLayout(numbers, vectors, heads)
+
+
+@pytest.fixture
+def random():
+    return random_generator(0, device=CPU)
+
+
+def test_layout_slices_do_not_overlap(layout):
+    assert layout.width == 2 + 3 + 7
+    assert (layout.continuous, layout.one_hot) == (slice(0, 5), slice(5, 12))
+    assert layout.vector_slices == (slice(2, 5),)
+    assert layout.head_slices == (slice(0, 3), slice(3, 7))
+
+
+def test_generated_rows_are_valid(layout, random):
+    generator = Generator(layout, 3, CONFIG, random)
+    n = 64
+    anchor = torch.zeros(n, layout.width)
+    latent, gumbel = draw_noise(generator, n, random)
+    rows = generator(anchor, anchor[:, :1], latent, gumbel, torch.arange(n) % 3)
+    one_hot = rows[:, layout.one_hot]
+    for part in layout.head_slices:
+        head = one_hot[:, part]
+        assert torch.allclose(head.sum(dim=1), torch.ones(n))
+        assert torch.allclose(head.max(dim=1).values, torch.ones(n))
+    state = one_hot[:, :3].argmax(dim=1)
+    assert torch.allclose(rows[state == 1, 0], torch.tensor(0.0), atol=1e-6)
+    assert torch.allclose(rows[state == 2, 0], torch.tensor(1.5), atol=1e-6)
+
+
+def test_a_new_generator_stays_near_its_anchor(layout, random):
+    generator = Generator(layout, 2, CONFIG, random)
+    anchor = torch.zeros(200, layout.width)
+    anchor[:, 1], anchor[:, 5], anchor[:, 8] = 1.0, 1.0, 1.0
+    latent, gumbel = draw_noise(generator, 200, random)
+    rows = generator(anchor, torch.ones(200, 1), latent, gumbel, torch.zeros(200, dtype=torch.long))
+    assert (rows[:, 1] - 1).abs().mean() < 0.5
+    assert rows[:, 8].mean() > 0.5
+
+
+def test_category_head_passes_gradients_through_the_draw():
+    head = CategoryHead([2, 5], CPU)
+    logits = torch.randn(6, 7, requires_grad=True)
+    weights = torch.arange(7.0)
+    (head(logits) * weights).sum().backward()
+    assert (logits.grad.abs().sum(dim=0) > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_category_head_draws_from_the_softmax(seed):
+    random = random_generator(seed, device=CPU)
+    logits = torch.tensor([0.0, 1.0, -1.0, 2.0, 0.0])
+    n = 4000
+    gumbel = -torch.empty(n, 5).exponential_(generator=random).log()
+    shares = CategoryHead([3, 2], CPU)(logits + gumbel).mean(dim=0)
+    expected = torch.cat([logits[:3].softmax(0), logits[3:].softmax(0)])
+    assert torch.allclose(shares, expected, atol=4 * 0.5 / n**0.5)
+
+
+def test_state_gate_leaves_other_columns_alone(layout):
+    gate = StateGate(layout, CPU)
+    numbers = torch.randn(5, layout.continuous_width)
+    one_hot = torch.zeros(5, layout.one_hot_width)
+    one_hot[:, 0] = 1.0
+    assert torch.equal(gate(numbers, one_hot), numbers)
+
+
+@pytest.mark.parametrize("hidden", [(7,), (12, 8), (6, 6, 6)])
+def test_written_out_gradient_is_that_of_autograd(layout, random, hidden):
+    discriminator = Discriminator(layout, 3, NetworkConfig(hidden, 4), random)
+    discriminator.by_class.weight.data.normal_(generator=random)
+    rows = torch.randn(9, layout.width, generator=random, requires_grad=True)
+    anchor = torch.randn(9, layout.width, generator=random)
+    classes = torch.arange(9) % 3
+    logits, gradient = discriminator.with_input_gradient(anchor, torch.ones(9, 1), rows, classes)
+    (expected,) = torch.autograd.grad(logits.sum(), rows)
+    assert torch.allclose(gradient, expected, atol=1e-6)
+    assert torch.allclose(logits, discriminator(anchor, torch.ones(9, 1), rows, classes), atol=1e-6)
+
+
+def test_weights_depend_on_the_seed_alone(layout):
+    torch.manual_seed(1)
+    first = Generator(layout, 2, CONFIG, random_generator(3, device=CPU)).state_dict()
+    torch.manual_seed(2)
+    again = Generator(layout, 2, CONFIG, random_generator(3, device=CPU)).state_dict()
+    other = Generator(layout, 2, CONFIG, random_generator(4, device=CPU)).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["last.weight"], other["last.weight"])

@@ -1,0 +1,68 @@
+import threading
+
+import pytest
+import torch
+
+from ganaug._gan.runtime import limited_threads, random_generator, resolve_device
+from ganaug.exceptions import DeviceError
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_devices_that_exist(device):
+    assert resolve_device(device) == torch.device("cpu")
+
+
+def test_auto_takes_cuda_where_there_is_one():
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "warp drive"])
+def test_devices_that_do_not_exist(device):
+    with pytest.raises(DeviceError, match=f"{device}.*not available.*use device='auto'"):
+        resolve_device(device)
+
+
+def test_streams_of_different_purposes_differ_and_repeat():
+    def draw(*key):
+        return torch.rand(3, generator=random_generator(*key, device=torch.device("cpu"))).tolist()
+
+    assert draw(1, 2) == draw(1, 2)
+    assert len({tuple(draw(*key)) for key in [(1,), (1, 2), (1, 3), (2, 2)]}) == 4
+
+
+def test_threads_are_restored_even_after_an_error():
+    before = torch.get_num_threads()
+
+    def fail():
+        with limited_threads(1):
+            assert torch.get_num_threads() == 1
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert torch.get_num_threads() == before
+
+
+def test_threads_are_restored_when_fits_overlap():
+    torch.set_num_threads(2)
+    try:
+        first_inside, second_inside, release = (threading.Event() for _ in range(3))
+
+        def hold(inside, wait_for):
+            with limited_threads(1):
+                inside.set()
+                wait_for.wait(5)
+
+        one = threading.Thread(target=hold, args=(first_inside, second_inside))
+        two = threading.Thread(target=hold, args=(second_inside, release))
+        one.start()
+        first_inside.wait(5)
+        two.start()
+        one.join()
+        release.set()
+        two.join()
+        with limited_threads(1):
+            pass
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)

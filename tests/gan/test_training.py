@@ -1,0 +1,142 @@
+from contextlib import closing
+
+import numpy as np
+import pytest
+import torch
+
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
+from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
+from ganaug._gan.calibration import calibrate_levels
+from ganaug._gan.inference import Acceptance, RowSampler, SamplingConfig
+from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.runtime import random_generator
+from ganaug._gan.training import AdversarialTrainer, QualityMonitor, TrainingConfig
+
+CPU = torch.device("cpu")
+LAYOUT = TableLayout(
+    (NumberSlot(0, -4.0, 4.0, 0.0), NumberSlot(1, -4.0, 4.0, 0.5)), (), (HeadSlot(2, 3),)
+)
+COUNTS = np.array([300, 60])
+
+
+@pytest.fixture
+def table():
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=(360, 2)).astype(np.float32) * 0.5
+    numbers[300:] += 1.5
+    numbers[:, 1] = np.round(numbers[:, 1] * 2) / 2
+    codes = np.r_[random.choice(3, 300, p=[0.5, 0.5, 0]), random.choice(3, 60, p=[0, 0.8, 0.2])]
+    return DeviceTable(LAYOUT, EncodedTable(numbers, codes.astype(np.int32)[:, None]), COUNTS, CPU)
+
+
+def make_trainer(table, **changes):
+    networks = NetworkConfig((32, 32), 4)
+    generator = Generator(LAYOUT, 2, networks, random_generator(0, 0, device=CPU))
+    config = {
+        "n_steps": 150,
+        "patience": None,
+        "learning_rate": 2e-3,
+        "gradient_penalty": 1.0,
+        "check_interval": 25,
+    }
+    return AdversarialTrainer(
+        generator,
+        Discriminator(LAYOUT, 2, networks, random_generator(0, 1, device=CPU)),
+        ClassBalancedBatches(table, BatchConfig(64, 0.5, 5), random_generator(0, 2, device=CPU)),
+        QualityMonitor(table, [1], networks, random_generator(0, 3, device=CPU)),
+        TrainingConfig(**{**config, **changes}),
+        random_generator(0, 4, device=CPU),
+    )  # fmt: skip
+
+
+def test_training_brings_generated_rows_closer(table):
+    trainer = make_trainer(table, n_steps=300)
+    checks = list(trainer.train())
+    assert len(checks) == 12
+    assert trainer.history.quality[-1] < 0.4 * trainer.history.quality[0]
+    history = trainer.history.as_arrays()
+    assert history["discriminator_loss"].shape == history["generator_loss"].shape == (300,)
+    assert (history["discriminator_loss"] > 0).all()
+
+
+def test_the_best_generator_is_kept(table):
+    trainer = make_trainer(table, n_steps=100)
+    states = []
+    for check in trainer.train():
+        states.append({k: v.clone() for k, v in trainer.average.state_dict().items()})
+        trainer._best_quality = -1.0 if check.step == 50 else trainer._best_quality
+    # nothing after step 50 counted as better, so its weights are back
+    assert trainer.history.best_step == 50
+    kept = trainer.average.state_dict()
+    assert all(torch.equal(kept[name], states[1][name]) for name in kept)
+    assert not torch.equal(states[-1]["last.weight"], states[1]["last.weight"])
+
+
+def test_training_ends_when_nothing_improves(table):
+    trainer = make_trainer(table, n_steps=1000, patience=2, min_improvement=10.0)
+    assert [check.step for check in trainer.train()] == [25, 50, 75]
+
+
+def test_training_can_be_stopped_between_checks(table):
+    trainer = make_trainer(table)
+    with closing(trainer.train()) as checks:
+        next(checks)
+    assert trainer.history.as_arrays()["generator_loss"].shape == (25,)
+    assert trainer.history.best_step == 25
+
+
+def test_steps_need_not_be_a_multiple_of_the_checks(table):
+    trainer = make_trainer(table, n_steps=30)
+    assert [check.step for check in trainer.train()] == [25, 30]
+
+
+@pytest.fixture
+def trained(table):
+    trainer = make_trainer(table)
+    list(trainer.train())
+    return trainer.average
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("n", [0, 1, 7, 5000])
+def test_sampled_rows_are_valid(table, trained, n, share):
+    sampler = RowSampler(trained, table, 1, SamplingConfig(share), random_generator(1, device=CPU))
+    with torch.inference_mode():
+        rows = torch.cat([torch.empty(0, LAYOUT.width), *sampler.chunks(n)])
+    assert rows.shape == (n, LAYOUT.width)
+    assert (rows[:, :2].abs() <= 4).all()
+    assert torch.allclose((rows[:, 1] * 2).round(), rows[:, 1] * 2, atol=1e-4)
+    assert torch.allclose(rows[:, LAYOUT.one_hot].sum(dim=1), torch.ones(n))
+
+
+def test_margin_is_positive_on_the_own_side(table):
+    acceptance = Acceptance(table, 1, 3, random_generator(0, device=CPU))
+    own = torch.tensor([[1.5, 1.5, 0.0, 1.0, 0.0]])
+    other = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]])
+    assert acceptance.margins(own) > 0 > acceptance.margins(other)
+
+
+def test_acceptance_keeps_rows_on_the_own_side(table, trained):
+    config = SamplingConfig(0.0, n_tries=1)
+    random = random_generator(1, device=CPU)
+    with torch.inference_mode():
+        untested = torch.cat(list(RowSampler(trained, table, 1, config, random).chunks(500)))
+        config = SamplingConfig(0.0, n_tries=5)
+        tested = torch.cat(list(RowSampler(trained, table, 1, config, random).chunks(500)))
+    acceptance = Acceptance(table, 1, 3, random_generator(0, device=CPU))
+    refused = [(acceptance.margins(rows) < 0).float().mean() for rows in (untested, tested)]
+    assert refused[1] < refused[0]
+
+
+def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained):
+    calibrate_levels(trained, table, [0, 1], SamplingConfig(0.5), (0,))
+    for code in (0, 1):
+        sampler = RowSampler(
+            trained, table, code, SamplingConfig(0.5), random_generator(5, device=CPU)
+        )
+        with torch.inference_mode():
+            made = torch.cat(list(sampler.chunks(3000)))[:, LAYOUT.one_hot].mean(dim=0)
+        start, stop = table.starts[code : code + 2].tolist()
+        real = table.expand(torch.arange(start, stop))[:, LAYOUT.one_hot].mean(dim=0)
+        assert torch.allclose(made, real, atol=0.06)
+        assert (made[real == 0] == 0).all()

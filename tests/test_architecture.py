@@ -1,0 +1,68 @@
+"""Who may import whom, read from the syntax trees."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ganaug"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# part of the package -> what of the package it may import, besides exceptions and itself
+ALLOWED = {
+    "_encoding": set(),
+    "_gan": {"_encoding.layout"},
+    "_validation": {"_encoding"},
+    "_callbacks": {"sampler"},  # for type checking only
+    "sampler": {"_validation", "_encoding", "_gan", "_callbacks"},
+    "datasets": {"_optional"},
+    "_optional": set(),
+    "exceptions": set(),
+}
+FORBIDDEN = {
+    "_encoding": {"torch"},
+    "_gan": {"sklearn", "imblearn", "pandas", "narwhals", "polars", "pyarrow"},
+}
+OPTIONAL = {"matplotlib", "polars", "pyarrow", "pandas", "ray", "onnx", "jinja2"}
+
+
+def part_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    part = part_of(path)
+    for name in imports_of(path):
+        if name.startswith("ganaug.") and part in ALLOWED:
+            inside = name.removeprefix("ganaug.")
+            allowed = ALLOWED[part] | {part, "exceptions"}
+            is_allowed = any(inside == a or inside.startswith(f"{a}.") for a in allowed)
+            # `from ganaug._encoding.layout import X` also yields the name of X
+            assert is_allowed, f"{part} imports {inside}"
+        assert name.split(".")[0] not in FORBIDDEN.get(part, set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_optional_packages_are_imported_where_they_are_used(path):
+    top = {name.split(".")[0] for name in imports_of(path, top_level_only=True)}
+    assert not top & OPTIONAL
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_stay_readable(path):
+    assert len(path.read_text().splitlines()) <= 450

@@ -1,0 +1,32 @@
+"""The checks that scikit-learn and imbalanced-learn have for every estimator, none exempted."""
+
+import pytest
+from imblearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_param_validation,
+)
+from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
+
+from ganaug import GANSampler
+
+
+def quick_sampler() -> GANSampler:
+    return GANSampler(n_steps=10, batch_size=32, hidden_layer_sizes=(16,), random_state=0)
+
+
+@imblearn_checks([quick_sampler()])
+def test_imbalanced_learn(estimator, check):
+    check(estimator)
+
+
+@sklearn_checks([quick_sampler()])
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    "check", [check_param_validation, check_dataframe_column_names_consistency]
+)
+def test_checks_that_imbalanced_learn_does_not_generate(check):
+    check("GANSampler", quick_sampler())
