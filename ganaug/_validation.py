@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from imblearn.utils import check_sampling_strategy
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._encoding.columns import Column
@@ -23,6 +24,16 @@ from ganaug.exceptions import DataError
 
 MIN_CLASS_ROWS = 2
 MAX_NAMES_IN_MESSAGE = 20
+
+
+def check_layer_sizes(sizes: Any) -> tuple[int, ...]:
+    """Return the units of the hidden layers."""
+    if len(sizes) == 0 or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        raise InvalidParameterError(
+            "The 'hidden_layer_sizes' parameter of GANSampler must be a tuple of at least one "
+            f"positive int. Got {sizes!r} instead."
+        )
+    return tuple(int(n) for n in sizes)
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
@@ -240,9 +251,11 @@ def check_sample_request(
         return np.repeat(codes, [_check_count(n) for n in n_samples.values()]).astype(np.int64)
     n_rows = _check_count(n_samples)
     if y is None:
-        default = dict.fromkeys(code_of, 1) if default is None else default
+        if default is None or not any(default.values()):
+            default = dict.fromkeys(code_of, 1)
         codes = [code_of[label] for label in default]
-        return np.repeat(codes, _divide(n_rows, np.array(list(default.values())))).astype(np.int64)
+        shares = _divide(n_rows, np.array(list(default.values())))
+        return np.repeat(codes, shares).astype(np.int64)
     labels = np.asarray(y).tolist()
     labels = labels if isinstance(labels, list) else [labels] * n_rows
     if len(labels) != n_rows:
@@ -259,8 +272,6 @@ def _check_count(n: Any) -> int:
 
 def _divide(total: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide a number in proportion to weights: whole parts that sum to it."""
-    if weights.sum() == 0:
-        weights = np.ones_like(weights)
     ends = np.round(np.cumsum(weights) / weights.sum() * total).astype(np.int64)
     return np.diff(ends, prepend=0)
 

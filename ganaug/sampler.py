@@ -315,11 +315,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Target]:
         self._validate_params()
+        config = self._config()
         rows, target, weights, columns = self._check_input(X, y, sample_weight)
         device = resolve_device(self.device)
         self._seed = _draw_seed(self.random_state)
         self._encode(rows, columns, target)
-        self._train(columns, target.codes, weights, device)
+        self._train(columns, target.codes, weights, config, device)
         return rows, target
 
     def _check_input(
@@ -345,6 +346,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         columns: list[Column],
         codes: NDArray[np.int64],
         weights: NDArray[np.float64] | None,
+        config: GANConfig,
         device: torch.device,
     ) -> None:
         subset = _training_subset(codes, self._seed)
@@ -352,7 +354,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             self.encoder_.layout_,
             self.encoder_.transform([column.take(subset) for column in columns]),
             np.bincount(codes[subset], minlength=len(self.classes_)),
-            self._config(),
+            config,
             self._seed,
             device,
             None if weights is None else weights[subset],
@@ -389,7 +391,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _config(self) -> GANConfig:
         auto = self.n_steps == "auto"
         return GANConfig(
-            NetworkConfig(tuple(self.hidden_layer_sizes), self.latent_dim),
+            NetworkConfig(validation.check_layer_sizes(self.hidden_layer_sizes), self.latent_dim),
             BatchConfig(self.batch_size, self.anchored_share, self.n_neighbors),
             TrainingConfig(
                 n_steps=AUTO_STEPS if auto else int(self.n_steps),

@@ -1,0 +1,59 @@
+"""What is shown is run: the README's first example, and every example in a docstring."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import ganaug
+
+README = Path(__file__).parent.parent / "README.md"
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(ganaug.__path__, "ganaug.")
+    if not module.name.endswith("__main__")
+)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def code_blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
+
+
+def test_the_first_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first = code_blocks("python")[0]
+    exec(compile(first, "README.md", "exec"), {"__name__": "__main__"})
+    shown = "".join(re.findall(r"^# (.*\n)", first, re.M))
+    assert capsys.readouterr().out == shown
+
+
+def test_commands_of_the_readme_parse():
+    from ganaug.cli import _parser
+
+    text = "".join(code_blocks("bash"))
+    commands = re.findall(r"^ganaug (.*?)(?: *#.*)?$", text, re.M)
+    assert commands
+    for command in commands:
+        assert _parser().parse_args(command.split()).run
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, optionflags=FLAGS).failed == 0
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "._" not in name])
+def test_public_estimators_and_functions_have_examples(name):
+    module = importlib.import_module(name)
+    for public in getattr(module, "__all__", []):
+        thing = getattr(module, public)
+        if isinstance(thing, type) and issubclass(thing, Exception):
+            continue
+        if name not in {"ganaug.demo"}:
+            assert ">>>" in (thing.__doc__ or ""), f"{name}.{public} shows no example"

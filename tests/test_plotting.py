@@ -1,0 +1,155 @@
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import NotFittedError
+
+from ganaug import GANSampler
+from ganaug.exceptions import DataError, MissingDependencyError
+from ganaug.plotting import SyntheticDataDisplay, TrainingDisplay
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def sampler(mixed_table):
+    return GANSampler(n_steps=20, random_state=0).fit(*mixed_table)
+
+
+def titles(display):
+    return [ax.get_title() for ax in display.axes_]
+
+
+def test_rows_of_the_rarest_class_are_shown(sampler, mixed_table):
+    display = SyntheticDataDisplay.from_estimator(sampler, *mixed_table)
+    assert titles(display)[:2] == ["24 real rows", "24 synthetic rows"]
+    assert {title.split(" (")[0] for title in titles(display)[2:]} == set(mixed_table[0].columns)
+    assert "class yes" in display.figure_.get_suptitle()
+
+
+def test_label_number_and_columns_can_be_chosen(sampler, mixed_table):
+    display = SyntheticDataDisplay.from_estimator(
+        sampler, *mixed_table, label="no", n_samples=7, columns=["job", "price"]
+    )
+    assert titles(display) == ["96 real rows", "7 synthetic rows", "price", "job"]
+
+
+def test_figures_can_be_drawn_to_the_end(sampler, mixed_table, tmp_path):
+    SyntheticDataDisplay.from_estimator(sampler, *mixed_table).figure_.savefig(tmp_path / "a.png")
+    TrainingDisplay.from_estimator(sampler).figure_.savefig(tmp_path / "b.png")
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+    assert (tmp_path / "b.png").stat().st_size > 10_000
+
+
+def test_bars_have_the_shares_of_the_rows():
+    real = pd.DataFrame({"c": ["u"] * 3 + ["v"]})
+    synthetic = pd.DataFrame({"c": ["v"] * 3 + ["w"]})
+    *_, panel = SyntheticDataDisplay.from_predictions(real, synthetic).axes_
+    drawn = [
+        {
+            tick.get_text(): bar.get_width()
+            for tick, bar in zip(panel.get_yticklabels(), bars, strict=True)
+        }
+        for bars in panel.containers
+    ]
+    assert drawn == [{"v": 0.25, "u": 0.75, "w": 0}, {"v": 0.75, "u": 0, "w": 0.25}]
+
+
+def test_histograms_share_their_bins_and_sum_to_one():
+    rng = np.random.default_rng(0)
+    display = SyntheticDataDisplay.from_predictions(rng.normal(size=(50, 1)), np.ones((9, 1)))
+    first, second = (patch.get_data() for patch in display.axes_[2].patches)
+    np.testing.assert_array_equal(first.edges, second.edges)
+    assert first.values.sum() == pytest.approx(1)
+    assert second.values.sum() == pytest.approx(1)
+
+
+def test_missing_values_are_told():
+    real = pd.DataFrame({"a": [1.0, np.nan, 3.0, 4.0], "c": ["u", None, "u", "u"]})
+    display = SyntheticDataDisplay.from_predictions(real, real.iloc[[0, 2, 3]])
+    assert titles(display)[2] == "a (missing: 25% real, 0% synthetic)"
+    ticks = [tick.get_text() for tick in display.axes_[3].get_yticklabels()]
+    assert ticks == ["u", "missing"]
+
+
+RNG = np.random.default_rng(0)
+NUMBERS = RNG.normal(size=(30, 3))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        NUMBERS,
+        NUMBERS.tolist(),
+        sp.csr_matrix(NUMBERS),
+        np.column_stack([NUMBERS.astype(object), RNG.choice(["u", "v"], 30).astype(object)]),
+        pd.DataFrame({"when": pd.date_range("2024-01-01", periods=30), "flag": [True, False] * 15}),
+        pl.DataFrame({"when": pd.date_range("2024-01-01", periods=30), "i": [*range(29), None]}),
+        pd.DataFrame({"none": [np.nan] * 30, "one": [1.0] * 30}),
+        np.zeros((1, 1)),
+    ],
+    ids=["array", "list", "sparse", "objects", "pandas", "polars", "constant", "one-cell"],
+)
+def test_every_container_can_be_drawn(table):
+    display = SyntheticDataDisplay.from_predictions(table, table, label=1)
+    display.figure_.draw_without_rendering()
+
+
+def test_dates_are_drawn_as_dates():
+    frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=40)})
+    display = SyntheticDataDisplay.from_predictions(frame, frame)
+    display.figure_.draw_without_rendering()
+    assert "Feb" in [tick.get_text() for tick in display.axes_[2].get_xticklabels()]
+
+
+def test_the_display_fits_into_given_axes(sampler, mixed_table):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(16, 6))
+    rows = SyntheticDataDisplay.from_estimator(sampler, *mixed_table, ax=left)
+    training = TrainingDisplay.from_estimator(sampler, ax=right)
+    assert rows.figure_ is training.figure_ is figure
+    figure.draw_without_rendering()
+
+
+def test_axes_outside_of_a_grid_are_refused():
+    ax = plt.figure().add_axes((0, 0, 1, 1))
+    with pytest.raises(DataError, match="must be part of a grid"):
+        SyntheticDataDisplay.from_predictions(NUMBERS, NUMBERS, ax=ax)
+
+
+def test_training_display_marks_the_kept_step(sampler):
+    losses, quality = TrainingDisplay.from_estimator(sampler).axes_
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == [
+        "discriminator",
+        "generator",
+    ]
+    kept = int(sampler.history_["best_step"])
+    assert [text.get_text() for text in quality.get_legend().get_texts()] == [f"kept: step {kept}"]
+
+
+def test_mistakes_are_told(sampler, mixed_table):
+    X, y = mixed_table
+    with pytest.raises(NotFittedError):
+        SyntheticDataDisplay.from_estimator(GANSampler(), X, y)
+    with pytest.raises(NotFittedError):
+        TrainingDisplay.from_estimator(GANSampler())
+    with pytest.raises(DataError, match="label 'maybe' isn't in y; its classes are no, yes"):
+        SyntheticDataDisplay.from_estimator(sampler, X, y, label="maybe")
+    with pytest.raises(DataError, match="no column 'salary'"):
+        SyntheticDataDisplay.from_predictions(X, X, columns=["salary"])
+    with pytest.raises(DataError, match="the same columns"):
+        SyntheticDataDisplay.from_predictions(X, X[["age"]])
+
+
+def test_a_missing_matplotlib_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'ganaug\[plot\]'"):
+        SyntheticDataDisplay.from_predictions(NUMBERS, NUMBERS)

@@ -1,0 +1,208 @@
+"""Bad input gets one clear sentence before any training starts."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from ganaug import GANSampler
+from ganaug._gan.model import ConditionalGAN
+from ganaug.exceptions import DataError, DeviceError
+
+N = 30
+X = pd.DataFrame(
+    {
+        "age": np.linspace(20, 60, N),
+        "pay": np.r_[np.linspace(1, 9, N - 1), 100.0],
+        "town": ["Rome", "Oslo", "Bonn"] * 10,
+    }
+)
+Y = np.array(["no"] * 20 + ["yes"] * 10)
+
+
+@pytest.fixture(autouse=True)
+def no_training(monkeypatch):
+    """Fail a test in which training starts."""
+
+    def train(self, classes):
+        raise AssertionError("training has started")
+
+    monkeypatch.setattr(ConditionalGAN, "train", train)
+
+
+def with_value(row, column, value):
+    changed = X.copy()
+    changed.loc[row, column] = value
+    return changed
+
+
+LABELS = Y.astype(object)
+
+BAD_DATA = {
+    "one class": (X, ["yes"] * N, "one class only.*'yes'.*at least 2 classes"),
+    "a class of one row": (
+        X,
+        ["no"] * (N - 1) + ["yes"],
+        "class 'yes' has 1 row; at least 2 are needed. Drop its row, join",
+    ),
+    "missing label": (X, [None, *LABELS[1:]], "1 missing labels.*first in row 0; drop these"),
+    "NaN label": (X, np.r_[np.nan, np.arange(N - 1) % 2], "1 missing labels.*first in row 0"),
+    "no y": (X, None, "requires y"),
+    "continuous y": (X, np.linspace(0, 1, N), "Unknown label type: continuous"),
+    "multilabel y": (X, np.ones((N, 2), int), "Multilabel and multioutput"),
+    "lengths differ": (X, Y[:-1], "X has 30 rows, y has 29 labels"),
+    "infinite": (with_value(3, "pay", np.inf), Y, "'pay' contains infinity.*first in row 3"),
+    "infinite in numpy": (np.array([[1.0, -np.inf]] * N), Y, "column 1 contains infinity"),
+    "infinite in polars": (
+        pl.DataFrame({"a": [1.0, np.inf] * 15}),
+        Y,
+        "'a' contains infinity",
+    ),
+    "complex": (np.ones((N, 2), complex), Y, "Complex data not supported"),
+    "one-dimensional": (np.arange(N), Y, "Expected 2D array, got 1D array instead.*reshape"),
+    "three-dimensional": (np.ones((N, 2, 2)), Y, "dim 3.*must be 2-dimensional"),
+    "three-dimensional list": (np.ones((N, 2, 2)).tolist(), Y, "dim 3"),
+    "no rows": (X[:0], Y[:0], r"0 sample\(s\)"),
+    "no columns": (X[[]], Y, r"0 feature\(s\)"),
+    "ragged list": ([[1, 2]] * (N - 1) + [[1]], Y, "rows differ in length"),
+    "lists in cells": (
+        pd.DataFrame({"a": [[1]] * N}),
+        Y,
+        "column 'a' holds a value of type list in row 0; expected numbers, strings",
+    ),
+    "lists in polars cells": (pl.DataFrame({"a": [[1]] * N}), Y, "column 'a'.*type list"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_DATA))
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_bad_data(case, method):
+    data, labels, message = BAD_DATA[case]
+    with pytest.raises(ValueError, match=f"(?s){message}") as caught:
+        getattr(GANSampler(), method)(data, labels)
+    assert str(caught.value).count("\n") == 0 or case in {"continuous y", "multilabel y"}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pl.DataFrame({"a": range(N)}).lazy(), "lazy frame.*collect"),
+        ({"a": list(range(N))}, "X must be a pandas, polars or pyarrow table.*got builtins.dict"),
+        ("table.csv", "X must be a pandas.*got builtins.str"),
+        (X.rename(columns={"age": 0}), r"column names mix types.*\['int', 'str'\].*astype\(str\)"),
+    ],
+    ids=["lazy", "dict", "path", "mixed names"],
+)
+def test_bad_containers(data, message):
+    with pytest.raises(TypeError, match=message):
+        GANSampler().fit(data, Y)
+
+
+def test_columns_of_one_name_in_arrow():
+    import pyarrow as pa
+
+    table = pa.table([pa.array(range(N)), pa.array(range(N))], names=["a", "a"])
+    with pytest.raises(DataError, match="more than one column named 'a'"):
+        GANSampler().fit(table, Y)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ({"yes": 5}, "asks for 5 rows of class 'yes', which has 10; .* at least 10"),
+        ({"maybe": 50}, "class 'maybe' is not in y; its classes are 'no', 'yes'"),
+        (["maybe"], "class 'maybe' is not in y"),
+        ({"yes": 10.5}, "asks for 10.5 rows"),
+        ({"yes": -1}, "asks for -1 rows"),
+        (lambda y: {"maybe": 3}, "class 'maybe' is not in y"),
+        (1.5, "'sampling_strategy' parameter"),
+        (-0.5, "'sampling_strategy' parameter"),
+        ("most", "'sampling_strategy' parameter"),
+    ],
+)
+def test_bad_strategies(strategy, message):
+    with pytest.raises(ValueError, match=message):
+        GANSampler(sampling_strategy=strategy).fit(X, Y)
+
+
+def test_a_ratio_needs_two_classes():
+    y = np.array(["a"] * 15 + ["b"] * 10 + ["c"] * 5)
+    with pytest.raises(DataError, match="only defined for 2 classes, but y has 3; pass a dict"):
+        GANSampler(sampling_strategy=0.5).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (["colour"], "'colour', which is not a column.*'age', 'pay', 'town'"),
+        ("colour", "'categorical_features' parameter|'colour'"),
+        ([7], "names 7, which is not a column"),
+        ([True, False], "mask of 2 entries, but X has 3 columns"),
+        (lambda X: ["colour"], "'colour', which is not a column"),
+    ],
+)
+def test_bad_categorical_features(features, message):
+    with pytest.raises(ValueError, match=message):
+        GANSampler(categorical_features=features).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n_steps": 0},
+        {"n_steps": "many"},
+        {"batch_size": 1},
+        {"hidden_layer_sizes": (16, -1)},
+        {"hidden_layer_sizes": ()},
+        {"hidden_layer_sizes": (1.5,)},
+        {"latent_dim": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": -1.0},
+        {"learning_rate": 1e6},
+        {"gradient_penalty": -1.0},
+        {"anchored_share": 1.1},
+        {"n_neighbors": 0},
+        {"random_state": "seed"},
+        {"device": 7},
+        {"verbose": -1},
+    ],
+    ids=str,
+)
+def test_bad_parameters(parameters):
+    (name,) = parameters
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of GANSampler must be"):
+        GANSampler(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "warp drive"])
+def test_device_that_is_not_there(device):
+    with pytest.raises(DeviceError, match="not available on this machine"):
+        GANSampler(device=device).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(3), "expected \\(30,\\): one weight for each row"),
+        (-np.ones(N), "not negative"),
+        (np.r_[np.ones(20), np.zeros(10)], "weights of class 'yes' are zero"),
+        (np.ones((N, 1)), "1D"),
+    ],
+)
+def test_bad_weights(weights, message):
+    with pytest.raises(DataError, match=message):
+        GANSampler().fit(X, Y, sample_weight=weights)
+
+
+def test_sample_before_fit():
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        GANSampler().sample(3)
+
+
+def test_constructor_checks_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GANSampler(n_steps=-1, device="nowhere", sampling_strategy=object())
