@@ -15,10 +15,10 @@ from torch import Tensor
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
 from ganaug._gan.losses import discriminator_loss, generator_loss, gradient_penalty
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.quality import energy_distance
 from ganaug._gan.runtime import DTYPE
 
-ADAM_BETAS = (0.0, 0.99)  # no momentum: the opponent moves
 QUALITY_ROWS = 512
 QUALITY_CLASSES = 16
 
@@ -108,12 +108,8 @@ class AdversarialTrainer:
         self._monitor = monitor
         self._config = config
         self._random = random
-        self._optimizers: dict[torch.nn.Module, torch.optim.Adam] = {
-            network: torch.optim.Adam(
-                network.parameters(), lr=config.learning_rate, betas=ADAM_BETAS, fused=True
-            )
-            for network in (generator, discriminator)
-        }
+        self._generator_optimizer = FusedAdam(generator.parameters(), config.learning_rate)
+        self._discriminator_optimizer = FusedAdam(discriminator.parameters(), config.learning_rate)
         self._best: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
         self._best_quality = float("inf")
         self._stale_checks = 0
@@ -164,22 +160,14 @@ class AdversarialTrainer:
         if penalised:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
             objective = loss + strength * gradient_penalty(*gradient.chunk(2))
-        self._update(self.discriminator, objective)
+        self._discriminator_optimizer.minimise(objective)
         return loss.detach(), real_logits.detach()
 
     def _generator_step(self, batch: Batch, fake: Tensor, real_logits: Tensor) -> Tensor:
-        self.discriminator.requires_grad_(False)
         fake_logits = self.discriminator(batch.anchor, batch.anchored, fake, batch.classes)
         loss = generator_loss(real_logits, fake_logits)
-        self._update(self.generator, loss)
-        self.discriminator.requires_grad_(True)
+        self._generator_optimizer.minimise(loss)
         return loss.detach()
-
-    def _update(self, network: torch.nn.Module, objective: Tensor) -> None:
-        optimizer = self._optimizers[network]
-        optimizer.zero_grad()
-        objective.backward()
-        optimizer.step()
 
     @torch.no_grad()
     def _average_generator(self) -> None:

@@ -1,0 +1,48 @@
+"""Adam (Kingma & Ba 2015) in torch's fused kernel, without the machinery around it.
+
+`torch.optim.Adam` imports the compiler when it is first made, which takes longer than training a
+small table does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+BETAS = (0.0, 0.99)  # no momentum: the opponent moves
+EPSILON = 1e-8
+
+
+class FusedAdam:
+    """Minimises objectives over the parameters of one network."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+        self._parameters: list[Tensor] = list(parameters)
+        self._means = [torch.zeros_like(p) for p in self._parameters]
+        self._squares = [torch.zeros_like(p) for p in self._parameters]
+        self._steps = [p.new_zeros((), dtype=torch.float32) for p in self._parameters]
+
+    def minimise(self, objective: Tensor) -> None:
+        """Take one step down the gradient of a scalar."""
+        gradients = torch.autograd.grad(objective, self._parameters)
+        with torch.no_grad():
+            adam(
+                self._parameters,
+                list(gradients),
+                self._means,
+                self._squares,
+                [],
+                self._steps,
+                fused=True,
+                amsgrad=False,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                lr=self._learning_rate,
+                weight_decay=0.0,
+                eps=EPSILON,
+                maximize=False,
+            )
