@@ -1,8 +1,25 @@
 """Data augmentation for imbalanced learning with GANs."""
 
-from importlib.metadata import version as _version
+from __future__ import annotations
 
-from ganaug.sampler import GANSampler
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganaug.sampler import GANSampler
 
 __version__ = _version("ganaug")
 __all__ = ["GANSampler", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the estimators, and with them torch, when they are first used (PEP 562)."""
+    if name == "GANSampler":
+        from ganaug.sampler import GANSampler
+
+        return GANSampler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

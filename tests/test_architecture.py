@@ -16,6 +16,9 @@ ALLOWED = {
     "_callbacks": {"sampler"},  # for type checking only
     "sampler": {"_validation", "_encoding", "_gan", "_callbacks"},
     "datasets": {"_optional"},
+    "_files": {"_optional"},
+    "_plotting": {"_encoding", "_optional"},
+    "plotting": {"_plotting", "_encoding", "_optional", "sampler"},
     "_optional": set(),
     "exceptions": set(),
 }

@@ -181,9 +181,10 @@ def test_index_keeps_its_kind_and_old_labels(mixed, index, kind):
 def test_numeric_columns_can_be_named_as_categories(mixed):
     X = pd.DataFrame({"code": [10, 20, 70] * 40, "x": np.linspace(0, 1, 120)})
     for chosen in (["code"], [0], [True, False], lambda X: ["code"]):
-        X_resampled, _ = quick(categorical_features=chosen).fit_resample(X, mixed[1])
-        assert set(X_resampled["code"]) == {10, 20, 70}
-    assert set(quick().fit_resample(X, mixed[1])[0]["code"]) > {10, 20, 70}
+        sampler = quick(categorical_features=chosen).fit(X, mixed[1])
+        assert sampler.encoder_.layout_.heads[0].size == 3
+        assert set(sampler.sample(50)[0]["code"]) == {10, 20, 70}
+    assert not quick().fit(X, mixed[1]).encoder_.layout_.heads
 
 
 def test_the_callers_table_is_not_changed(mixed):
@@ -203,6 +204,7 @@ def test_sample_returns_rows_like_those_fitted(mixed):
     assert (rows.dtypes == X.dtypes).all()
     assert list(rows.columns) == list(X.columns)
     assert labels.name == "outcome"
+    assert labels.index.equals(rows.index)
     assert Counter(labels) == {"leave": 5, "complain": 7}
 
 

@@ -19,6 +19,9 @@ from scipy.special import ndtri
 HEAVY_TAIL_KURTOSIS = 20.0
 N_QUANTILES = 257
 MAX_DECIMALS = 9
+# A number with few values, many rows to each, takes no others.
+MAX_VALUES = 64
+MIN_ROWS_PER_VALUE = 20
 # A single value that so many rows share, in a column of many other values, is a state of its own
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
@@ -91,11 +94,49 @@ class FloatGrid:
         return np.clip(values, self.low, self.high)
 
 
-Grid = IntegerGrid | FloatGrid
+@dataclass(frozen=True)
+class ValueGrid:
+    """A few values, each of them common: grades, rates that change once a month, dice."""
+
+    values: NDArray[Any]
+
+    @property
+    def low(self) -> Any:
+        return self.values[0].item()
+
+    @property
+    def high(self) -> Any:
+        return self.values[-1].item()
+
+    @property
+    def unit_step(self) -> float:
+        """0: the values need not be at equal distances."""
+        return 0.0
+
+    def to_unit(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the place of each value between low (0) and high (1)."""
+        return self._range().to_unit(values)
+
+    def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the values nearest to these places."""
+        places = self.to_unit(self.values)
+        nearest: NDArray[Any] = self.values[np.searchsorted((places[1:] + places[:-1]) / 2, unit)]
+        return nearest
+
+    def _range(self) -> IntegerGrid | FloatGrid:
+        if self.values.dtype.kind in "iu":
+            return IntegerGrid(self.low, self.high, 1)
+        return FloatGrid(self.low, self.high)
+
+
+Grid = IntegerGrid | FloatGrid | ValueGrid
 
 
 def find_grid(values: NDArray[Any]) -> Grid:
     """Return the range and the grid of the (present) values of a number."""
+    distinct = np.unique(values)
+    if len(distinct) <= min(MAX_VALUES, len(values) // MIN_ROWS_PER_VALUE):
+        return ValueGrid(distinct)
     if values.dtype.kind in "iu":
         low = int(values.min())
         return IntegerGrid(low, int(values.max()), int(np.gcd.reduce(_offsets(values, low))))

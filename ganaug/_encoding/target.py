@@ -107,7 +107,7 @@ def take_rows(native: Any, rows: NDArray[np.int64]) -> Any:
     if isinstance(native, list | tuple):
         return type(native)(native[row] for row in rows)
     if _is_pandas(native):
-        return native.iloc[rows]
+        return native.iloc[rows].reset_index(drop=True)
     if _is_narwhals(native):
         return _wrap(native)[rows.tolist()].to_native()
     if _is_arrow_array(native):

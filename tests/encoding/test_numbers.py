@@ -72,6 +72,16 @@ def test_step_of_floats(values, step):
     assert find_grid(np.array(values)).step == pytest.approx(step)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.float64])
+def test_few_values_are_the_only_ones(dtype):
+    values = np.repeat(np.array([3, 4, 10, 1000], dtype=dtype), 30)
+    grid = find_grid(values)
+    np.testing.assert_array_equal(grid.from_unit(grid.to_unit(values)), values)
+    made = grid.from_unit(np.linspace(-0.5, 1.5, 50))
+    assert set(made.tolist()) <= {3, 4, 10, 1000}
+    assert made.dtype == dtype
+
+
 def test_prices_in_single_precision_keep_their_grid():
     prices = np.round(np.random.default_rng(0).lognormal(3, 1, 200), 2).astype(np.float32)
     grid = find_grid(prices.astype(np.float64))

@@ -1,0 +1,1 @@
+"""Table files for the command line: CSV, gzipped CSV and Parquet, in and out."""

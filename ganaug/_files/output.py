@@ -1,0 +1,77 @@
+"""Output files: refused early when they can't be written, and never left half written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganaug.exceptions import DataError
+
+__all__ = ["check_output", "replacing"]
+
+
+def check_output(path: Path, force: bool) -> None:
+    """Refuse a path that can't be written, before any work is done.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write later.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    DataError
+        If the file exists and `force` is false, or if its folder can't be written to.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file in it.")
+    _refuse_existing(path, force)
+    if not path.parent.is_dir():
+        raise DataError(f"{path} can't be written: there is no folder {path.parent}.")
+    probe = _beside(path)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise DataError(f"{path} can't be written: {error.strerror}.") from error
+
+
+@contextmanager
+def replacing(path: Path, force: bool) -> Iterator[Path]:
+    """Give a name in the folder of `path` to write to; rename it to `path` at the end.
+
+    An error or an interruption on the way leaves `path` as it was and nothing beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write or replace.
+    force : bool
+        Whether a file that appeared in the meantime may be replaced.
+
+    Yields
+    ------
+    Path
+        The temporary name.
+    """
+    path = path.resolve()  # a link keeps pointing where it does
+    temporary = _beside(path)
+    try:
+        yield temporary
+        _refuse_existing(path, force)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _refuse_existing(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise DataError(f"{path} exists already; choose another name, or replace it with --force.")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -1,0 +1,401 @@
+"""Tables from files, and files from tables.
+
+A file is read into the form that the sampler takes, and new rows are turned back into the form
+of the file. Nothing that was read is ever converted and converted back: the original rows of a
+CSV file stay the text they were, those of a Parquet file keep their Arrow schema.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import warnings
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganaug._files.csv_columns import CsvColumn, TextColumn, detect_column
+from ganaug._files.output import replacing
+from ganaug._optional import optional_import
+from ganaug.exceptions import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CsvTable", "ParquetTable", "Table", "check_suffix", "read_table"]
+
+CSV_SUFFIXES = (".csv", ".csv.gz")
+SUFFIXES = (*CSV_SUFFIXES, ".parquet")
+SEPARATORS = ",;\t|"
+ENCODING = "utf-8-sig"  # a byte order mark, as spreadsheets write it, is no part of a name
+
+
+class Table(ABC):
+    """A labelled table that was read from a file.
+
+    Parameters
+    ----------
+    target : str
+        Name of the column with the labels.
+
+    Attributes
+    ----------
+    X : DataFrame or pyarrow.Table of shape (n_rows, n_features)
+        The features as the sampler takes them.
+    y : Series or pyarrow.ChunkedArray of shape (n_rows,)
+        The labels.
+    """
+
+    X: Any
+    y: Any
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    @property
+    @abstractmethod
+    def n_rows(self) -> int:
+        """How many rows were read."""
+
+    @property
+    @abstractmethod
+    def names(self) -> list[str]:
+        """The columns of the file."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> list[Hashable]:
+        """The distinct labels."""
+
+    @abstractmethod
+    def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Return the rows of a resampled table that come after those that were read."""
+
+    @abstractmethod
+    def write(
+        self, path: Path, X_new: Any, y_new: Any, *, originals: bool, mark: str | None, force: bool
+    ) -> None:
+        """Write new rows, after the original ones if `originals`.
+
+        Parameters
+        ----------
+        path : Path
+            The file to write; its suffix says how.
+        X_new : container of `X`, of shape (n_new, n_features)
+            Features of the new rows.
+        y_new : container of `y`, of shape (n_new,)
+            Their labels.
+        originals : bool
+            Whether the rows that were read come first.
+        mark : str or None
+            Name of a further boolean column that is true in new rows.
+        force : bool
+            Whether an existing file may be replaced.
+        """
+
+
+class CsvTable(Table):
+    """A CSV file: its text for the original rows, typed columns for the sampler.
+
+    Parameters
+    ----------
+    text : pandas.DataFrame of shape (n_rows, n_columns)
+        Every cell as it was written.
+    target : str
+        Name of the column with the labels.
+    separator : str
+        What stands between two cells.
+    categorical : sequence of str
+        Columns that are categories whatever they look like.
+    """
+
+    def __init__(
+        self, text: pd.DataFrame, target: str, separator: str, categorical: Sequence[str] = ()
+    ) -> None:
+        super().__init__(target)
+        import pandas as pd
+
+        self.text = text
+        self.separator = separator
+        self.columns: dict[str, CsvColumn] = {
+            name: TextColumn() if name in categorical else detect_column(text[name])
+            for name in text.columns
+        }
+        typed = {name: column.parse(text[name]) for name, column in self.columns.items()}
+        # a label is what the file says, letter for letter
+        self.y = text[target].mask(typed.pop(target).isna())
+        self.X = pd.DataFrame(typed)
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.text)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.text.columns)
+
+    @property
+    def classes(self) -> list[Hashable]:
+        return sorted(self.y.dropna().unique())
+
+    def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
+        return X.iloc[self.n_rows :], y.iloc[self.n_rows :]
+
+    def write(
+        self, path: Path, X_new: Any, y_new: Any, *, originals: bool, mark: str | None, force: bool
+    ) -> None:
+        import pandas as pd
+
+        as_text = _is_csv(path)
+        y_new = y_new.set_axis(X_new.index)  # they belong together by position
+        new = self._text_rows(X_new, y_new) if as_text else self._typed_rows(X_new, y_new)
+        frame = new
+        if originals:
+            old = self.text if as_text else self._typed_rows(self.X, self.y)
+            frame = pd.concat([old, new], ignore_index=True)
+        if mark is not None:
+            frame[mark] = [False] * (len(frame) - len(new)) + [True] * len(new)
+        with replacing(path, force) as temporary:
+            if as_text:
+                _write_csv(frame, temporary, _is_gzip(path), self.separator)
+            else:
+                frame.to_parquet(temporary, index=False)
+
+    def _text_rows(self, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+        import pandas as pd
+
+        cells = {
+            name: y if name == self.target else column.format(X[name])
+            for name, column in self.columns.items()
+        }
+        return pd.DataFrame(cells)
+
+    def _typed_rows(self, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+        labels = self.columns[self.target].parse(y)
+        return X.assign(**{self.target: labels})[list(self.text.columns)]
+
+
+class ParquetTable(Table):
+    """A Parquet file; its rows stay in Arrow, so no type is lost.
+
+    Parameters
+    ----------
+    arrow : pyarrow.Table of shape (n_rows, n_columns)
+        The table as stored.
+    target : str
+        Name of the column with the labels.
+    categorical : sequence of str
+        Columns that are categories whatever their type.
+    """
+
+    def __init__(self, arrow: Any, target: str, categorical: Sequence[str] = ()) -> None:
+        super().__init__(target)
+        self.arrow = arrow
+        self.index = _stored_index(arrow)
+        self.y = arrow[target]
+        self.X = arrow.drop_columns([target, *self.index])
+        for name in categorical:
+            position = self.X.column_names.index(name)
+            self.X = self.X.set_column(position, name, self.X[name].dictionary_encode())
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.arrow)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.arrow.column_names)
+
+    @property
+    def classes(self) -> list[Hashable]:
+        return sorted(self.y.drop_null().unique().to_pylist())
+
+    def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
+        return X.slice(self.n_rows), y.slice(self.n_rows)
+
+    def write(
+        self, path: Path, X_new: Any, y_new: Any, *, originals: bool, mark: str | None, force: bool
+    ) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        new = X_new.append_column(self.target, y_new)
+        for name in self.index:
+            new = new.append_column(name, _continue_index(self.arrow[name], len(new)))
+        new = new.select(self.arrow.column_names).cast(self.arrow.schema)
+        table = pa.concat_tables([self.arrow, new]) if originals else new
+        if mark is not None:
+            flags = [False] * (len(table) - len(new)) + [True] * len(new)
+            table = table.append_column(mark, pa.array(flags))
+        with replacing(path, force) as temporary:
+            if _is_csv(path):
+                frame = _plain_pandas(table)
+                _write_csv(frame, temporary, _is_gzip(path), SEPARATORS[0])
+            else:
+                pa.parquet.write_table(table, temporary)
+
+
+def read_table(path: Path, target: str, categorical: Sequence[str] = ()) -> Table:
+    """Read a labelled table from a CSV, gzipped CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its suffix says how it is read.
+    target : str
+        Name of the column with the labels.
+    categorical : sequence of str
+        Columns that are categories even if they hold numbers.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DataError
+        If the file can't be read as a table, or a column doesn't exist.
+    """
+    check_suffix(path)
+    optional_import("pandas", extra="io")
+    if _is_csv(path):
+        text, separator = _read_csv(path)
+        _check_columns(path, list(text.columns), target, categorical)
+        return CsvTable(text, target, separator, categorical)
+    arrow = _read_parquet(path)
+    _check_columns(path, arrow.column_names, target, categorical)
+    return ParquetTable(arrow, target, categorical)
+
+
+def _check_columns(
+    path: Path, names: Sequence[str], target: str, categorical: Sequence[str]
+) -> None:
+    there = ", ".join(names)
+    if target not in names:
+        raise DataError(f"{path} has no target column {target!r}; its columns are {there}.")
+    if target in categorical:
+        raise DataError(f"{target!r} is the target; categorical columns are features.")
+    for name in categorical:
+        if name not in names:
+            raise DataError(f"{path} has no categorical column {name!r}; its columns are {there}.")
+    if len(names) < 2:
+        raise DataError(f"{path} has no column besides the target {target!r}; features are needed.")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file name that doesn't say its format.
+
+    Raises
+    ------
+    DataError
+        If the name ends with none of the known suffixes.
+    """
+    if not path.name.lower().endswith(SUFFIXES):
+        raise DataError(f"{path} must end with one of {', '.join(SUFFIXES)}.")
+
+
+def _read_csv(path: Path) -> tuple[pd.DataFrame, str]:
+    """Read every cell as text, exactly as written; also return the separator."""
+    import pandas as pd
+
+    with _explaining(path):
+        names, separator = _read_header(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            text = pd.read_csv(
+                path, sep=separator, names=names, header=0, index_col=False, dtype=str,
+                na_filter=False, encoding=ENCODING, compression="gzip" if _is_gzip(path) else None,
+            )  # fmt: skip
+    if text.empty:
+        raise DataError(f"{path} has a header and no rows.")
+    return text, separator
+
+
+def _read_header(path: Path) -> tuple[list[str], str]:
+    """Return the column names and the separator, the most frequent one of the first line."""
+    opener: Any = gzip.open if _is_gzip(path) else open
+    with opener(path, "rt", encoding=ENCODING, newline="") as file:
+        first = file.readline()
+        separator = max(SEPARATORS, key=first.count)
+        names = next(csv.reader(itertools.chain([first], file), delimiter=separator), [])
+    if not names:
+        raise DataError(f"{path} has no header; its first line must name the columns.")
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has more than one column named {name!r}; rename one.")
+    return names, separator
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Say in one sentence what is wrong with a CSV file."""
+    import pandas as pd
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path} isn't a whole gzip file ({error}).") from error
+    except pd.errors.ParserWarning as error:
+        raise DataError(f"{path} has rows with more cells than its header has names.") from error
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path} isn't a regular table: {str(error).strip()}.") from error
+
+
+def _read_parquet(path: Path) -> Any:
+    pa = optional_import("pyarrow", extra="io")
+    parquet = optional_import("pyarrow.parquet", extra="io")
+    try:
+        arrow = parquet.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} can't be read as Parquet: {error}") from error
+    if not len(arrow):
+        raise DataError(f"{path} has no rows.")
+    return arrow
+
+
+def _stored_index(arrow: Any) -> list[str]:
+    """Return the columns in which pandas stored row labels; they are no features."""
+    metadata = arrow.schema.pandas_metadata or {}
+    return [name for name in metadata.get("index_columns", []) if name in arrow.column_names]
+
+
+def _continue_index(labels: Any, n_new: int) -> Any:
+    """Return labels for new rows: numbers count on, any other label is missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_integer(labels.type):
+        start = pc.max(labels).as_py() + 1
+        return pa.array(range(start, start + n_new), labels.type)
+    return pa.nulls(n_new, labels.type)
+
+
+def _plain_pandas(table: Any) -> pd.DataFrame:
+    """Return a frame that prints as stored: integers with gaps stay integers."""
+    import pandas as pd
+
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    return frame
+
+
+def _write_csv(frame: pd.DataFrame, path: Path, compressed: bool, separator: str) -> None:
+    if not compressed:
+        frame.to_csv(path, sep=separator, index=False)
+        return
+    # neither time nor name in the header: the same table gives the same file
+    with open(path, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+        frame.to_csv(file, sep=separator, index=False)
+
+
+def _is_csv(path: Path) -> bool:
+    return path.name.lower().endswith(CSV_SUFFIXES)
+
+
+def _is_gzip(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")

@@ -1,0 +1,1 @@
+"""How the displays of `ganaug.plotting` read tables and draw panels."""

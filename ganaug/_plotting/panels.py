@@ -1,0 +1,149 @@
+"""Panels that compare one column of two tables, and the grid they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug._optional import optional_import
+from ganaug._plotting.tables import Values, frequent
+from ganaug.exceptions import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec
+
+__all__ = ["MUTED", "REAL", "SYNTHETIC", "make_grid", "plot_column", "tidy"]
+
+REAL, SYNTHETIC, MUTED = "#2f6690", "#ee6c2b", "#8a8f98"
+MAX_BARS = 7
+MAX_DISTINCT_NUMBERS = 10  # more are drawn as a histogram
+MAX_BINS = 24
+
+
+def plot_column(ax: Axes, name: Hashable, real: Values, synthetic: Values) -> None:
+    """Compare one column of both tables."""
+    title = name if isinstance(name, str) else f"column {name}"
+    if real.is_category or synthetic.is_category:
+        _plot_bars(ax, real.values.astype(str), synthetic.values.astype(str))
+    else:
+        gaps = [np.isnan(column.values).mean() for column in (real, synthetic)]
+        if any(gaps):
+            title += f" (missing: {gaps[0]:.0%} real, {gaps[1]:.0%} synthetic)"
+        _plot_numbers(ax, real, synthetic)
+    ax.set_title(title, fontsize=10)
+    tidy(ax)
+
+
+def _plot_bars(ax: Axes, real: NDArray[Any], synthetic: NDArray[Any]) -> None:
+    """Compare the frequencies of categories; the rarest are one bar."""
+    levels = list(frequent(np.concatenate([real, synthetic]), MAX_BARS))
+    shares = np.array([[(v == level).mean() for level in levels] for v in (real, synthetic)])
+    rest = 1 - shares.sum(axis=1, keepdims=True)
+    if rest.max() > 1e-9:
+        shares, levels = np.hstack([shares, rest]), [*levels, "(others)"]
+    places = np.arange(len(levels))
+    ax.barh(places - 0.2, shares[0], height=0.4, color=REAL, label="real")
+    ax.barh(places + 0.2, shares[1], height=0.4, color=SYNTHETIC, label="synthetic")
+    ax.set_yticks(places, [_shorten(level) for level in levels], fontsize=8)
+    ax.invert_yaxis()
+    ax.xaxis.set_major_formatter("{x:.0%}")
+
+
+def _plot_numbers(ax: Axes, real: Values, synthetic: Values) -> None:
+    """Compare the distributions of numbers: bars for few values, a histogram for many."""
+    first, second = (column.values[~np.isnan(column.values)] for column in (real, synthetic))
+    distinct = np.unique(np.concatenate([first, second]))
+    if not len(distinct):
+        ax.text(0.5, 0.5, "all missing", ha="center", transform=ax.transAxes, color=MUTED)
+        return
+    if len(distinct) <= MAX_DISTINCT_NUMBERS and not real.is_date:
+        _plot_few_numbers(ax, first, second, distinct)
+    else:
+        _plot_histograms(ax, first, second, _edges(distinct))
+        if real.is_date:
+            _write_dates(ax)
+    ax.yaxis.set_major_formatter("{x:.0%}")
+
+
+def _plot_few_numbers(
+    ax: Axes,
+    real: NDArray[np.float64],
+    synthetic: NDArray[np.float64],
+    distinct: NDArray[np.float64],
+) -> None:
+    places = np.arange(len(distinct))
+    first, second = (
+        (values[:, None] == distinct).sum(axis=0) / max(1, len(values))
+        for values in (real, synthetic)
+    )
+    ax.bar(places - 0.2, first, width=0.4, color=REAL, label="real")
+    ax.bar(places + 0.2, second, width=0.4, color=SYNTHETIC, label="synthetic")
+    ax.set_xticks(places, [f"{value:g}" for value in distinct])
+
+
+def _plot_histograms(
+    ax: Axes,
+    real: NDArray[np.float64],
+    synthetic: NDArray[np.float64],
+    edges: NDArray[np.float64],
+) -> None:
+    first, second = (
+        np.histogram(values, edges)[0] / max(1, len(values)) for values in (real, synthetic)
+    )
+    ax.stairs(first, edges, label="real", color=REAL, fill=True, alpha=0.55)
+    ax.stairs(second, edges, label="synthetic", color=SYNTHETIC, linewidth=1.6)
+
+
+def _write_dates(ax: Axes) -> None:
+    dates = optional_import("matplotlib.dates", extra="plot")
+    locator = dates.AutoDateLocator(maxticks=5)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+
+
+def _edges(distinct: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the edges of a histogram; those of whole numbers lie between them."""
+    low, high = distinct[0], distinct[-1]
+    if (distinct == np.round(distinct)).all() and high - low < 2**31:
+        width = max(1, -(-(high - low + 1) // MAX_BINS))
+        n_bins = int(-(-(high - low + 1) // width))
+        return np.asarray(low - 0.5 + width * np.arange(n_bins + 1))
+    return np.histogram_bin_edges(distinct, MAX_BINS)
+
+
+def make_grid(
+    ax: Axes | None,
+    shape: tuple[int, int],
+    *,
+    size: tuple[float, float],
+    title: str,
+    height_ratios: Sequence[float] | None = None,
+) -> tuple[Any, GridSpec | GridSpecFromSubplotSpec]:
+    """Return a figure and a grid in it: a new figure's own, or one in the place of `ax`."""
+    if ax is None:
+        plt = optional_import("matplotlib.pyplot", extra="plot")
+        figure = plt.figure(figsize=size, layout="constrained")
+        figure.suptitle(title, fontsize=13)
+        return figure, figure.add_gridspec(*shape, height_ratios=height_ratios)
+    place = ax.get_subplotspec()
+    if place is None:
+        raise DataError("ax must be part of a grid, as those of plt.subplots() are.")
+    ax.set_axis_off()
+    ax.set_title(title)
+    return ax.figure, place.subgridspec(*shape, height_ratios=height_ratios)
+
+
+def _shorten(text: str, length: int = 18) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def tidy(ax: Axes) -> None:
+    """Draw what frames the data with less ink."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=8, color=MUTED)
+    ax.xaxis.label.set_fontsize(9)
+    ax.yaxis.label.set_fontsize(9)

@@ -1,0 +1,392 @@
+"""The command line: `ganaug resample`, `ganaug sample` and `ganaug demo`.
+
+Nothing here repeats a default of the estimator: an option that wasn't given isn't passed on, and
+the help reads the defaults from the signature. torch and pandas are imported once they are needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ganaug._files.output import check_output
+from ganaug._files.tables import check_suffix, read_table
+from ganaug.exceptions import DataError, GanaugError
+
+if TYPE_CHECKING:
+    from ganaug._files.tables import Table
+    from ganaug.sampler import GANSampler
+
+__all__ = ["main"]
+
+STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+SAMPLER_OPTIONS = ("sampling_strategy", "n_steps", "random_state", "device")
+USER_ERROR, INTERRUPTED = 2, 130
+
+OVERVIEW = """\
+Balance an imbalanced table with a conditional GAN.
+
+examples:
+  ganaug resample data.csv --target y -o balanced.csv
+  ganaug sample data.csv --target y -n 1000 --class yes -o rows.csv
+  ganaug demo
+
+`ganaug COMMAND --help` explains each of them.
+"""
+
+RESAMPLE = """\
+Train on a table and write it again with synthetic rows added to its small classes.
+
+The rows of the input come first, exactly as they were; numbers, dates and categories of the
+synthetic ones are written in the same way. A CSV column is taken as numbers or dates only if all
+of its cells read so; numbers with leading zeros, such as 007, are text. Text is categorical, and
+an empty cell in it is a missing value ("NA" is not, it may be a level).
+
+examples:
+  ganaug resample data.csv --target y -o balanced.csv
+  ganaug resample data.csv.gz --target y --strategy 0.5 --seed 0 -o balanced.parquet
+  ganaug resample data.csv --target y --strategy yes=5000,maybe=3000 -o more.csv
+  ganaug resample data.csv --target y --categorical zip,branch --mark-synthetic synthetic -o b.csv
+"""
+
+SAMPLE = """\
+Train on a table and write synthetic rows only.
+
+examples:
+  ganaug sample data.csv --target y -n 1000 -o rows.csv
+  ganaug sample data.parquet --target y -n 1000 --class yes --seed 0 -o rows.parquet
+"""
+
+DEMO = """\
+Balance a real table (UCI Bank Marketing, 11% positive) and score classifiers on untouched rows.
+
+Prints how logistic regression, random forest and gradient boosting do without sampling, with
+SMOTENC and with ganaug, and draws real and synthetic rows side by side.
+
+examples:
+  ganaug demo
+  ganaug demo --seed 1 -o demo.png --force
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments, by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 2 after an error of the user, 130 after an interruption.
+
+    Examples
+    --------
+    >>> from ganaug.cli import main
+    >>> main(["resample", "no.csv", "--target", "y", "-o", "out.txt"])
+    2
+    """
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except KeyboardInterrupt:
+        print("ganaug: interrupted; nothing was written.", file=sys.stderr)
+        return INTERRUPTED
+    except (GanaugError, OSError) as error:
+        if args.verbose:
+            raise
+        print(f"ganaug: error: {_sentence(error)}", file=sys.stderr)
+        return USER_ERROR
+    return 0
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return " ".join(str(error).split())
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def _resample(args: argparse.Namespace) -> None:
+    table = _read(args)
+    mark = args.mark_synthetic
+    if mark is not None and mark in table.names:
+        raise DataError(f"{args.input} has a column {mark!r} already; name another one.")
+    strategy = getattr(args, "sampling_strategy", None)
+    if isinstance(strategy, dict):
+        args.sampling_strategy = {
+            _class_named(name, table, args): count for name, count in strategy.items()
+        }
+    sampler = _sampler(args)
+    with _refusals():
+        resampled = sampler.fit_resample(table.X, table.y)
+    X, y = table.new_rows(*resampled)
+    table.write(args.output, X, y, originals=True, mark=mark, force=args.force)
+    added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
+    detail = ", ".join(f"{label} +{n:,}" for label, n in added.items()) or "no class needed any"
+    _tell(args, f"{args.output}: {table.n_rows:,} rows as they were, {len(y):,} new ({detail})")
+
+
+def _sample(args: argparse.Namespace) -> None:
+    table = _read(args)
+    label = None if args.label is None else _class_named(args.label, table, args)
+    with _refusals():
+        X, y = _sampler(args).fit(table.X, table.y).sample(args.n_samples, y=label)
+    table.write(args.output, X, y, originals=False, mark=None, force=args.force)
+    _tell(args, f"{args.output}: {len(y):,} synthetic rows")
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from ganaug.demo import run_demo
+
+    given = {key: getattr(args, key) for key in ("output", "random_state") if hasattr(args, key)}
+    print(run_demo(**given, force=args.force, progress=not args.quiet))
+
+
+def _read(args: argparse.Namespace) -> Table:
+    """Read the table, once it is sure that the result can be written."""
+    check_output(args.output, args.force)
+    check_suffix(args.output)
+    return read_table(args.input, args.target, args.categorical)
+
+
+def _sampler(args: argparse.Namespace) -> GANSampler:
+    from ganaug.sampler import GANSampler
+
+    given = {key: getattr(args, key) for key in SAMPLER_OPTIONS if hasattr(args, key)}
+    progress = args.verbose or (sys.stderr.isatty() and not args.quiet)
+    return GANSampler(**given, verbose=int(progress))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Take what scikit-learn refuses, such as a parameter out of range, for a user's error."""
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _class_named(name: str, table: Table, args: argparse.Namespace) -> Any:
+    """Return the label that reads `name`."""
+    for label in table.classes:
+        if str(label) == name:
+            return label
+    known = ", ".join(map(str, table.classes))
+    raise DataError(f"there is no class {name!r} in column {args.target!r}; it has {known}.")
+
+
+def _tell(args: argparse.Namespace, message: str) -> None:
+    if not args.quiet:
+        print(message)
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors look like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER_ERROR, f"ganaug: error: {message}; see {self.prog} --help.\n")
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Adds defaults from the signature of `source`, "module:name", when help is shown."""
+
+    def __init__(self, prog: str, source: str) -> None:
+        super().__init__(prog, max_help_position=30)
+        self._source = source
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        module, _, name = self._source.partition(":")
+        parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+        if action.dest not in parameters or action.default is not argparse.SUPPRESS:
+            return action.help
+        default = parameters[action.dest].default
+        return action.help if default is None else f"{action.help} (default: {default})"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        "ganaug", description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    estimator = "ganaug.sampler:GANSampler"
+    add = partial(_add_command, commands)
+
+    resample = add("resample", _resample, RESAMPLE, estimator, "write a table with rows added")
+    _add_table_options(resample)
+    resample.add_argument(
+        "--strategy",
+        dest="sampling_strategy",
+        metavar="STRATEGY",
+        type=_strategy,
+        default=argparse.SUPPRESS,
+        help=f"which classes to fill up: {', '.join(STRATEGIES)}; or the ratio of minority to "
+        "majority; or rows per class afterwards, as CLASS=COUNT,CLASS=COUNT or JSON",
+    )
+    resample.add_argument(
+        "--mark-synthetic", metavar="COLUMN", help="add a boolean column that is true in new rows"
+    )
+    _add_training_options(resample)
+    _add_common_options(resample)
+
+    sample = add("sample", _sample, SAMPLE, estimator, "write synthetic rows only")
+    _add_table_options(sample)
+    sample.add_argument(
+        "-n", dest="n_samples", metavar="COUNT", type=_count, required=True, help="how many rows"
+    )
+    sample.add_argument(
+        "--class",
+        dest="label",
+        metavar="CLASS",
+        help="class of all rows (by default shared out as `resample` would add them)",
+    )
+    _add_training_options(sample)
+    _add_common_options(sample)
+
+    demo = add("demo", _demo, DEMO, "ganaug.demo:run_demo", "the main job on a real table")
+    demo.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="the picture to draw",
+    )
+    _add_common_options(demo)
+    return parser
+
+
+def _add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    description: str,
+    source: str,
+    summary: str,
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=partial(_HelpFormatter, source=source),
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_table_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("input", type=Path, help="the table: .csv, .csv.gz or .parquet")
+    command.add_argument("--target", required=True, help="the column with the classes")
+    command.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="where to write: .csv, .csv.gz or .parquet",
+    )
+
+
+def _add_training_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--categorical",
+        metavar="COLUMN,...",
+        type=lambda text: text.split(","),
+        default=[],
+        help="columns of numbers that are categories, besides all text columns",
+    )
+    command.add_argument(
+        "--steps",
+        dest="n_steps",
+        metavar="STEPS",
+        type=_steps,
+        default=argparse.SUPPRESS,
+        help="training steps, or auto",
+    )
+    command.add_argument(
+        "--device",
+        default=argparse.SUPPRESS,
+        help="where to train: auto, cpu, cuda, cuda:1, mps ...",
+    )
+
+
+def _add_common_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--seed",
+        dest="random_state",
+        metavar="SEED",
+        type=int,
+        default=argparse.SUPPRESS,
+        help="the same seed gives the same rows",
+    )
+    command.add_argument("--force", action="store_true", help="replace the output if it exists")
+    volume = command.add_mutually_exclusive_group()
+    volume.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    volume.add_argument(
+        "--verbose", action="store_true", help="always show progress, and tracebacks of errors"
+    )
+
+
+def _strategy(text: str) -> str | float | dict[str, int]:
+    """Read a name, a ratio, or rows per class."""
+    if text in STRATEGIES:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        pass  # neither a name nor a number: rows per class
+    try:
+        pairs = json.loads(text) if text.startswith("{") else _pairs(text)
+        counts = {str(label): int(count) for label, count in pairs.items()}
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected one of {', '.join(STRATEGIES)}, a number, CLASS=COUNT pairs or a JSON "
+            f"object, got {text!r}"
+        ) from error
+    return counts
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(pair.rsplit("=", 1) for pair in text.split(","))
+
+
+def _steps(text: str) -> int | str:
+    if text == "auto":
+        return text
+    return _count(text)
+
+
+def _count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return count
+
+
+class _Version(argparse.Action):
+    """Prints the version; the package is asked only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from ganaug import __version__
+
+        print("ganaug", __version__)
+        parser.exit()

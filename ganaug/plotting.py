@@ -1,0 +1,345 @@
+"""Pictures of synthetic rows and of the training, in scikit-learn's Display convention."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from ganaug._encoding.target import read_target, take_rows
+from ganaug._plotting.panels import REAL, SYNTHETIC, make_grid, plot_column, tidy
+from ganaug._plotting.tables import Values, most_informative, project, read_values, some_rows
+from ganaug.exceptions import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["SyntheticDataDisplay", "TrainingDisplay"]
+
+PANELS_PER_ROW = 4
+MAX_COLUMNS = 2 * PANELS_PER_ROW
+MAX_POINTS = 1500  # in a scatter plot; more only hide one another
+
+
+class SyntheticDataDisplay:
+    """Real and synthetic rows of one class, side by side.
+
+    The upper panels show both in the plane of the first two principal components of the real
+    rows, the others compare single columns: histograms of numbers, bars of categories.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions` to create one.
+
+    Parameters
+    ----------
+    real : array-like of shape (n_real, n_features)
+        Rows of the table, of one class.
+    synthetic : array-like of shape (n_synthetic, n_features)
+        Generated rows with the same columns.
+    label : object, default=None
+        The class, for the title.
+    columns : sequence of column names, default=None
+        The columns to compare, by default the first eight. The columns of an array are called
+        by their position.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure.
+    axes_ : ndarray of shape (2 + n_columns,)
+        The panels: the plane of the real rows, that of the synthetic rows, the columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.plotting import SyntheticDataDisplay
+    >>> real, synthetic = np.random.default_rng(0).normal(size=(2, 50, 3))
+    >>> display = SyntheticDataDisplay.from_predictions(real, synthetic)
+    >>> display.axes_.shape
+    (5,)
+    """
+
+    figure_: Figure
+    axes_: NDArray[Any]
+
+    def __init__(
+        self,
+        real: Any,
+        synthetic: Any,
+        *,
+        label: Any = None,
+        columns: Sequence[Hashable] | None = None,
+    ) -> None:
+        self.real = real
+        self.synthetic = synthetic
+        self.label = label
+        self.columns = columns
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        label: Any = None,
+        n_samples: int | None = None,
+        columns: Sequence[Hashable] | None = None,
+        ax: Axes | None = None,
+    ) -> SyntheticDataDisplay:
+        """Draw rows from a fitted sampler and plot them beside the real ones.
+
+        Parameters
+        ----------
+        estimator : GANSampler
+            A fitted sampler.
+        X : array-like of shape (n_samples, n_features)
+            The real rows, of all classes.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        label : object, default=None
+            The class to show, by default the rarest one.
+        n_samples : int, default=None
+            How many rows to draw, by default as many as there are real ones.
+        columns : sequence of column names, default=None
+            The columns to compare. By default those that say most about the class, as measured
+            by mutual information: up to eight, half of them numeric if there are so many.
+        ax : matplotlib.axes.Axes, default=None
+            Axes whose place the panels take, by default a new figure.
+
+        Returns
+        -------
+        SyntheticDataDisplay
+            The display, plotted.
+        """
+        check_is_fitted(estimator)
+        target = read_target(y)
+        counts = np.bincount(target.codes)
+        label = target.classes[counts.argmin()] if label is None else label
+        rows = np.flatnonzero(target.labels == label)
+        if not len(rows):
+            known = ", ".join(map(str, target.classes))
+            raise DataError(f"label {label!r} isn't in y; its classes are {known}.")
+        if columns is None:
+            columns = most_informative(read_values(X), target.codes, MAX_COLUMNS)
+        synthetic, _ = estimator.sample(n_samples or len(rows), y=label)
+        return cls(take_rows(X, rows), synthetic, label=label, columns=columns).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X_real: Any,
+        X_synthetic: Any,
+        *,
+        label: Any = None,
+        columns: Sequence[Hashable] | None = None,
+        ax: Axes | None = None,
+    ) -> SyntheticDataDisplay:
+        """Plot real and synthetic rows that are at hand.
+
+        Parameters
+        ----------
+        X_real : array-like of shape (n_real, n_features)
+            Real rows of one class.
+        X_synthetic : array-like of shape (n_synthetic, n_features)
+            Synthetic rows of that class.
+        label : object, default=None
+            The class, for the title.
+        columns : sequence of column names, default=None
+            The columns to compare, by default the first eight.
+        ax : matplotlib.axes.Axes, default=None
+            Axes whose place the panels take, by default a new figure.
+
+        Returns
+        -------
+        SyntheticDataDisplay
+            The display, plotted.
+        """
+        return cls(X_real, X_synthetic, label=label, columns=columns).plot(ax=ax)
+
+    def plot(self, ax: Axes | None = None) -> SyntheticDataDisplay:
+        """Plot the rows.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes whose place the panels take, by default a new figure.
+
+        Returns
+        -------
+        SyntheticDataDisplay
+            The display itself.
+        """
+        real, synthetic = read_values(self.real), read_values(self.synthetic)
+        names = self._names(real, synthetic)
+        n_rows = -(-len(names) // PANELS_PER_ROW)
+        self.figure_, grid = make_grid(
+            ax,
+            (n_rows + 1, 2 * PANELS_PER_ROW),
+            size=(12.5, 4.2 + 2.5 * n_rows),
+            height_ratios=[1.6, *[1.0] * n_rows],
+            title="Real and synthetic rows"
+            + ("" if self.label is None else f" of class {self.label}"),
+        )
+        planes = self._plot_planes(grid, real, synthetic)
+        panels = [
+            self.figure_.add_subplot(grid[1 + k // PANELS_PER_ROW, _two(k % PANELS_PER_ROW)])
+            for k in range(len(names))
+        ]
+        for name, panel in zip(names, panels, strict=True):
+            plot_column(panel, name, real[name], synthetic[name])
+        drawn = [panel for panel in panels if panel.get_legend_handles_labels()[0]]
+        for panel in drawn[:1]:  # the colours are the same in all
+            panel.legend(fontsize=8, framealpha=0.85, edgecolor="none")
+        self.axes_ = np.array([*planes, *panels])
+        return self
+
+    def _names(
+        self, real: Mapping[Hashable, Values], synthetic: Mapping[Hashable, Values]
+    ) -> list[Hashable]:
+        """Return the columns to compare: numbers first, then categories."""
+        if list(real) != list(synthetic):
+            raise DataError(
+                f"real and synthetic rows must have the same columns, got {list(real)} and "
+                f"{list(synthetic)}."
+            )
+        chosen = list(real)[:MAX_COLUMNS] if self.columns is None else list(self.columns)
+        for name in chosen:
+            if name not in real:
+                raise DataError(f"there is no column {name!r}; the columns are {list(real)}.")
+        return sorted(chosen, key=lambda name: real[name].is_category)
+
+    def _plot_planes(
+        self,
+        grid: Any,
+        real: Mapping[Hashable, Values],
+        synthetic: Mapping[Hashable, Values],
+    ) -> list[Axes]:
+        """Plot both tables in the plane of the real rows' principal components."""
+        points, shares = project(real, synthetic)
+        axes: list[Axes] = []
+        halves = (slice(None, PANELS_PER_ROW), slice(PANELS_PER_ROW, None))
+        for half, rows, kind, color in zip(
+            halves, points, ("real", "synthetic"), (REAL, SYNTHETIC), strict=True
+        ):
+            first = axes[0] if axes else None
+            panel = self.figure_.add_subplot(grid[0, half], sharex=first, sharey=first)
+            shown = rows[some_rows(len(rows), MAX_POINTS)]
+            note = f", {len(shown):,} shown" if len(shown) < len(rows) else ""
+            panel.scatter(shown[:, 0], shown[:, 1], s=10, color=color, alpha=0.45, linewidths=0)
+            panel.set_title(f"{len(rows):,} {kind} rows{note}", color=color, fontsize=11)
+            panel.set_xlabel(f"1st principal component ({shares[0]:.0%} of the variance)")
+            panel.set_ylabel(f"2nd ({shares[1]:.0%})")
+            tidy(panel)
+            axes.append(panel)
+        return axes
+
+
+class TrainingDisplay:
+    """The course of a training: losses, and the quality that decided when to stop.
+
+    Use :meth:`from_estimator` to create one.
+
+    Parameters
+    ----------
+    history : dict of str to ndarray
+        ``generator_loss`` and ``discriminator_loss`` of shape (n_steps,), ``check_step`` and
+        ``quality`` (lower is better) of shape (n_checks,), ``best_step`` of shape ().
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure.
+    axes_ : ndarray of shape (2,)
+        The panels: losses, quality.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.plotting import TrainingDisplay
+    >>> history = {
+    ...     "generator_loss": np.full(100, 0.7),
+    ...     "discriminator_loss": np.full(100, 0.7),
+    ...     "check_step": np.array([50, 100]),
+    ...     "quality": np.array([0.3, 0.2]),
+    ...     "best_step": np.array(100),
+    ... }
+    >>> TrainingDisplay(history).plot().axes_.shape
+    (2,)
+    """
+
+    figure_: Figure
+    axes_: NDArray[Any]
+
+    def __init__(self, history: Mapping[str, NDArray[Any]]) -> None:
+        self.history = history
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> TrainingDisplay:
+        """Plot the training of a fitted sampler.
+
+        Parameters
+        ----------
+        estimator : GANSampler
+            A fitted sampler.
+        ax : matplotlib.axes.Axes, default=None
+            Axes whose place the panels take, by default a new figure.
+
+        Returns
+        -------
+        TrainingDisplay
+            The display, plotted.
+        """
+        check_is_fitted(estimator, "history_")
+        return cls(estimator.history_).plot(ax=ax)
+
+    def plot(self, ax: Axes | None = None) -> TrainingDisplay:
+        """Plot the losses and the quality.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes whose place the panels take, by default a new figure.
+
+        Returns
+        -------
+        TrainingDisplay
+            The display itself.
+        """
+        self.figure_, grid = make_grid(ax, (1, 2), size=(10.5, 3.8), title="Training")
+        losses = self.figure_.add_subplot(grid[0, 0])
+        quality = self.figure_.add_subplot(grid[0, 1], sharex=losses)
+        self._plot_losses(losses)
+        self._plot_quality(quality)
+        self.axes_ = np.array([losses, quality])
+        return self
+
+    def _plot_losses(self, ax: Axes) -> None:
+        for key, color in (("discriminator_loss", REAL), ("generator_loss", SYNTHETIC)):
+            loss = self.history[key]
+            steps = np.arange(1, len(loss) + 1)
+            window = max(1, len(loss) // 30)
+            middle = slice((window - 1) // 2, len(loss) - window // 2)
+            smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
+            ax.plot(steps, loss, color=color, alpha=0.2, linewidth=0.6)
+            ax.plot(steps[middle], smooth, color=color, label=key.removesuffix("_loss"))
+        ax.set(xlabel="step", ylabel="loss")
+        ax.set_title("Losses, smoothed", fontsize=10)
+        ax.legend(frameon=False, fontsize=8)
+        tidy(ax)
+
+    def _plot_quality(self, ax: Axes) -> None:
+        steps, best = self.history["check_step"], int(self.history["best_step"])
+        ax.plot(steps, self.history["quality"], color=REAL, marker="o", markersize=3)
+        ax.axvline(best, color=SYNTHETIC, linestyle="--", label=f"kept: step {best}")
+        ax.set(xlabel="step", ylabel="distance (lower is better)")
+        ax.set_title("Monitored quality", fontsize=10)
+        ax.legend(frameon=False, fontsize=8)
+        tidy(ax)
+
+
+def _two(k: int) -> slice:
+    return slice(2 * k, 2 * k + 2)

@@ -1,0 +1,354 @@
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from ganaug import GANSampler, __version__, cli
+
+HEADER = "id;zip;price;when;land;n;y"
+LANDS = ["NA", "Österreich", '"a;b"', ""]
+COLUMNS = HEADER.split(";")
+
+
+def odd_rows(n=60):
+    """Return lines of a table with what CSV readers like to spoil."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(n):
+        zip_code, price = f"{rng.integers(0, 999):05d}", f"{10 * rng.random():.2f}"
+        day, gap = f"2024-0{i % 9 + 1}-{i % 28 + 1:02d}", "NA" if i % 7 == 0 else i
+        label = "yes" if i < 12 else "no"
+        rows.append(f"{i};{zip_code};{price};{day};{LANDS[i % 4]};{gap};{label}")
+    return rows
+
+
+@pytest.fixture
+def odd_csv(tmp_path):
+    path = tmp_path / "odd.csv"
+    path.write_text("\n".join([HEADER, *odd_rows()]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def mixed_files(tmp_path, mixed_table):
+    """Return the mixed table as a file of each format."""
+    X, y = mixed_table
+    table = X.assign(y=y)
+    table.to_csv(tmp_path / "in.csv", index=False)
+    table.to_csv(tmp_path / "in.csv.gz", index=False)
+    table.to_parquet(tmp_path / "in.parquet", index=False)
+    return {suffix: tmp_path / f"in{suffix}" for suffix in (".csv", ".csv.gz", ".parquet")}
+
+
+def ganaug(*arguments, steps=5):
+    """Run the command line with few training steps; return its exit status."""
+    trained = [] if arguments[0] == "demo" else ["--steps", steps]
+    return cli.main([str(argument) for argument in (*arguments, *trained)])
+
+
+def read(path):
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+
+
+# --- resample -----------------------------------------------------------------------------------
+
+
+def test_original_rows_come_first_letter_for_letter(odd_csv, tmp_path):
+    output = tmp_path / "out.csv"
+    assert ganaug("resample", odd_csv, "--target", "y", "-o", output, "--seed", 0) == 0
+    lines = output.read_text(encoding="utf-8").splitlines()
+    assert lines[: 1 + 60] == [HEADER, *odd_rows()]
+    assert len(lines) == 1 + 48 + 48
+
+
+def test_synthetic_cells_are_written_as_the_original_ones(odd_csv, tmp_path):
+    output = tmp_path / "out.csv"
+    ganaug("resample", odd_csv, "--target", "y", "-o", output, "--seed", 0)
+    table = pd.read_csv(output, sep=";", dtype=str, keep_default_na=False)
+    old, new = table[:60], table[60:]
+    assert new["id"].str.fullmatch(r"\d+").all()
+    assert new["price"].str.fullmatch(r"\d+\.\d\d").all()
+    assert new["when"].str.fullmatch(r"2024-0\d-\d\d").all()
+    assert new["n"].str.fullmatch(r"\d+|NA").all()
+    for column in ("zip", "land"):
+        assert set(new[column]) <= set(old[column])
+    assert set(new["y"]) == {"yes"}
+
+
+@pytest.mark.parametrize("source", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_every_format_in_and_out(mixed_files, tmp_path, source, suffix):
+    output = tmp_path / f"out{suffix}"
+    assert ganaug("resample", mixed_files[source], "--target", "y", "-o", output) == 0
+    table = read(output)
+    assert table["y"].value_counts().to_dict() == {"no": 96, "yes": 96}
+    assert table["age"].dtype == "int64"
+    assert list(table.columns) == ["age", "price", "score", "job", "day", "y"]
+    before = read(mixed_files[suffix])
+    if source == suffix:
+        pd.testing.assert_frame_equal(table[:120], before, check_index_type=False)
+
+
+def test_parquet_keeps_its_types(mixed_files, tmp_path):
+    output = tmp_path / "out.parquet"
+    ganaug("resample", mixed_files[".parquet"], "--target", "y", "-o", output)
+    assert pq.read_schema(output).equals(pq.read_schema(mixed_files[".parquet"]))
+
+
+def test_labels_of_numbers_are_numbers_in_parquet(tmp_path, mixed_table):
+    X, y = mixed_table
+    X.assign(y=(y == "yes").astype(int)).to_csv(tmp_path / "in.csv", index=False)
+    output = tmp_path / "out.parquet"
+    strategy = ("--strategy", "1=50")
+    assert ganaug("resample", tmp_path / "in.csv", "--target", "y", "-o", output, *strategy) == 0
+    assert read(output)["y"].value_counts().to_dict() == {0: 96, 1: 50}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "n_yes"),
+    [
+        ("auto", 96),
+        ("minority", 96),
+        ("0.5", 48),
+        ("yes=40", 40),
+        ("yes=40,no=96", 40),
+        ('{"yes": 40}', 40),
+    ],
+)
+def test_strategies(mixed_files, tmp_path, strategy, n_yes):
+    output = tmp_path / "out.csv"
+    arguments = ("--target", "y", "-o", output, "--strategy", strategy)
+    assert ganaug("resample", mixed_files[".csv"], *arguments) == 0
+    assert read(output)["y"].value_counts().to_dict() == {"no": 96, "yes": n_yes}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_synthetic_rows_can_be_marked(mixed_files, tmp_path, suffix):
+    output = tmp_path / f"out{suffix}"
+    arguments = ("--target", "y", "-o", output, "--mark-synthetic", "new")
+    assert ganaug("resample", mixed_files[suffix], *arguments) == 0
+    assert read(output)["new"].tolist() == [False] * 120 + [True] * 72
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_of_numbers_can_be_categories(tmp_path, suffix, mixed_table):
+    X, y = mixed_table
+    table = pd.DataFrame({"code": (X["age"] % 2) * 1000, "price": X["price"], "y": y})
+    source = tmp_path / f"in{suffix}"
+    table.to_csv(source, index=False) if suffix == ".csv" else table.to_parquet(source)
+    output = tmp_path / f"out{suffix}"
+    arguments = ("--target", "y", "-o", output, "--categorical", "code")
+    assert ganaug("resample", source, *arguments) == 0
+    assert set(read(output)["code"]) == {0, 1000}
+    assert read(output)["code"].dtype == "int64"
+
+
+def test_nothing_to_add_leaves_the_table_as_it_is(mixed_files, tmp_path, capsys):
+    output = tmp_path / "out.csv"
+    arguments = ("--target", "y", "-o", output, "--strategy", "yes=24")
+    assert ganaug("resample", mixed_files[".csv"], *arguments) == 0
+    assert output.read_bytes() == mixed_files[".csv"].read_bytes()
+    assert "0 new (no class needed any)" in capsys.readouterr().out
+
+
+def test_the_same_seed_gives_the_same_file(mixed_files, tmp_path):
+    outputs = [tmp_path / f"{k}.csv.gz" for k in range(3)]
+    for output, seed in zip(outputs, (1, 1, 2), strict=True):
+        ganaug("resample", mixed_files[".csv"], "--target", "y", "-o", output, "--seed", seed)
+    first, second, third = (output.read_bytes() for output in outputs)
+    assert first == second != third
+
+
+# --- sample -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_sample_writes_synthetic_rows_only(mixed_files, tmp_path, suffix):
+    output = tmp_path / f"out{suffix}"
+    arguments = ("--target", "y", "-n", 7, "--class", "no", "-o", output)
+    assert ganaug("sample", mixed_files[suffix], *arguments) == 0
+    table = read(output)
+    assert table["y"].tolist() == ["no"] * 7
+    assert list(table.columns) == ["age", "price", "score", "job", "day", "y"]
+
+
+def test_sample_without_a_class_fills_up_the_small_ones(mixed_files, tmp_path):
+    output = tmp_path / "out.csv"
+    assert ganaug("sample", mixed_files[".csv"], "--target", "y", "-n", 7, "-o", output) == 0
+    assert read(output)["y"].tolist() == ["yes"] * 7
+
+
+# --- what it says -------------------------------------------------------------------------------
+
+
+def test_a_summary_is_printed_unless_quiet(mixed_files, tmp_path, capsys):
+    arguments = ("resample", mixed_files[".csv"], "--target", "y", "-o", tmp_path / "out.csv")
+    ganaug(*arguments)
+    assert "120 rows as they were, 72 new (yes +72)" in capsys.readouterr().out
+    ganaug(*arguments, "--force", "--quiet")
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("command", ["resample", "sample", "demo"])
+def test_help_has_examples_that_parse(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([command, "--help"])
+    examples = re.findall(rf"^  ganaug ({command}.*)", capsys.readouterr().out, re.M)
+    assert examples
+    for example in examples:
+        assert cli._parser().parse_args(example.split()).run
+
+
+def test_defaults_are_those_of_the_estimator(monkeypatch, capsys, mixed_files, tmp_path):
+    made = []
+
+    class Spy(GANSampler):
+        def __init__(self, *, n_steps=3, device="cpu", **others):
+            made.append((n_steps, device, others))
+            super().__init__(n_steps=n_steps, device=device, **others)
+
+    monkeypatch.setattr("ganaug.sampler.GANSampler", Spy)
+    with pytest.raises(SystemExit):
+        cli.main(["resample", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "training steps, or auto (default: 3)" in shown
+    assert "(default: cpu)" in shown
+    arguments = ["resample", mixed_files[".csv"], "--target", "y", "-o", tmp_path / "out.csv"]
+    cli.main(list(map(str, arguments)))
+    assert made[0] == (3, "cpu", {"verbose": 0})
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "ganaug", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"ganaug {__version__}\n"
+
+
+# --- mistakes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "outcome"], "no target column 'outcome'; its columns are age, price, score"),
+        (["--categorical", "age,work"], "no categorical column 'work'; its columns are age, price"),
+        (["--strategy", "maybe=100"], "there is no class 'maybe' in column 'y'; it has no, yes"),
+        (["--strategy", "yes=3"], "3"),
+        (["--strategy", "-0.5"], "-0.5"),
+        (["--device", "abacus"], "abacus"),
+        (["--mark-synthetic", "age"], "has a column 'age' already"),
+        (["-o", "{folder}"], "is a folder"),
+        (["-o", "{folder}/no/out.csv"], "there is no folder"),
+        (["-o", "{folder}/out.xlsx"], "must end with one of .csv, .csv.gz, .parquet"),
+        (["-o", "{folder}/in.csv"], "exists already; choose another name"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_training(
+    mixed_files, tmp_path, capsys, monkeypatch, arguments, message
+):
+    monkeypatch.setattr(GANSampler, "_train", lambda *_: pytest.fail("training has started"))
+    before = sorted(tmp_path.iterdir())
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+    standard = ["--target", "y", "-o", tmp_path / "out.csv"]
+    assert ganaug("resample", mixed_files[".csv"], *standard, *given) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ganaug: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory"),
+        ("a,y\n1,no\n2,no\n3,no\n", "class"),
+        ("a,y\n1,no\n2,no\n3,yes\n", "'yes' has 1 row"),
+        ("a,y\n1,no\n2,no\n3,\n4,yes\n5,yes\n", "missing label"),
+        ("a,y\n1,no\n2,no\n3,yes\ninf,yes\n", "column 'a' contains infinity"),
+    ],
+)
+def test_unusable_data_are_told(tmp_path, capsys, content, message):
+    source = tmp_path / "in.csv"
+    if content is not None:
+        source.write_text(content)
+    assert ganaug("resample", source, "--target", "y", "-o", tmp_path / "out.csv") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: error: ")
+    assert message in err
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resample"], "the following arguments are required"),
+        (["resmple"], "invalid choice: 'resmple'"),
+        (["resample", "a.csv", "--strategy", "lots"], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--strategy", '{"yes": [1]}'], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
+        (["sample", "a.csv", "-n", "few"], "expected a whole number from 1 on, got 'few'"),
+        (["demo", "--quiet", "--verbose"], "not allowed with argument --quiet"),
+    ],
+)
+def test_a_wrong_argument_is_told(capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(arguments)
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: error: ")
+    assert message in err
+    assert "--help" in err
+
+
+def test_an_existing_file_is_replaced_with_force_only(mixed_files, tmp_path):
+    output = tmp_path / "out.csv"
+    output.write_text("mine")
+    arguments = ("resample", mixed_files[".csv"], "--target", "y", "-o", output)
+    assert ganaug(*arguments) == 2
+    assert output.read_text() == "mine"
+    assert ganaug(*arguments, "--force") == 0
+    assert len(read(output)) == 192
+
+
+def test_verbose_shows_the_traceback(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        ganaug(
+            "resample", tmp_path / "no.csv", "--target", "y", "-o", tmp_path / "o.csv", "--verbose"
+        )
+
+
+@pytest.mark.parametrize("moment", ["training", "writing"])
+def test_an_interrupted_run_leaves_nothing(mixed_files, tmp_path, capsys, monkeypatch, moment):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def interrupt_half_way(self, path, **_):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    if moment == "training":
+        monkeypatch.setattr(GANSampler, "_train", interrupt)
+    else:
+        monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt_half_way)
+    before = sorted(tmp_path.iterdir())
+    output = tmp_path / "out.csv"
+    assert ganaug("resample", mixed_files[".csv"], "--target", "y", "-o", output) == 130
+    assert sorted(tmp_path.iterdir()) == before
+    assert capsys.readouterr().err == "ganaug: interrupted; nothing was written.\n"
+
+
+def test_progress_is_shown_on_a_terminal(mixed_files, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    ganaug("resample", mixed_files[".csv"], "--target", "y", "-o", tmp_path / "out.csv")
+    assert "GANSampler" in terminal.getvalue()
