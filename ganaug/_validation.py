@@ -83,11 +83,7 @@ def _check_same_columns(estimator: Any, rows: Rows) -> None:
 
 def check_target(y: Any, rows: Rows) -> Target:
     """Read the labels and check that they go with the rows."""
-    if y is not None and _num_samples(y) != rows.n_rows:
-        raise DataError(
-            f"X and y differ in length: X has {rows.n_rows} rows, y has {_num_samples(y)} labels. "
-            "Found input variables with inconsistent numbers of samples."
-        )
+    _check_lengths(y, rows)
     target = read_target(y)
     if len(target.classes) < 2:
         raise DataError(
@@ -95,6 +91,14 @@ def check_target(y: Any, rows: Rows) -> Target:
             f"{rows.n_rows}); expected at least 2 classes. Nothing can be balanced."
         )
     return target
+
+
+def _check_lengths(y: Any, rows: Rows) -> None:
+    if y is not None and _num_samples(y) != rows.n_rows:
+        raise DataError(
+            f"X and y differ in length: X has {rows.n_rows} rows, y has {_num_samples(y)} labels. "
+            "Found input variables with inconsistent numbers of samples."
+        )
 
 
 def check_class_counts(target: Target) -> None:
@@ -161,6 +165,21 @@ def read_columns(rows: Rows, categorical_features: Any, X: Any) -> list[Column]:
     """Read all columns, those named by `categorical_features` as categories."""
     chosen = check_categorical_features(categorical_features, rows.names, X)
     return [rows.column(j, as_category=is_chosen) for j, is_chosen in enumerate(chosen)]
+
+
+def read_fitted_columns(rows: Rows, is_categorical: Sequence[bool]) -> list[Column]:
+    """Read all columns, as categories where `fit` did."""
+    return [rows.column(j, as_category=chosen) for j, chosen in enumerate(is_categorical)]
+
+
+def check_labels(y: Any, rows: Rows, classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the class code of each row's label."""
+    _check_lengths(y, rows)
+    target = read_target(y)
+    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    _check_known_classes(target.classes.tolist(), Counter(code_of))
+    codes = np.array([code_of[label] for label in target.classes.tolist()], dtype=np.int64)
+    return codes[target.codes]
 
 
 def check_categorical_features(

@@ -27,6 +27,7 @@ from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import Check, TrainingConfig
+from ganaug._scoring import ScoreScale, to_anomaly
 
 MAX_CLASS_ROWS = 5000
 AUTO_STEPS = 1000
@@ -300,6 +301,71 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         seed = self._seed if random_state is None else _draw_seed(random_state)
         return self._rows_of(codes, seed, Stream.SAMPLE)
 
+    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """Return how normal rows are: higher = more normal.
+
+        The score is the discriminator's, trained against the generator and against rows moved by
+        noise of many scales, and measured on the training rows of the class: 0 is what 5% of them
+        fall below, 1 more is one distance between their quartiles more.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns of `fit`. Categories that `fit` has not seen count as unusual.
+        y : array-like of shape (n_samples,), default=None
+            The class that each row is compared with. By default the one that it is most normal
+            for: a low score then says that it is unlike every class.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        DataError
+            If the columns are not those of `fit`, or a label is unknown.
+        sklearn.exceptions.NotFittedError
+            If the sampler is not fitted.
+        """
+        check_is_fitted(self, "generator_")
+        rows = validation.check_rows(self, X, reset=False)
+        columns = validation.read_fitted_columns(rows, self.encoder_.is_categorical)
+        logits = self._gan.logits(self.encoder_.transform(columns))
+        normality = self._score_scale.normality(logits)
+        if y is None:
+            return normality.max(axis=1)
+        codes = validation.check_labels(y, rows, self.classes_)
+        return normality[np.arange(rows.n_rows), codes]
+
+    def anomaly_score(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """Return how anomalous rows are, from 0 to 1: higher = more anomalous.
+
+        0.5 is the score that 5% of the training rows of a class exceed. The opposite of
+        `score_samples`, with the same parameters and errors.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+        y : array-like of shape (n_samples,), default=None
+            The class that each row is compared with; by default the one that it suits best.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANSampler
+        >>> X, y = make_classification(n_samples=300, weights=[0.9], random_state=0)
+        >>> sampler = GANSampler(random_state=0).fit(X, y)
+        >>> bool(sampler.anomaly_score(X + 10.0).min() > np.median(sampler.anomaly_score(X)))
+        True
+        """
+        return to_anomaly(self.score_samples(X, y))
+
     # --- the way of a row ---------------------------------------------------------------------
 
     def _fit_resample(
@@ -365,6 +431,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self.generator_ = self._gan.generator
         self.discriminator_ = self._gan.discriminator
         self.history_ = self._gan.history
+        self._score_scale = ScoreScale.fit(*self._gan.training_logits(), len(self.classes_))
 
     def _watch(self, training: Generator[Check]) -> None:
         """Drive the training; progress bars and callbacks listen at each check."""
@@ -392,7 +459,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         auto = self.n_steps == "auto"
         return GANConfig(
             NetworkConfig(validation.check_layer_sizes(self.hidden_layer_sizes), self.latent_dim),
-            BatchConfig(self.batch_size, self.anchored_share, self.n_neighbors),
+            BatchConfig(self.batch_size, self.n_neighbors),
             TrainingConfig(
                 n_steps=AUTO_STEPS if auto else int(self.n_steps),
                 patience=AUTO_PATIENCE if auto else None,

@@ -14,7 +14,8 @@ ALLOWED = {
     "_gan": {"_encoding.layout"},
     "_validation": {"_encoding"},
     "_callbacks": {"sampler"},  # for type checking only
-    "sampler": {"_validation", "_encoding", "_gan", "_callbacks"},
+    "sampler": {"_validation", "_encoding", "_gan", "_callbacks", "_scoring"},
+    "_scoring": set(),
     "datasets": {"_optional"},
     "_files": {"_optional"},
     "_plotting": {"_encoding", "_optional"},
@@ -68,4 +69,12 @@ def test_optional_packages_are_imported_where_they_are_used(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_stay_readable(path):
-    assert len(path.read_text().splitlines()) <= 450
+    source = path.read_text()
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    docstrings = [
+        node.body[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, documented) and ast.get_docstring(node) is not None
+    ]
+    n_docstring_lines = sum(node.end_lineno - node.lineno + 1 for node in docstrings)
+    assert len(source.splitlines()) - n_docstring_lines <= 400

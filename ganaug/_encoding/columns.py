@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,15 @@ class Column:
         Where the value is missing.
     levels : tuple or None
         The distinct values of a categorical column, None for a numeric one.
+    unit : str or None
+        Unit of the ticks of a date or duration: "D", "s", "ms", "us" or "ns".
     """
 
     name: Hashable
     values: NDArray[Any]
     missing: NDArray[np.bool_]
     levels: tuple[Hashable, ...] | None = None
+    unit: str | None = None
 
     @property
     def is_categorical(self) -> bool:
@@ -43,7 +46,7 @@ class Column:
 
     def take(self, rows: NDArray[np.int64]) -> Column:
         """Return the column at these rows."""
-        return Column(self.name, self.values[rows], self.missing[rows], self.levels)
+        return replace(self, values=self.values[rows], missing=self.missing[rows])
 
 
 def concatenate(columns: Sequence[Column]) -> Column:
@@ -51,10 +54,12 @@ def concatenate(columns: Sequence[Column]) -> Column:
     first = columns[0]
     values = np.concatenate([column.values for column in columns])
     missing = np.concatenate([column.missing for column in columns])
-    return Column(first.name, values, missing, first.levels)
+    return replace(first, values=values, missing=missing)
 
 
-def numeric(name: Hashable, values: NDArray[Any], missing: NDArray[np.bool_]) -> Column:
+def numeric(
+    name: Hashable, values: NDArray[Any], missing: NDArray[np.bool_], unit: str | None = None
+) -> Column:
     """Return a numeric column; refuse infinite values by name."""
     if values.dtype.kind == "f":
         values = values.astype(np.float64)
@@ -70,7 +75,7 @@ def numeric(name: Hashable, values: NDArray[Any], missing: NDArray[np.bool_]) ->
         values = values.astype(np.uint64)
     else:
         values = values.astype(np.int64)
-    return Column(name, values, missing)
+    return Column(name, values, missing, unit=unit)
 
 
 def categorical(name: Hashable, values: Sequence[Any] | NDArray[Any]) -> Column:

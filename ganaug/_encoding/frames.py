@@ -82,7 +82,8 @@ class NarwhalsRows(Rows):
                 series = series.cast(nw.Float64())
             return numeric(name, _fill(series, missing), missing)
         if dtype.is_temporal() and not as_category:
-            return numeric(name, _fill(_ticks(series), missing), missing)
+            unit = getattr(dtype, "time_unit", "D" if dtype == nw.Date else "ns")
+            return numeric(name, _fill(_ticks(series), missing), missing, unit)
         values = series.to_list()
         if dtype == nw.Object:
             return from_objects(name, _object_array(values))
@@ -196,7 +197,7 @@ class PandasRows(Rows):
         if pd.api.types.is_bool_dtype(dtype) or as_category:
             return _factorize(name, series)
         if _is_temporal(dtype):
-            return numeric(name, _pandas_ticks(series, missing), missing)
+            return numeric(name, _pandas_ticks(series, missing), missing, _pandas_unit(dtype))
         if pd.api.types.is_numeric_dtype(dtype):
             kind = "f" if pd.api.types.is_float_dtype(dtype) else None
             if kind or not pd.api.types.is_integer_dtype(dtype):  # decimals read as floats
@@ -305,6 +306,12 @@ def _pandas_ticks(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.int64]:
         series = series.dt.tz_convert(None)  # UTC
     ticks: NDArray[np.int64] = series.to_numpy().view(np.int64)
     return ticks
+
+
+def _pandas_unit(dtype: Any) -> str:
+    if isinstance(dtype, np.dtype):
+        return str(np.datetime_data(dtype)[0])
+    return str(getattr(getattr(dtype, "pyarrow_dtype", dtype), "unit", "D"))
 
 
 def _to_arrow(series: Any) -> Any:

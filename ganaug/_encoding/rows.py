@@ -172,7 +172,9 @@ def read_array(name: Hashable, values: NDArray[Any], as_category: bool) -> Colum
     if kind in "USb" or as_category:
         return categorical(name, values.tolist() if kind in "USb" else values.astype(object))
     if kind in "mM":
-        return numeric(name, values.view(np.int64), np.isnat(values))
+        return numeric(
+            name, values.view(np.int64), np.isnat(values), np.datetime_data(values.dtype)[0]
+        )
     if kind == "O":
         return from_objects(name, values)
     return numeric(name, values, np.isnan(values) if kind == "f" else _none(len(values)))

@@ -14,10 +14,15 @@ from ganaug._encoding.columns import MISSING_CODE, Column, level_key
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.levels import level_vectors, nearest_levels
 from ganaug._encoding.numbers import Grid, Scale, find_atoms, find_grid, find_scale
+from ganaug.exceptions import DataError
 
 # Up to so many levels a category is a softmax head, beyond it a vector: a head costs
 # rows x levels in every batch, and a rare level among hundreds is hardly ever drawn right.
 MAX_ONE_HOT_LEVELS = 32
+SECONDS = {
+    **{"Y": 31_556_952.0, "M": 2_629_746.0, "W": 604_800.0, "D": 86_400.0, "h": 3600.0, "m": 60.0},
+    **{"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+}
 
 
 class TableEncoder:
@@ -53,6 +58,11 @@ class TableEncoder:
             codec.lay_out(position, column, context, builder)
         self.layout_ = builder.layout()
         return self
+
+    @property
+    def is_categorical(self) -> list[bool]:
+        """Which columns were fitted as categories."""
+        return [not isinstance(codec, NumberCodec) for codec in self.codecs_]
 
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns; categories not seen in `fit` become code -1."""
@@ -136,6 +146,7 @@ class NumberCodec(Codec):
     scale: Scale | None
     atoms: NDArray[Any]
     has_missing: bool
+    unit: str | None = None
     number: int | None = None
     head: int | None = None
 
@@ -144,11 +155,11 @@ class NumberCodec(Codec):
         present = column.values[~column.missing]
         has_missing = bool(column.missing.any())
         if not len(present):
-            return cls(None, None, present, has_missing)
+            return cls(None, None, present, has_missing, column.unit)
         grid = find_grid(present)
         scale = find_scale(grid.to_unit(present)) if grid.low != grid.high else None
         atoms = find_atoms(present)
-        return cls(grid, scale, atoms, has_missing)
+        return cls(grid, scale, atoms, has_missing, column.unit)
 
     def lay_out(
         self, position: int, column: Column, context: NDArray[np.float64], builder: _LayoutBuilder
@@ -186,12 +197,22 @@ class NumberCodec(Codec):
         codes: NDArray[np.int32],
         n_vectors: int,
     ) -> None:
+        if column.is_categorical and not column.missing.all():
+            raise DataError(
+                f"column {column.name!r} was numbers in fit, but holds categories now; convert it."
+            )
         if self.number is not None:
             # the mean of the column, 0, stands for a missing number
-            scaled = self._scaled(column.values)
+            scaled = self._scaled(self._in_unit(column))
             numbers[:, self.number] = np.where(column.missing, 0.0, scaled)
         if self.head is not None:
             codes[:, n_vectors + self.head] = self._states(column)
+
+    def _in_unit(self, column: Column) -> NDArray[Any]:
+        """Return values in the unit of time that was fitted."""
+        if column.unit == self.unit or column.unit is None or self.unit is None:
+            return column.values
+        return column.values * (SECONDS[column.unit] / SECONDS[self.unit])
 
     def _states(self, column: Column) -> NDArray[np.int32]:
         states = np.zeros(len(column.values), dtype=np.int32)

@@ -16,6 +16,8 @@ from ganaug._gan.runtime import DTYPE
 # Index tensors are drawn for so many batches at once: a draw costs as much as a small layer.
 BATCHES_PER_DRAW = 64
 NEIGHBOUR_CHUNK = 1024
+# Share of the pairs in which the generator sees its anchor.
+ANCHORED_SHARE = 0.5
 
 
 class DeviceTable:
@@ -86,6 +88,11 @@ class Batch(NamedTuple):
     target: Tensor  # (batch, width)
     classes: Tensor  # (batch,)
 
+    def free(self) -> Batch:
+        """Return the pairs whose anchor was dropped; they come last."""
+        n_anchored = int(len(self.classes) * ANCHORED_SHARE)
+        return Batch(*(part[n_anchored:] for part in self))
+
     def twice(self) -> Batch:
         """Return the batch followed by itself."""
         return Batch(*(torch.cat([part, part]) for part in self))
@@ -94,7 +101,6 @@ class Batch(NamedTuple):
 @dataclass(frozen=True)
 class BatchConfig:
     batch_size: int
-    anchored_share: float
     n_neighbors: int
 
 
@@ -123,7 +129,7 @@ class ClassBalancedBatches:
         self._random = random
         self._neighbours = nearest_in_class(table, config.n_neighbors)  # (n_rows, k)
         self._cumulative = None if weights is None else torch.cumsum(weights.double(), dim=0)
-        self._n_anchored = round(config.batch_size * config.anchored_share)
+        self._n_anchored = int(config.batch_size * ANCHORED_SHARE)
         self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
         self._anchored[: self._n_anchored] = 1.0
         self._drawn = 0

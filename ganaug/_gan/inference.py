@@ -1,16 +1,19 @@
-"""Rows of a class from a trained generator: draw, make valid, accept."""
+"""Rows of a class from a trained generator (draw, make valid, accept), and logits of any rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ganaug._encoding.layout import TableLayout
+from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.networks import Generator
+from ganaug._gan.networks import Discriminator, Generator
 from ganaug._gan.runtime import DTYPE
 from ganaug._gan.training import draw_noise
 
@@ -166,3 +169,17 @@ class Acceptance:
             for real in (self._own, self._others)
         )
         return others - own
+
+
+def discriminator_logits(
+    discriminator: Discriminator, layout: TableLayout, rows: EncodedTable, device: torch.device
+) -> NDArray[np.float64]:
+    """Return the logit of each row for each class, of shape (n_rows, n_classes).
+
+    In double precision, so that a row's logit does not depend on the rows beside it.
+    """
+    precise = deepcopy(discriminator).double()
+    table = DeviceTable(layout, rows, np.array([len(rows)]), device)
+    chunks = torch.arange(len(rows), device=device).split(CHUNK_ROWS)
+    logits = torch.cat([precise.class_logits(table.expand(chunk).double()) for chunk in chunks])
+    return logits.cpu().numpy()

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
-from ganaug._gan.inference import RowSampler, SamplingConfig
+from ganaug._gan.inference import RowSampler, SamplingConfig, discriminator_logits
+from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import limited_threads, random_generator
 from ganaug._gan.training import AdversarialTrainer, Check, QualityMonitor, TrainingConfig
@@ -31,6 +32,7 @@ class Stream(IntEnum):
     CALIBRATION = 5
     RESAMPLE = 6
     SAMPLE = 7
+    NEGATIVES = 8
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class ConditionalGAN:
         self._config = config
         self._seed = seed
         self._device = device
+        self._rows = rows
+        self._class_counts = class_counts
         self._table = DeviceTable(layout, rows, class_counts, device)
         self._weights = None if weights is None else torch.from_numpy(weights).to(device)
         random = self._random(Stream.WEIGHTS)
@@ -107,6 +111,7 @@ class ConditionalGAN:
                 QualityMonitor(
                     self._table, classes, self._config.networks, self._random(Stream.MONITOR)
                 ),
+                DifferenceNoise(self._table.layout, self._random(Stream.NEGATIVES)),
                 self._config.training,
                 self._random(Stream.NOISE),
             )
@@ -137,6 +142,17 @@ class ConditionalGAN:
         with limited_threads(1):
             for chunk in sampler.chunks(n_rows):
                 yield chunk.cpu().numpy()
+
+    @torch.inference_mode()
+    def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
+        """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
+        with limited_threads(1):
+            return discriminator_logits(self.discriminator, self._table.layout, rows, self._device)
+
+    def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the logit of each training row for its own class, and the class."""
+        codes = np.repeat(np.arange(len(self._class_counts)), self._class_counts)
+        return self.logits(self._rows)[np.arange(len(codes)), codes], codes
 
     def _random(self, stream: Stream) -> torch.Generator:
         return random_generator(self._seed, stream, device=self._device)

@@ -172,6 +172,12 @@ class Discriminator(nn.Module):
         features = self._features(anchor, anchored, rows)[-1]
         return self._logits(features, classes)
 
+    def class_logits(self, rows: Tensor) -> Tensor:
+        """Return the logits of free rows (batch, width) for every class: (batch, n_classes)."""
+        features = self._features(torch.zeros_like(rows), rows.new_zeros(len(rows), 1), rows)[-1]
+        readout = self.common.weight + self.by_class.weight  # (n_classes, hidden)
+        return features @ readout.T + self.common.bias
+
     def with_input_gradient(
         self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
     ) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
 from ganaug._gan.losses import discriminator_loss, generator_loss, gradient_penalty
+from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.quality import energy_distance
@@ -97,6 +98,7 @@ class AdversarialTrainer:
         discriminator: Discriminator,
         batches: ClassBalancedBatches,
         monitor: QualityMonitor,
+        noise: DifferenceNoise,
         config: TrainingConfig,
         random: torch.Generator,
     ) -> None:
@@ -106,6 +108,7 @@ class AdversarialTrainer:
         self.history = TrainingHistory()
         self._batches = batches
         self._monitor = monitor
+        self._noise = noise
         self._config = config
         self._random = random
         self._generator_optimizer = FusedAdam(generator.parameters(), config.learning_rate)
@@ -145,6 +148,8 @@ class AdversarialTrainer:
 
     def _discriminator_step(self, batch: Batch, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
         config = self._config
+        free = batch.free()
+        noise = self._noise(free.target, batch.target)
         pair = batch.twice()  # real and generated rows in one pass
         rows = torch.cat([batch.target, fake])
         penalised = step % config.penalty_interval == 0
@@ -155,11 +160,12 @@ class AdversarialTrainer:
         else:
             logits = self.discriminator(pair.anchor, pair.anchored, rows, pair.classes)
         real_logits, fake_logits = logits.chunk(2)
+        noise_logits = self.discriminator(free.anchor, free.anchored, noise, free.classes)
         loss = discriminator_loss(real_logits, fake_logits)
-        objective = loss
+        objective = loss + discriminator_loss(real_logits[-len(noise) :], noise_logits)
         if penalised:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
-            objective = loss + strength * gradient_penalty(*gradient.chunk(2))
+            objective = objective + strength * gradient_penalty(*gradient.chunk(2))
         self._discriminator_optimizer.minimise(objective)
         return loss.detach(), real_logits.detach()
 

@@ -49,7 +49,7 @@ def test_neighbours_are_of_the_same_class_and_nearest(table):
 
 
 def test_classes_are_drawn_equally_often(table):
-    config = BatchConfig(batch_size=300, anchored_share=0.5, n_neighbors=2)
+    config = BatchConfig(batch_size=300, n_neighbors=2)
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
     classes = torch.cat([batches.draw().classes for _ in range(70)])
     shares = torch.bincount(classes) / len(classes)
@@ -57,23 +57,23 @@ def test_classes_are_drawn_equally_often(table):
 
 
 def test_rows_have_the_class_of_their_pair(table):
-    config = BatchConfig(batch_size=200, anchored_share=0.25, n_neighbors=2)
+    config = BatchConfig(batch_size=200, n_neighbors=2)
     batch = ClassBalancedBatches(table, config, random_generator(0, device=CPU)).draw()
     bounds = table.starts
-    for rows in (batch.target, batch.anchor[:50]):  # the number of a row is its position
+    for rows in (batch.target, batch.anchor[:100]):  # the number of a row is its position
         position = rows[:, 0].long()
         classes = batch.classes[: len(rows)]
         assert ((position >= bounds[classes]) & (position < bounds[classes + 1])).all()
-    assert batch.anchored.sum() == 50
-    assert (batch.anchor[50:] == 0).all()
+    assert batch.anchored.sum() == 100
+    assert (batch.anchor[100:] == 0).all()
 
 
 def test_weights_say_how_often_a_row_is_drawn(table):
     weights = torch.ones(int(COUNTS.sum()), dtype=torch.float64)
     weights[0], weights[51] = 25.0, 0.0
-    config = BatchConfig(batch_size=300, anchored_share=0.0, n_neighbors=1)
+    config = BatchConfig(batch_size=300, n_neighbors=1)
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU), weights)
-    drawn = torch.cat([batches.draw().target[:, 0] for _ in range(70)]).long()
+    drawn = torch.cat([batches.draw().free().target[:, 0] for _ in range(140)]).long()
     counts = torch.bincount(drawn, minlength=54).double()
     assert counts[51] == 0
     assert counts[0] / counts[:50].sum() == pytest.approx(25 / 74, abs=0.03)

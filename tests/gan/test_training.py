@@ -8,6 +8,7 @@ from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLay
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.inference import Acceptance, RowSampler, SamplingConfig
+from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import random_generator
 from ganaug._gan.training import AdversarialTrainer, QualityMonitor, TrainingConfig
@@ -42,8 +43,9 @@ def make_trainer(table, **changes):
     return AdversarialTrainer(
         generator,
         Discriminator(LAYOUT, 2, networks, random_generator(0, 1, device=CPU)),
-        ClassBalancedBatches(table, BatchConfig(64, 0.5, 5), random_generator(0, 2, device=CPU)),
+        ClassBalancedBatches(table, BatchConfig(64, 5), random_generator(0, 2, device=CPU)),
         QualityMonitor(table, [1], networks, random_generator(0, 3, device=CPU)),
+        DifferenceNoise(LAYOUT, random_generator(0, 5, device=CPU)),
         TrainingConfig(**{**config, **changes}),
         random_generator(0, 4, device=CPU),
     )  # fmt: skip

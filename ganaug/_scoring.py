@@ -1,0 +1,63 @@
+"""Logits to scores: the only place where a sign is flipped.
+
+A logit is the discriminator's word on how much a row looks like a row of a class; its scale means
+nothing by itself. Here it is measured against the training rows of the class: 0 is the score that
+5% of them fall below, 1 the distance between their quartiles. Higher is more normal, as everywhere
+in scikit-learn; `to_anomaly` alone turns that round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+THRESHOLD_QUANTILE = 0.05
+# The spread of a class of few rows is hardly known: it leans on that of the others.
+PRIOR_ROWS = 10
+SMALLEST_UNIT = 1e-9
+
+
+@dataclass(frozen=True)
+class ScoreScale:
+    """Origin and unit of the scores of each class.
+
+    Parameters
+    ----------
+    origin, unit : ndarray of shape (n_classes,)
+    """
+
+    origin: NDArray[np.float64]
+    unit: NDArray[np.float64]
+
+    @classmethod
+    def fit(
+        cls, logits: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int
+    ) -> ScoreScale:
+        """Measure the training rows' logits for their own class."""
+        quantiles = np.array(
+            [
+                np.quantile(logits[classes == c], [THRESHOLD_QUANTILE, 0.25, 0.75])
+                for c in range(n_classes)
+            ]
+        )
+        counts = np.bincount(classes, minlength=n_classes)
+        spread = quantiles[:, 2] - quantiles[:, 1]
+        typical = np.average(spread, weights=counts)
+        unit = (counts * spread + PRIOR_ROWS * typical) / (counts + PRIOR_ROWS)
+        return cls(quantiles[:, 0], np.maximum(unit, SMALLEST_UNIT))
+
+    def normality(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how normal each row is for each class, of shape (n_rows, n_classes)."""
+        normality: NDArray[np.float64] = (logits - self.origin) / self.unit
+        return normality
+
+
+def to_anomaly(normality: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores from 0 to 1, higher for more anomalous; 0.5 where normality is 0.
+
+    Algebraic rather than logistic: the farthest rows stay apart instead of meeting at 1.
+    """
+    anomaly: NDArray[np.float64] = 0.5 - 0.5 * normality / (1 + np.abs(normality))
+    return anomaly

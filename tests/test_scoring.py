@@ -1,0 +1,175 @@
+"""Scores have the right sign, from every public method, whatever the table."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+
+from ganaug import GANSampler
+from ganaug._scoring import ScoreScale, to_anomaly
+from ganaug.exceptions import DataError
+
+
+@given(arrays(float, 5, elements=st.floats(-1e12, 1e12)))
+def test_anomaly_turns_normality_round(normality):
+    anomaly = to_anomaly(normality)
+    assert ((anomaly >= 0) & (anomaly <= 1)).all()
+    for a, b in zip(*np.triu_indices(5, 1), strict=True):
+        if normality[a] < normality[b]:
+            assert anomaly[a] >= anomaly[b]
+    assert to_anomaly(np.zeros(1)) == 0.5
+
+
+def test_scale_is_that_of_the_training_rows_of_each_class():
+    rng = np.random.default_rng(0)
+    classes = np.repeat([0, 1], [2000, 1000])
+    logits = rng.normal(size=3000) * np.where(classes == 1, 5, 1) + 100 * classes
+    scale = ScoreScale.fit(logits, classes, 2)
+    normality = scale.normality(np.stack([logits, logits], axis=1))
+    for c in (0, 1):
+        own = normality[classes == c, c]
+        assert (own < 0).mean() == pytest.approx(0.05, abs=0.01)
+        assert np.subtract(*np.quantile(own, [0.75, 0.25])) == pytest.approx(1, abs=0.05)
+
+
+def random_table(seed):
+    """Return a table of a random shape, and rows of it moved far off."""
+    rng = np.random.default_rng(seed)
+    n_features = int(rng.integers(2, 25))
+    X, y = make_classification(
+        n_samples=int(rng.integers(60, 800)),
+        n_features=n_features,
+        n_informative=n_features,
+        n_redundant=0,
+        n_clusters_per_class=1,
+        weights=[float(rng.uniform(0.6, 0.95))],
+        random_state=seed,
+    )
+    X = X * 10.0 ** rng.integers(-3, 4, n_features)
+    directions = rng.normal(size=(30, n_features))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    planted = X[rng.integers(0, len(X), 30)] + 12 * np.sqrt(n_features) * directions * X.std(axis=0)
+    return X, y, planted
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_planted_outliers_score_extreme(seed):
+    X, y, planted = random_table(seed)
+    sampler = GANSampler(n_steps=200, random_state=0).fit(X, y)
+    rows = np.r_[X, planted]
+    is_planted = np.arange(len(rows)) >= len(X)
+    assert roc_auc_score(is_planted, sampler.anomaly_score(rows)) > 0.95
+    assert roc_auc_score(is_planted, -sampler.score_samples(rows)) > 0.95
+    labels = np.r_[y, y[: len(planted)]]
+    assert roc_auc_score(is_planted, sampler.anomaly_score(rows, labels)) > 0.95
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    n = 400
+    y = np.repeat(["stay", "leave"], [300, 100])
+    X = pd.DataFrame(
+        {
+            "pay": rng.normal(size=n) + 4 * (y == "leave"),
+            "age": rng.integers(20, 60, n),
+            "plan": rng.choice(["free", "paid"], n),
+            "since": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 99, n), "D"),
+            "note": np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
+        }
+    )
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def sampler(table):
+    return GANSampler(random_state=0).fit(*table)
+
+
+def test_rows_of_the_wrong_class_are_less_normal(table, sampler):
+    X, y = table
+    right = sampler.score_samples(X, y)
+    wrong = sampler.score_samples(X, np.where(y == "stay", "leave", "stay"))
+    assert roc_auc_score(np.r_[np.ones(400), np.zeros(400)], np.r_[right, wrong]) > 0.85
+    np.testing.assert_array_equal(sampler.score_samples(X), np.maximum(right, wrong))
+
+
+def test_about_one_in_twenty_training_rows_is_past_one_half(table, sampler):
+    X, y = table
+    assert (sampler.anomaly_score(X, y) > 0.5).mean() == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.parametrize("column", ["plan"])
+def test_unseen_categories_are_unusual_and_no_error(table, sampler, column):
+    X, y = table
+    changed = X.assign(**{column: "never seen"})
+    assert np.median(sampler.score_samples(changed, y)) < np.median(sampler.score_samples(X, y))
+
+
+def test_missing_values_where_there_were_none(table, sampler):
+    X, _ = table
+    changed = X.assign(pay=np.nan, plan=None, since=pd.NaT, age=pd.NA)
+    assert np.isfinite(sampler.score_samples(changed)).all()
+
+
+def test_a_row_is_scored_alone(table, sampler):
+    X, _ = table
+    together = sampler.score_samples(X)
+    alone = np.concatenate([sampler.score_samples(X[k : k + 1]) for k in range(20)])
+    np.testing.assert_allclose(alone, together[:20], rtol=1e-9)
+    np.testing.assert_array_equal(sampler.score_samples(X), together)
+    assert together.dtype == np.float64
+
+
+def test_scores_do_not_depend_on_the_container_or_the_unit_of_time(table, sampler):
+    X, _ = table
+    expected = sampler.score_samples(X)
+    in_nanoseconds = X.assign(since=X["since"].astype("datetime64[ns]"))
+    for rows in (pl.from_pandas(X), pl.from_pandas(X).to_arrow(), in_nanoseconds):
+        np.testing.assert_allclose(sampler.score_samples(rows), expected, rtol=1e-6)
+
+
+def test_scores_after_fit_resample_are_those_after_fit(table, sampler):
+    again = GANSampler(random_state=0)
+    again.fit_resample(*table)
+    np.testing.assert_array_equal(again.score_samples(table[0]), sampler.score_samples(table[0]))
+
+
+def test_columns_that_differ_from_fit_are_named(table, sampler):
+    X, _ = table
+    for changed, message in (
+        (X.drop(columns="pay"), "missing 'pay'"),
+        (X.assign(extra=1), "unexpected 'extra'"),
+        (X.rename(columns={"pay": "salary"}), "missing 'pay'.* unexpected 'salary'"),
+        (pl.from_pandas(X).drop("age"), "missing 'age'"),
+        (X[X.columns[::-1]], "same order"),
+        (X.assign(age="old"), "'age' was numbers in fit, but holds categories now"),
+    ):
+        with pytest.raises(ValueError, match=f"(?s){message}"):
+            sampler.score_samples(changed)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_too_few_columns_without_names(table, sampler):
+    with pytest.raises(ValueError, match="3 features.*expecting 5"):
+        sampler.score_samples(table[0].to_numpy()[:, :3])
+
+
+def test_labels_that_differ_from_fit_are_named(table, sampler):
+    X, y = table
+    with pytest.raises(DataError, match="class 'maybe' is not in y; its classes are 'leave', 'st"):
+        sampler.score_samples(X, np.where(y == "stay", "maybe", y))
+    with pytest.raises(DataError, match="X has 400 rows, y has 3 labels"):
+        sampler.anomaly_score(X, y[:3])
+
+
+@pytest.mark.parametrize("method", ["score_samples", "anomaly_score"])
+def test_scoring_before_fit(table, method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(GANSampler(), method)(table[0])
