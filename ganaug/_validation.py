@@ -37,7 +37,10 @@ def check_layer_sizes(sizes: Any) -> tuple[int, ...]:
 
 
 def check_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
-    """Wrap X and set (or compare) `n_features_in_` and `feature_names_in_`."""
+    """Wrap X and set `n_features_in_` and `feature_names_in_`, or compare X with them.
+
+    Where columns differ from those of `fit`, scikit-learn's message names them.
+    """
     rows = wrap_rows(X)
     _check_column_names(rows.names)
     if len(rows.names) == 0:
@@ -50,8 +53,6 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
             f"Found array with 0 sample(s) (shape=(0, {len(rows.names)})) while a minimum of 1 is "
             "required."
         )
-    if not reset:
-        _check_same_columns(estimator, rows)
     validate_data(estimator, X=X, reset=reset, skip_check_array=True)
     return rows
 
@@ -63,21 +64,6 @@ def _check_column_names(names: Sequence[Hashable]) -> None:
             f"column names mix types: Feature names are only supported if all input features have "
             f"string names, but X has {kinds}. Convert them, e.g. by "
             "X.columns = X.columns.astype(str)."
-        )
-
-
-def _check_same_columns(estimator: Any, rows: Rows) -> None:
-    """Name the columns that came without having been fitted, and those that are missing."""
-    fitted = getattr(estimator, "feature_names_in_", None)
-    if fitted is None or not all(isinstance(name, str) for name in rows.names):
-        return
-    missing = [name for name in fitted if name not in set(rows.names)]
-    unexpected = [name for name in rows.names if name not in set(fitted)]
-    if missing or unexpected:
-        raise DataError(
-            "The columns of X differ from those of fit:"
-            + (f" missing {_names(missing)}." if missing else "")
-            + (f" unexpected {_names(unexpected)}." if unexpected else "")
         )
 
 

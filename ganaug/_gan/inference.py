@@ -171,15 +171,17 @@ class Acceptance:
         return others - own
 
 
-def discriminator_logits(
+def density_logits(
     discriminator: Discriminator, layout: TableLayout, rows: EncodedTable, device: torch.device
 ) -> NDArray[np.float64]:
-    """Return the logit of each row for each class, of shape (n_rows, n_classes).
+    """Return the density logit of each row for each class, of shape (n_rows, n_classes).
 
     In double precision, so that a row's logit does not depend on the rows beside it.
     """
     precise = deepcopy(discriminator).double()
     table = DeviceTable(layout, rows, np.array([len(rows)]), device)
     chunks = torch.arange(len(rows), device=device).split(CHUNK_ROWS)
-    logits = torch.cat([precise.class_logits(table.expand(chunk).double()) for chunk in chunks])
+    logits = torch.cat(
+        [precise.density_logits_of_all_classes(table.expand(chunk).double()) for chunk in chunks]
+    )
     return logits.cpu().numpy()

@@ -34,3 +34,12 @@ def gradient_penalty(*input_gradients: Tensor) -> Tensor:
     for gradient in input_gradients:
         penalty = penalty + 0.5 * gradient.square().sum(dim=1).mean()
     return penalty
+
+
+def noise_contrastive_loss(real_logits: Tensor, noise_logits: Tensor) -> Tensor:
+    """Return the logistic loss of telling real rows from noise.
+
+    Its minimum is the logarithm of the ratio of their densities (Gutmann & Hyvarinen 2010,
+    "Noise-contrastive estimation").
+    """
+    return softplus(-real_logits).mean() + softplus(noise_logits).mean()

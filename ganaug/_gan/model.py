@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
-from ganaug._gan.inference import RowSampler, SamplingConfig, discriminator_logits
+from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import limited_threads, random_generator
@@ -147,7 +147,7 @@ class ConditionalGAN:
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
         with limited_threads(1):
-            return discriminator_logits(self.discriminator, self._table.layout, rows, self._device)
+            return density_logits(self.discriminator, self._table.layout, rows, self._device)
 
     def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the logit of each training row for its own class, and the class."""

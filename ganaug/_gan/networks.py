@@ -150,9 +150,12 @@ class StateGate(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One logit for a row: how much it looks like a real one of its class (next to its anchor).
+    """Two logits for a row of a class, read from the same features.
 
-    The class enters by projection (Miyato & Koyama 2018, "cGANs with projection discriminator").
+    The *adversarial* logit (`forward`) is what the generator plays against: how much the row looks
+    like a real one of its class, next to its anchor. The *density* logit tells real rows from rows
+    moved by noise; it is what scores are made of. They are kept apart because a generator that is
+    punished for whatever looks like noise keeps to the middle of its class.
 
     Shapes: anchor (batch, width), anchored (batch, 1), rows (batch, width), classes (batch,) ->
     logits (batch,).
@@ -165,18 +168,12 @@ class Discriminator(nn.Module):
         self.width = layout.width
         sizes = (2 * layout.width + 1, *config.hidden_layer_sizes)
         self.hidden = _hidden_layers(sizes, random)
-        self.common = SeededLinear(sizes[-1], 1, random)
-        self.by_class = _zero_embedding(n_classes, sizes[-1], random.device)
+        self.adversarial = ClassReadout(sizes[-1], n_classes, random)
+        self.density = ClassReadout(sizes[-1], n_classes, random)
 
     def forward(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
-        features = self._features(anchor, anchored, rows)[-1]
-        return self._logits(features, classes)
-
-    def class_logits(self, rows: Tensor) -> Tensor:
-        """Return the logits of free rows (batch, width) for every class: (batch, n_classes)."""
-        features = self._features(torch.zeros_like(rows), rows.new_zeros(len(rows), 1), rows)[-1]
-        readout = self.common.weight + self.by_class.weight  # (n_classes, hidden)
-        return features @ readout.T + self.common.bias
+        logits: Tensor = self.adversarial(self._features(anchor, anchored, rows)[-1], classes)
+        return logits
 
     def with_input_gradient(
         self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
@@ -188,11 +185,23 @@ class Discriminator(nn.Module):
         automatic differentiation would need two.
         """
         features = self._features(anchor, anchored, rows)
-        gradient = self._readout(classes)
+        gradient = self.adversarial.weight(classes)
         for layer, out in zip(reversed(self.hidden), reversed(features), strict=True):
             slope = (out > 0).to(out.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
             gradient = (gradient * slope) @ cast(Tensor, layer.weight)
-        return self._logits(features[-1], classes), gradient[:, : self.width]
+        return self.adversarial(features[-1], classes), gradient[:, : self.width]
+
+    def density_logits(self, rows: Tensor, classes: Tensor) -> Tensor:
+        """Return the density logits of free rows (batch, width): (batch,)."""
+        logits: Tensor = self.density(self._free_features(rows), classes)
+        return logits
+
+    def density_logits_of_all_classes(self, rows: Tensor) -> Tensor:
+        """Return the density logits of free rows (batch, width): (batch, n_classes)."""
+        return self.density.of_all_classes(self._free_features(rows))
+
+    def _free_features(self, rows: Tensor) -> Tensor:
+        return self._features(torch.zeros_like(rows), rows.new_zeros(len(rows), 1), rows)[-1]
 
     def _features(self, anchor: Tensor, anchored: Tensor, rows: Tensor) -> list[Tensor]:
         """Return the output of each hidden layer, (batch, hidden)."""
@@ -203,12 +212,31 @@ class Discriminator(nn.Module):
             features.append(out)
         return features
 
-    def _readout(self, classes: Tensor) -> Tensor:
+
+class ClassReadout(nn.Module):
+    """A linear logit with weights of its own for each class, as in a projection discriminator.
+
+    Miyato & Koyama (2018), "cGANs with projection discriminator".
+
+    Shapes: features (batch, n_in), classes (batch,) -> logits (batch,).
+    """
+
+    def __init__(self, n_in: int, n_classes: int, random: torch.Generator) -> None:
+        super().__init__()
+        self.common = SeededLinear(n_in, 1, random)
+        self.by_class = _zero_embedding(n_classes, n_in, random.device)
+
+    def forward(self, features: Tensor, classes: Tensor) -> Tensor:
+        return (features * self.weight(classes)).sum(dim=1) + self.common.bias
+
+    def weight(self, classes: Tensor) -> Tensor:
+        """Return the weights for each row's class, (batch, n_in)."""
         weight: Tensor = self.common.weight + self.by_class(classes)
         return weight
 
-    def _logits(self, features: Tensor, classes: Tensor) -> Tensor:
-        return (features * self._readout(classes)).sum(dim=1) + self.common.bias
+    def of_all_classes(self, features: Tensor) -> Tensor:
+        """Return the logits for every class, (batch, n_classes)."""
+        return features @ (self.common.weight + self.by_class.weight).T + self.common.bias
 
 
 def _activate(x: Tensor) -> Tensor:

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
-from ganaug._gan.losses import discriminator_loss, generator_loss, gradient_penalty
+from ganaug._gan.losses import (
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    noise_contrastive_loss,
+)
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.optimizer import FusedAdam
@@ -148,8 +153,6 @@ class AdversarialTrainer:
 
     def _discriminator_step(self, batch: Batch, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
         config = self._config
-        free = batch.free()
-        noise = self._noise(free.target, batch.target)
         pair = batch.twice()  # real and generated rows in one pass
         rows = torch.cat([batch.target, fake])
         penalised = step % config.penalty_interval == 0
@@ -160,14 +163,21 @@ class AdversarialTrainer:
         else:
             logits = self.discriminator(pair.anchor, pair.anchored, rows, pair.classes)
         real_logits, fake_logits = logits.chunk(2)
-        noise_logits = self.discriminator(free.anchor, free.anchored, noise, free.classes)
         loss = discriminator_loss(real_logits, fake_logits)
-        objective = loss + discriminator_loss(real_logits[-len(noise) :], noise_logits)
+        objective = loss + self._density_loss(batch)
         if penalised:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
             objective = objective + strength * gradient_penalty(*gradient.chunk(2))
         self._discriminator_optimizer.minimise(objective)
         return loss.detach(), real_logits.detach()
+
+    def _density_loss(self, batch: Batch) -> Tensor:
+        free = batch.free()
+        noise = self._noise(free.target, batch.target)
+        logits = self.discriminator.density_logits(
+            torch.cat([free.target, noise]), free.classes.repeat(2)
+        )
+        return noise_contrastive_loss(*logits.chunk(2))
 
     def _generator_step(self, batch: Batch, fake: Tensor, real_logits: Tensor) -> Tensor:
         fake_logits = self.discriminator(batch.anchor, batch.anchored, fake, batch.classes)

@@ -87,7 +87,7 @@ def test_state_gate_leaves_other_columns_alone(layout):
 @pytest.mark.parametrize("hidden", [(7,), (12, 8), (6, 6, 6)])
 def test_written_out_gradient_is_that_of_autograd(layout, random, hidden):
     discriminator = Discriminator(layout, 3, NetworkConfig(hidden, 4), random)
-    discriminator.by_class.weight.data.normal_(generator=random)
+    discriminator.adversarial.by_class.weight.data.normal_(generator=random)
     rows = torch.randn(9, layout.width, generator=random, requires_grad=True)
     anchor = torch.randn(9, layout.width, generator=random)
     classes = torch.arange(9) % 3
