@@ -1,0 +1,1 @@
+"""Benchmarks of ganaug against other samplers, on real tables."""
