@@ -44,7 +44,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     Read the method in the design notes; its parts are a relativistic loss with zero-centred
     gradient penalties [1]_, a projection discriminator [2]_, a Gumbel-softmax for categories [3]_,
-    and anchors: half of the rows are generated next to a real row of the class, as SMOTE does [4]_.
+    and anchors: rows are generated next to a real row of the class, as SMOTE does [4]_.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Step size of Adam, in both networks.
     gradient_penalty : float, default=1.0
         Weight of the gradient penalties.
-    anchored_share : float, default=0.5
+    anchored_share : float, default=1.0
         Share of rows that are generated next to a real row; the others come from noise alone.
     n_neighbors : int, default=5
         Among so many nearest rows of its class an anchor finds the row to be generated.
@@ -175,7 +175,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         latent_dim: int = 16,
         learning_rate: float = 2e-3,
         gradient_penalty: float = 1.0,
-        anchored_share: float = 0.5,
+        anchored_share: float = 1.0,
         n_neighbors: int = 5,
         random_state: Any = None,
         device: str | torch.device = "auto",

@@ -2,8 +2,8 @@
 
 A generator that was trained for long enough has about the right share of every level, and of
 missing values; users count them. For each class a bias on the logits is found with which the
-shares of a large free sample are those of the class (iterative scaling, as for log-linear models:
-Darroch & Ratcliff 1972).
+shares of a large sample of candidates are those of the class (iterative scaling, as for log-linear
+models: Darroch & Ratcliff 1972). What selection changes about them, its tilting mends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ganaug._gan.networks import Generator
 from ganaug._gan.runtime import random_generator
 
 N_ROWS = 1024
-N_ROUNDS = 4
+N_ROUNDS = 10
 MAX_REAL_ROWS = 20_000
 PRIOR_ROWS = 0.5
 MAX_BIAS = 6.0
@@ -50,7 +50,7 @@ def calibrate_levels(
             # the same noise in each round: only the bias changes
             random = random_generator(*seed, class_code, device=table.device)
             sampler = RowSampler(generator, table, class_code, config, random)
-            rows = torch.cat(list(sampler.chunks(N_ROWS)))
+            rows, _ = sampler.candidates(N_ROWS, start=0, n_each=1)
             change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()
             bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)
 

@@ -1,4 +1,4 @@
-"""Rows of a class from a trained generator (draw, make valid, accept), and logits of any rows."""
+"""Rows of a class from a trained generator (draw, make valid, select), and logits of any rows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.networks import Discriminator, Generator
 from ganaug._gan.runtime import DTYPE
+from ganaug._gan.selection import Selection
 from ganaug._gan.training import draw_noise
 
 CHUNK_ROWS = 4096
-DISTANCE_ROWS = 1024
-MAX_REFERENCE_ROWS = 4000
+# Candidates for each row that is drawn.
+POOL_FACTOR = 4
 # A class of few rows is stretched a little beyond what was seen of it: n rows fill less than the
 # space that they were drawn from.
 STRETCH = 0.5
@@ -28,22 +29,15 @@ STRETCH_ROWS = 50
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How rows are drawn and accepted.
+    """How rows are drawn.
 
     Parameters
     ----------
     anchored_share : float
         Share of the rows that start from a real one.
-    n_tries : int
-        How often a row is drawn before the best try is taken.
-    n_neighbors : int
-        A row is accepted if so many nearest rows of its own class are nearer, on average, than
-        those of the others.
     """
 
     anchored_share: float
-    n_tries: int = 3
-    n_neighbors: int = 3
 
 
 class RowSampler:
@@ -53,7 +47,7 @@ class RowSampler:
     ----------
     generator : Generator
     table : DeviceTable
-        The real rows: anchors, and what accepted rows are compared with.
+        The real rows: anchors, and what candidates are compared with.
     class_code : int
     config : SamplingConfig
     random : torch.Generator
@@ -79,40 +73,33 @@ class RowSampler:
         self._stretch = 1 + STRETCH * min(1.0, STRETCH_ROWS / len(self._anchors))
 
     def chunks(self, n_rows: int) -> Iterator[Tensor]:
-        """Give `n_rows` accepted rows in chunks of shape (at most 4096, width)."""
-        acceptance = Acceptance(
-            self._table, self._class_code, self._config.n_neighbors, self._random
-        )
+        """Give `n_rows` rows in chunks of shape (at most 4096, width)."""
+        selection = Selection(self._table, self._class_code, self._random)
         for start in range(0, n_rows, CHUNK_ROWS):
             n = min(CHUNK_ROWS, n_rows - start)
-            yield self._accepted(n, start, acceptance)
+            candidates, homes = self.candidates(n, start, POOL_FACTOR)
+            yield candidates[selection.choose(candidates, homes, n)]
 
-    def _accepted(self, n: int, start: int, acceptance: Acceptance) -> Tensor:
-        anchor, anchored = self._draw_anchors(n, start)
-        rows = self._draw(anchor, anchored)
-        margins = acceptance.margins(rows)
-        for _ in range(self._config.n_tries - 1):
-            refused = torch.nonzero(margins < 0).flatten()
-            if not len(refused):
-                break
-            again = self._draw(anchor[refused], anchored[refused])
-            again_margins = acceptance.margins(again)
-            better = again_margins > margins[refused]
-            rows[refused[better]] = again[better]
-            margins[refused[better]] = again_margins[better]
-        return rows
+    def candidates(self, n: int, start: int, n_each: int) -> tuple[Tensor, Tensor]:
+        """Return `n_each` candidates for each of `n` rows, and the number of their anchors."""
+        homes, anchored = self._choose_anchors(n, start)
+        homes = homes.repeat(n_each)
+        return self._draw(homes, anchored.repeat(n_each, 1)), homes
 
-    def _draw_anchors(self, n: int, start: int) -> tuple[Tensor, Tensor]:
-        """Return anchors, all rows in turn, zeroed where the row is to be free."""
+    def _choose_anchors(self, n: int, start: int) -> tuple[Tensor, Tensor]:
+        """Return the number of each row's anchor, all in turn, and whether it is seen (n, 1)."""
         place = torch.arange(start, start + n, device=self._table.device)
         # spread the anchored rows evenly: floor(i * share) steps up at each of them
         share = self._config.anchored_share
         turn = torch.floor(place.double() * share + 1e-9)
         anchored = (torch.floor((place + 1).double() * share + 1e-9) > turn).to(DTYPE)[:, None]
-        anchors = self._anchors[turn.long() % len(self._anchors)]
-        return self._table.expand(anchors) * anchored, anchored
+        homes = turn.long() % len(self._anchors)
+        free = len(self._anchors)  # rows without an anchor share one home
+        return torch.where(anchored.flatten() > 0, homes, free), anchored
 
-    def _draw(self, anchor: Tensor, anchored: Tensor) -> Tensor:
+    def _draw(self, homes: Tensor, anchored: Tensor) -> Tensor:
+        rows_of_homes = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
+        anchor = self._table.expand(rows_of_homes) * anchored
         latent, gumbel = draw_noise(self._generator, len(anchor), self._random)
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
         rows = self._generator(anchor, anchored, latent, gumbel, classes)
@@ -143,32 +130,6 @@ class Validity:
         rows = torch.cat([on_grid, rows[:, self._n :]], dim=1)
         rows[:, self._continuous] = self._gate(rows[:, self._continuous], rows[:, self._one_hot])
         return rows
-
-
-class Acceptance:
-    """Says how clearly a row lies among its own class: the rule of the k nearest real rows."""
-
-    def __init__(
-        self, table: DeviceTable, class_code: int, n_neighbors: int, random: torch.Generator
-    ) -> None:
-        others = [code for code in range(len(table.counts)) if code != class_code]
-        share = max(MAX_REFERENCE_ROWS // max(len(others), 1), n_neighbors)
-        self._own = table.expand(table.class_rows(class_code, MAX_REFERENCE_ROWS, random))
-        self._others = table.expand(
-            torch.cat([table.class_rows(code, share, random) for code in others])
-        )
-        self._k = min(n_neighbors, len(self._own), len(self._others))
-
-    def margins(self, rows: Tensor) -> Tensor:
-        """Return how much farther other classes are than the own one, of shape (n_rows,)."""
-        return torch.cat([self._margin(chunk) for chunk in rows.split(DISTANCE_ROWS)])
-
-    def _margin(self, rows: Tensor) -> Tensor:
-        own, others = (
-            torch.cdist(rows, real).topk(self._k, largest=False, sorted=False).values.mean(dim=1)
-            for real in (self._own, self._others)
-        )
-        return others - own
 
 
 def density_logits(

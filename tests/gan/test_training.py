@@ -7,10 +7,11 @@ import torch
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
-from ganaug._gan.inference import Acceptance, RowSampler, SamplingConfig
+from ganaug._gan.inference import RowSampler, SamplingConfig
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import random_generator
+from ganaug._gan.selection import Selection
 from ganaug._gan.training import AdversarialTrainer, QualityMonitor, TrainingConfig
 
 CPU = torch.device("cpu")
@@ -111,30 +112,22 @@ def test_sampled_rows_are_valid(table, trained, n, share):
     assert torch.allclose(rows[:, LAYOUT.one_hot].sum(dim=1), torch.ones(n))
 
 
-def test_margin_is_positive_on_the_own_side(table):
-    acceptance = Acceptance(table, 1, 3, random_generator(0, device=CPU))
-    own = torch.tensor([[1.5, 1.5, 0.0, 1.0, 0.0]])
-    other = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0]])
-    assert acceptance.margins(own) > 0 > acceptance.margins(other)
-
-
-def test_acceptance_keeps_rows_on_the_own_side(table, trained):
-    config = SamplingConfig(0.0, n_tries=1)
-    random = random_generator(1, device=CPU)
+def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, trained):
+    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), random_generator(1, device=CPU))
     with torch.inference_mode():
-        untested = torch.cat(list(RowSampler(trained, table, 1, config, random).chunks(500)))
-        config = SamplingConfig(0.0, n_tries=5)
-        tested = torch.cat(list(RowSampler(trained, table, 1, config, random).chunks(500)))
-    acceptance = Acceptance(table, 1, 3, random_generator(0, device=CPU))
-    refused = [(acceptance.margins(rows) < 0).float().mean() for rows in (untested, tested)]
-    assert refused[1] < refused[0]
+        rows = torch.cat(list(sampler.chunks(2000)))
+    margins = Selection(table, 1, random_generator(0, device=CPU)).margins(rows)
+    assert (margins < 0).float().mean() < 0.1
+    real = table.expand(torch.arange(300, 360)).mean(dim=0)
+    torch.testing.assert_close(rows.mean(dim=0), real, atol=0.12, rtol=0)
 
 
-def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained):
-    calibrate_levels(trained, table, [0, 1], SamplingConfig(0.5), (0,))
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained, share):
+    calibrate_levels(trained, table, [0, 1], SamplingConfig(share), (0,))
     for code in (0, 1):
         sampler = RowSampler(
-            trained, table, code, SamplingConfig(0.5), random_generator(5, device=CPU)
+            trained, table, code, SamplingConfig(share), random_generator(5, device=CPU)
         )
         with torch.inference_mode():
             made = torch.cat(list(sampler.chunks(3000)))[:, LAYOUT.one_hot].mean(dim=0)

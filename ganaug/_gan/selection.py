@@ -1,0 +1,158 @@
+"""Which candidates become rows: among their own class, true to every anchor and to the class mean.
+
+A generator, like any sampler that interpolates, also makes rows that lie among another class, and
+throwing those away moves what is left away from the border. So candidates are weighted rather than
+thrown away, and the weights are corrected twice: every anchor keeps much of its share, and the
+weighted mean is tilted back to the mean of the class (the least change that does it: exponential
+tilting, as in Hainmueller 2012, "Entropy balancing"). Rows are then drawn by these weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from ganaug._gan.batches import DeviceTable
+
+MAX_REFERENCE_ROWS = 2000
+DISTANCE_ROWS = 1024
+N_NEIGHBORS = 3
+# A candidate nearer to another class starts at this weight, and loses more the nearer it is.
+REFUSED_WEIGHT = 0.05
+REFUSED_SCALE = 0.25
+# 0 would let a few anchors far from other classes take all rows, 1 would keep all shares equal.
+EVENNESS = 0.5
+# How much of the mean may be missed to keep weights even; levels are counted, so less of theirs.
+CONTINUOUS_RIDGE = 0.1
+ONE_HOT_RIDGE = 0.01
+TILT_ROUNDS = 4
+TINY = 1e-9
+
+
+class Selection:
+    """Draws rows of a class from candidates.
+
+    Parameters
+    ----------
+    table : DeviceTable
+        The real rows that candidates are compared with.
+    class_code : int
+    random : torch.Generator
+    """
+
+    def __init__(self, table: DeviceTable, class_code: int, random: torch.Generator) -> None:
+        others = [code for code in range(len(table.counts)) if code != class_code]
+        share = max(MAX_REFERENCE_ROWS // max(len(others), 1), N_NEIGHBORS)
+        self._random = random
+        self._own = table.expand(table.class_rows(class_code, MAX_REFERENCE_ROWS, random))
+        self._others = table.expand(
+            torch.cat([table.class_rows(code, share, random) for code in others])
+        )
+        self._k = min(N_NEIGHBORS, len(self._own), len(self._others))
+        self._ridge = self._own.new_full((table.layout.width,), CONTINUOUS_RIDGE)
+        self._ridge[table.layout.one_hot] = ONE_HOT_RIDGE
+
+    def choose(self, candidates: Tensor, homes: Tensor, n_rows: int) -> Tensor:
+        """Return which candidates to take, in order: positions of shape (n_rows,).
+
+        Parameters
+        ----------
+        candidates : Tensor of shape (n_candidates, width)
+        homes : Tensor of shape (n_candidates,)
+            Number of the anchor that each candidate was generated next to.
+        n_rows : int
+        """
+        weights = acceptance_weights(self.margins(candidates))
+        log_weights = torch.log(weights) - EVENNESS * torch.log(mean_by_group(weights, homes))
+        log_weights = self._tilt(candidates, log_weights, n_rows)
+        noise = torch.empty_like(log_weights).exponential_(generator=self._random)
+        # the largest perturbed weights are a draw without replacement (Efraimidis & Spirakis 2006)
+        return (log_weights - noise.log()).topk(n_rows).indices.sort().values
+
+    def _tilt(self, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:
+        """Return log weights with which rows drawn have the mean of the class.
+
+        The heaviest candidates are drawn only once each, so what is drawn is less tilted than the
+        weights; the aim is moved by what was missed.
+        """
+        wanted = aim = self._own.mean(dim=0)
+        tilted = log_weights
+        for _ in range(TILT_ROUNDS):
+            tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
+            drawn = inclusion_probabilities(tilted, n_rows).to(candidates.dtype) / n_rows
+            aim = aim + wanted - drawn @ candidates
+        return tilted
+
+    def margins(self, rows: Tensor) -> Tensor:
+        """Return how much farther other classes are than the own one, of shape (n_rows,).
+
+        Distances are means over the 3 nearest real rows.
+        """
+        return torch.cat([self._margin(chunk) for chunk in rows.split(DISTANCE_ROWS)])
+
+    def _margin(self, rows: Tensor) -> Tensor:
+        own, others = (
+            torch.cdist(rows, real).topk(self._k, largest=False, sorted=False).values.mean(dim=1)
+            for real in (self._own, self._others)
+        )
+        return others - own
+
+
+def acceptance_weights(margins: Tensor) -> Tensor:
+    """Return 1 where a row lies among its own class, and little where it does not."""
+    scale = REFUSED_SCALE * (margins.abs().median() + TINY)
+    refused = REFUSED_WEIGHT * torch.exp(margins.clamp(max=0) / scale)
+    return torch.where(margins >= 0, 1.0, refused) + TINY
+
+
+def mean_by_group(values: Tensor, groups: Tensor) -> Tensor:
+    """Return for each value the mean of its group."""
+    n_groups = int(groups.max()) + 1
+    sums = values.new_zeros(n_groups).index_add_(0, groups, values)
+    counts = torch.bincount(groups, minlength=n_groups).clamp(min=1)
+    return (sums / counts)[groups]
+
+
+def tilt_to_mean(rows: Tensor, log_weights: Tensor, mean: Tensor, ridge: Tensor) -> Tensor:
+    """Return log weights with which the weighted mean of the rows is (nearly) `mean`.
+
+    Of all weights that do so they are the nearest to the given ones; a ridge keeps them near where
+    the mean is out of reach.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows, width)
+    log_weights : Tensor of shape (n_rows,)
+    mean, ridge : Tensor of shape (width,)
+    """
+    spread = (rows - rows.mean(dim=0)).square().mean(dim=0).sqrt() + 1e-3
+    standard = ((rows - mean) / spread).double()
+    log_weights, ridge = log_weights.double(), ridge.double()
+
+    def objective(tilt: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        direction = torch.from_numpy(tilt).to(standard.device)
+        tilted = log_weights + standard @ direction
+        value = torch.logsumexp(tilted, dim=0) + 0.5 * ridge @ direction.square()
+        slope = torch.softmax(tilted, dim=0) @ standard + ridge * direction
+        return float(value), slope.cpu().numpy()
+
+    tilt = minimize(objective, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B").x
+    return log_weights + standard @ torch.from_numpy(tilt).to(standard.device)
+
+
+def inclusion_probabilities(log_weights: Tensor, n_rows: int) -> Tensor:
+    """Return how likely each candidate is among `n_rows` drawn by weight without replacement.
+
+    Each candidate rings after an exponential time with its weight as rate, and the first `n_rows`
+    are taken: about those that ring before a time T that so many are expected to beat.
+    """
+    rates = torch.softmax(log_weights, dim=0)
+    low, high = rates.new_tensor(-5.0), rates.new_tensor(60.0)  # of log T
+    for _ in range(50):
+        middle = (low + high) / 2
+        too_many = -torch.expm1(-rates * middle.exp()).sum() > n_rows
+        low, high = torch.where(too_many, low, middle), torch.where(too_many, middle, high)
+    return -torch.expm1(-rates * high.exp())
