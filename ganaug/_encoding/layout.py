@@ -76,12 +76,15 @@ class HeadSlot:
         "the number as it is", level k > 0 that it equals ``constants[k]``.
     constants : tuple of float
         Encoded values for the states; ``constants[0]`` is not used. Empty for a category.
+    has_missing : bool
+        Whether one of the levels says that the value is missing.
     """
 
     column: int
     size: int
     number: int | None = None
     constants: tuple[float, ...] = ()
+    has_missing: bool = False
 
 
 @dataclass(frozen=True)

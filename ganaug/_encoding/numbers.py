@@ -87,7 +87,8 @@ class FloatGrid:
     def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
         """Return the values nearest to these places."""
         unit = np.clip(unit, 0.0, 1.0)
-        values = 2 * (self.low / 2 + unit * (self.high / 2 - self.low / 2))
+        low, high = self.low / 2, self.high / 2
+        values = 2 * np.clip(low + unit * (high - low), low, high)
         if self.step:
             steps = np.round(unit * ((self.high - self.low) / self.step))
             values = np.round(self.low + steps * self.step, self.decimals)

@@ -172,7 +172,9 @@ class NumberCodec(Codec):
         if self.n_states > 1:
             self.head = len(builder.heads)
             constants = (0.0, *([0.0] if self.has_missing else []), *self._scaled(self.atoms))
-            builder.heads.append(HeadSlot(position, self.n_states, self.number, constants))
+            builder.heads.append(
+                HeadSlot(position, self.n_states, self.number, constants, self.has_missing)
+            )
 
     @staticmethod
     def _number_slot(position: int, grid: Grid, scale: Scale) -> NumberSlot:
@@ -264,7 +266,7 @@ class CategoryCodec(Codec):
         size = len(self.levels) + self.has_missing
         if size > 1:
             self.head = len(builder.heads)
-            builder.heads.append(HeadSlot(position, size))
+            builder.heads.append(HeadSlot(position, size, has_missing=self.has_missing))
 
     def encode(
         self,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
+from ganaug._encoding.layout import TableLayout
 from ganaug._gan.batches import DeviceTable
 
 MAX_REFERENCE_ROWS = 2000
@@ -25,10 +26,11 @@ REFUSED_WEIGHT = 0.05
 REFUSED_SCALE = 0.25
 # 0 would let a few anchors far from other classes take all rows, 1 would keep all shares equal.
 EVENNESS = 0.5
-# How much of the mean may be missed to keep weights even; levels are counted, so less of theirs.
-CONTINUOUS_RIDGE = 0.1
-ONE_HOT_RIDGE = 0.01
-TILT_ROUNDS = 4
+# How much of the mean may be missed to keep weights even. More of it would undo the acceptance.
+RIDGE = 0.1
+# Missing values are counted by those who read a table: little of their rate may be missed.
+MISSING_RIDGE = 0.01
+MISSING_ROUNDS = 3
 TINY = 1e-9
 
 
@@ -52,8 +54,8 @@ class Selection:
             torch.cat([table.class_rows(code, share, random) for code in others])
         )
         self._k = min(N_NEIGHBORS, len(self._own), len(self._others))
-        self._ridge = self._own.new_full((table.layout.width,), CONTINUOUS_RIDGE)
-        self._ridge[table.layout.one_hot] = ONE_HOT_RIDGE
+        self._counted = _missing_levels(table.layout, table.device)
+        self._ridge = torch.where(self._counted, MISSING_RIDGE, RIDGE)
 
     def choose(self, candidates: Tensor, homes: Tensor, n_rows: int) -> Tensor:
         """Return which candidates to take, in order: positions of shape (n_rows,).
@@ -73,17 +75,17 @@ class Selection:
         return (log_weights - noise.log()).topk(n_rows).indices.sort().values
 
     def _tilt(self, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:
-        """Return log weights with which rows drawn have the mean of the class.
+        """Return log weights tilted to the mean of the class, and to its rates of missing values.
 
         The heaviest candidates are drawn only once each, so what is drawn is less tilted than the
-        weights; the aim is moved by what was missed.
+        weights. Where values are missing, the aim is moved by what was missed.
         """
         wanted = aim = self._own.mean(dim=0)
-        tilted = log_weights
-        for _ in range(TILT_ROUNDS):
-            tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
+        tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
+        for _ in range(MISSING_ROUNDS if self._counted.any() else 0):
             drawn = inclusion_probabilities(tilted, n_rows).to(candidates.dtype) / n_rows
-            aim = aim + wanted - drawn @ candidates
+            aim = aim + (wanted - drawn @ candidates) * self._counted
+            tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
         return tilted
 
     def margins(self, rows: Tensor) -> Tensor:
@@ -99,6 +101,15 @@ class Selection:
             for real in (self._own, self._others)
         )
         return others - own
+
+
+def _missing_levels(layout: TableLayout, device: torch.device) -> Tensor:
+    """Return a mask of the levels of heads that can say "missing", of shape (width,)."""
+    mask = torch.zeros(layout.width, dtype=torch.bool)
+    one_hot = mask[layout.one_hot]
+    for slot, part in zip(layout.heads, layout.head_slices, strict=True):
+        one_hot[part] = slot.has_missing
+    return mask.to(device)
 
 
 def acceptance_weights(margins: Tensor) -> Tensor:

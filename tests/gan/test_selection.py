@@ -77,12 +77,6 @@ def test_inclusion_probabilities_are_those_of_the_draw(n_rows):
     torch.testing.assert_close(probabilities.float(), counts / 3000, atol=0.06, rtol=0)
 
 
-def test_drawn_rows_have_the_mean_of_the_class(selection):
-    candidates = 3.6 + torch.randn(8000, 2, generator=torch.Generator().manual_seed(0))
-    chosen = candidates[selection.choose(candidates, torch.arange(8000) % 50, 2000)]
-    torch.testing.assert_close(chosen.mean(dim=0), selection._own.mean(dim=0), atol=0.15, rtol=0)
-
-
 def test_a_mean_out_of_reach_leaves_weights_finite():
     rows = torch.ones(50, 2) * torch.arange(50.0)[:, None]
     log_weights = tilt_to_mean(rows, torch.zeros(50), torch.tensor([500.0, -500.0]), RIDGE[:2])
