@@ -350,7 +350,7 @@ def test_generated_rows_are_like_their_class():
         made = sampler.sample(500, label)[0]
         real = X[y == label]
         np.testing.assert_allclose(made.mean(axis=0), real.mean(axis=0), atol=0.4)
-        np.testing.assert_allclose(np.cov(made.T), np.cov(real.T), atol=0.6)
+        np.testing.assert_allclose(np.cov(made.T), np.cov(real.T), atol=0.4)
 
 
 def test_weights_move_the_generated_rows():

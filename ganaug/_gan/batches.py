@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._gan.networks import StateGate
 from ganaug._gan.runtime import DTYPE
 
 # Index tensors are drawn for so many batches at once: a draw costs as much as a small layer.
@@ -107,8 +108,8 @@ class BatchConfig:
 class ClassBalancedBatches:
     """Draws batches in which all classes are equally likely.
 
-    An anchored pair is a row and one of its nearest neighbours in the class; in the others the
-    anchor is dropped and the target is the row itself.
+    An anchored pair is a row and one of its nearest neighbours in the class, or the neighbour's
+    mirror image; in the others the anchor is dropped and the target is the row itself.
 
     Parameters
     ----------
@@ -132,6 +133,7 @@ class ClassBalancedBatches:
         self._n_anchored = int(config.batch_size * ANCHORED_SHARE)
         self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
         self._anchored[: self._n_anchored] = 1.0
+        self._gate = StateGate(table.layout, table.device)
         self._drawn = 0
 
     def draw(self) -> Batch:
@@ -142,7 +144,24 @@ class ClassBalancedBatches:
         self._drawn += 1
         anchor = self._table.expand(self._rows[k]) * self._anchored
         target = self._table.expand(self._targets[k])
+        reflected = slice(0, self._n_anchored // 2)
+        target[reflected] = self._reflect(anchor[reflected], target[reflected])
         return Batch(anchor, self._anchored, target, self._classes[k])
+
+    def _reflect(self, anchor: Tensor, target: Tensor) -> Tensor:
+        """Return targets whose numbers are mirrored through their anchor.
+
+        Neighbours lie towards the dense middle of a class. A generator that only ever moved that
+        way would shrink it; with the mirror image as likely as the neighbour it does not.
+        """
+        layout, gate = self._table.layout, self._gate
+        as_it_is = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(
+            target[:, layout.one_hot]
+        )
+        as_it_is[:, len(layout.numbers) :] = 0  # a vector has no level on its other side
+        towards = anchor[:, layout.continuous] - target[:, layout.continuous]
+        mirrored = target[:, layout.continuous] + 2 * as_it_is * towards
+        return torch.cat([mirrored, target[:, layout.one_hot]], dim=1)
 
     def _draw_indices(self) -> None:
         shape = (BATCHES_PER_DRAW, self._config.batch_size)

@@ -21,10 +21,6 @@ from ganaug._gan.training import draw_noise
 CHUNK_ROWS = 4096
 # Candidates for each row that is drawn.
 POOL_FACTOR = 4
-# A class of few rows is stretched a little beyond what was seen of it: n rows fill less than the
-# space that they were drawn from.
-STRETCH = 0.5
-STRETCH_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,6 @@ class RowSampler:
         anchors = table.class_rows(class_code, len(table), random)
         shuffled = torch.randperm(len(anchors), generator=random, device=table.device)
         self._anchors = anchors[shuffled]
-        self._stretch = 1 + STRETCH * min(1.0, STRETCH_ROWS / len(self._anchors))
 
     def chunks(self, n_rows: int) -> Iterator[Tensor]:
         """Give `n_rows` rows in chunks of shape (at most 4096, width)."""
@@ -102,12 +97,7 @@ class RowSampler:
         anchor = self._table.expand(rows_of_homes) * anchored
         latent, gumbel = draw_noise(self._generator, len(anchor), self._random)
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
-        rows = self._generator(anchor, anchored, latent, gumbel, classes)
-        width = self._generator.continuous_width
-        moved = rows[:, :width] - anchor[:, :width]
-        stretch = 1 + (self._stretch - 1) * anchored
-        rows[:, :width] = anchor[:, :width] + stretch * moved
-        return self._validity(rows)
+        return self._validity(self._generator(anchor, anchored, latent, gumbel, classes))
 
 
 class Validity:

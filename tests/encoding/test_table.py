@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from ganaug._encoding.codecs import MAX_ONE_HOT_LEVELS
 from ganaug._encoding.columns import categorical, numeric
 from ganaug._encoding.layout import EncodedTable
-from ganaug._encoding.table import MAX_ONE_HOT_LEVELS, TableEncoder
+from ganaug._encoding.table import TableEncoder
 
 N = 400
 

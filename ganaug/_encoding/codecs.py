@@ -1,0 +1,290 @@
+"""Codecs: one column each, to the slots of an encoded row and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug._encoding.columns import MISSING_CODE, Column, level_key
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._encoding.levels import level_vectors, nearest_levels
+from ganaug._encoding.numbers import Grid, Scale, find_atoms, find_grid, find_scale
+from ganaug.exceptions import DataError
+
+# Up to so many levels a category is a softmax head, beyond it a vector: a head costs
+# rows x levels in every batch, and a rare level among hundreds is hardly ever drawn right.
+MAX_ONE_HOT_LEVELS = 32
+SECONDS = {
+    **{"Y": 31_556_952.0, "M": 2_629_746.0, "W": 604_800.0, "D": 86_400.0, "h": 3600.0, "m": 60.0},
+    **{"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+}
+
+
+def fit_codec(column: Column) -> Codec:
+    """Return the codec that fits the kind and the size of a column."""
+    if column.levels is None:
+        return NumberCodec.fit(column)
+    if len(column.levels) > MAX_ONE_HOT_LEVELS:
+        return VectorCodec.fit(column)
+    return CategoryCodec.fit(column)
+
+
+class LayoutBuilder:
+    """Collects slots while codecs claim them; each claim returns the number of its slot."""
+
+    def __init__(self) -> None:
+        self._numbers: list[NumberSlot] = []
+        self._vectors: list[VectorSlot] = []
+        self._heads: list[HeadSlot] = []
+
+    def add_number(self, slot: NumberSlot) -> int:
+        self._numbers.append(slot)
+        return len(self._numbers) - 1
+
+    def add_vector(self, slot: VectorSlot) -> int:
+        self._vectors.append(slot)
+        return len(self._vectors) - 1
+
+    def add_head(self, slot: HeadSlot) -> int:
+        self._heads.append(slot)
+        return len(self._heads) - 1
+
+    def layout(self) -> TableLayout:
+        return TableLayout(tuple(self._numbers), tuple(self._vectors), tuple(self._heads))
+
+
+class CompactRows:
+    """Compact rows while codecs write them."""
+
+    def __init__(self, layout: TableLayout, n_rows: int) -> None:
+        n_codes = len(layout.vectors) + len(layout.heads)
+        self.numbers = np.zeros((n_rows, len(layout.numbers)), dtype=np.float32)
+        codes = np.zeros((n_rows, n_codes), dtype=np.int32)
+        self.vectors, self.heads = np.split(codes, [len(layout.vectors)], axis=1)  # views
+        self._codes = codes
+
+    def table(self) -> EncodedTable:
+        return EncodedTable(self.numbers, self._codes)
+
+
+class ExpandedRows:
+    """Rows of shape (n_rows, width) while codecs read them."""
+
+    def __init__(self, layout: TableLayout, rows: NDArray[np.float32]) -> None:
+        self._layout = layout
+        self._rows = rows
+        self._one_hot = rows[:, layout.one_hot]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def number(self, slot: int) -> NDArray[np.float64]:
+        return self._rows[:, slot].astype(np.float64)
+
+    def vector(self, slot: int) -> NDArray[np.float32]:
+        return self._rows[:, self._layout.vector_slices[slot]]
+
+    def levels_near(self, slot: int) -> NDArray[np.int64]:
+        """Return the levels whose vectors are nearest."""
+        return nearest_levels(self.vector(slot), self._layout.vectors[slot].vectors)
+
+    def head(self, slot: int) -> NDArray[np.int64]:
+        """Return the level that is hot."""
+        levels: NDArray[np.int64] = self._one_hot[:, self._layout.head_slices[slot]].argmax(axis=1)
+        return levels
+
+
+class Codec(ABC):
+    """Encodes and decodes one column."""
+
+    @abstractmethod
+    def lay_out(
+        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+    ) -> None:
+        """Claim the slots that the column needs.
+
+        `context` (n_rows, n_facts) is what is known about each row besides this column.
+        """
+
+    @abstractmethod
+    def encode(self, column: Column, out: CompactRows) -> None:
+        """Write the column into compact rows."""
+
+    @abstractmethod
+    def decode(self, name: Any, rows: ExpandedRows) -> Column:
+        """Read the column from expanded rows."""
+
+
+@dataclass
+class NumberCodec(Codec):
+    """A number on a standard scale, with a state for missing and for values that pile up.
+
+    `grid` is None if no value is present; `scale` is None if all present values are equal.
+    """
+
+    grid: Grid | None
+    scale: Scale | None
+    atoms: NDArray[Any]
+    has_missing: bool
+    unit: str | None = None
+    number: int | None = None
+    head: int | None = None
+
+    @classmethod
+    def fit(cls, column: Column) -> NumberCodec:
+        present = column.values[~column.missing]
+        has_missing = bool(column.missing.any())
+        if not len(present):
+            return cls(None, None, present, has_missing, column.unit)
+        grid = find_grid(present)
+        scale = find_scale(grid.to_unit(present)) if grid.low != grid.high else None
+        atoms = find_atoms(present)
+        return cls(grid, scale, atoms, has_missing, column.unit)
+
+    def lay_out(
+        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+    ) -> None:
+        if self.grid is None:
+            return
+        if self.scale is not None:
+            slot = self._number_slot(position, self.grid, self.scale)
+            self.number = builder.add_number(slot)
+        if self.n_states > 1:
+            constants = (0.0, *([0.0] if self.has_missing else []), *self.scaled(self.atoms))
+            head = HeadSlot(position, self.n_states, self.number, constants, self.has_missing)
+            self.head = builder.add_head(head)
+
+    @staticmethod
+    def _number_slot(position: int, grid: Grid, scale: Scale) -> NumberSlot:
+        low, high = scale.forward(np.array([0.0, 1.0]))
+        step = grid.unit_step * (high - low) if scale.is_linear else 0.0
+        return NumberSlot(position, float(low), float(high), float(step))
+
+    @property
+    def n_states(self) -> int:
+        """States: the number as it is, missing (if it occurs), one for each atom."""
+        return 1 + self.has_missing + len(self.atoms)
+
+    def scaled(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        if self.grid is None or self.scale is None:
+            return np.zeros(len(values))
+        return self.scale.forward(self.grid.to_unit(values))
+
+    def encode(self, column: Column, out: CompactRows) -> None:
+        if column.is_categorical and not column.missing.all():
+            raise DataError(
+                f"column {column.name!r} was numbers in fit, but holds categories now; convert it."
+            )
+        if self.number is not None:
+            # the mean of the column, 0, stands for a missing number
+            scaled = self.scaled(self._in_unit(column))
+            out.numbers[:, self.number] = np.where(column.missing, 0.0, scaled)
+        if self.head is not None:
+            out.heads[:, self.head] = self._states(column)
+
+    def _in_unit(self, column: Column) -> NDArray[Any]:
+        """Return values in the unit of time that was fitted."""
+        if column.unit == self.unit or column.unit is None or self.unit is None:
+            return column.values
+        return column.values * (SECONDS[column.unit] / SECONDS[self.unit])
+
+    def _states(self, column: Column) -> NDArray[np.int32]:
+        states = np.zeros(len(column.values), dtype=np.int32)
+        for k, atom in enumerate(self.atoms):
+            states[column.values == atom] = 1 + self.has_missing + k
+        states[column.missing] = 1 if self.has_missing else MISSING_CODE
+        return states
+
+    def decode(self, name: Any, rows: ExpandedRows) -> Column:
+        n_rows = len(rows)
+        if self.grid is None:
+            return Column(name, np.zeros(n_rows), np.ones(n_rows, dtype=bool), unit=self.unit)
+        unit = np.zeros(n_rows)
+        if self.number is not None and self.scale is not None:
+            unit = self.scale.backward(rows.number(self.number))
+        values = self.grid.from_unit(unit)
+        missing = np.zeros(n_rows, dtype=bool)
+        if self.head is not None:
+            states = rows.head(self.head)
+            for k, atom in enumerate(self.atoms):
+                values[states == 1 + self.has_missing + k] = atom
+            missing = (states == 1) & self.has_missing
+        return Column(name, values, missing, unit=self.unit)
+
+
+@dataclass
+class LevelCodec(Codec):
+    """What categories of any size have in common; a missing value is the last level."""
+
+    levels: tuple[Any, ...]
+    has_missing: bool
+
+    @classmethod
+    def fit(cls, column: Column) -> Self:
+        return cls(column.levels or (), bool(column.missing.any()))
+
+    @property
+    def n_codes(self) -> int:
+        return len(self.levels) + self.has_missing
+
+    def codes(self, column: Column) -> NDArray[np.int32]:
+        """Return a column's codes among the fitted levels; an unknown one is -1."""
+        own = column.levels or ()
+        codes = column.values
+        if own != self.levels:
+            code_of = {level_key(level): code for code, level in enumerate(self.levels)}
+            translation = [code_of.get(level_key(level), MISSING_CODE) for level in own]
+            codes = np.array(translation or [MISSING_CODE])[np.where(column.missing, 0, codes)]
+        missing_code = len(self.levels) if self.has_missing else MISSING_CODE
+        return np.where(column.missing, missing_code, codes).astype(np.int32)
+
+    def column(self, name: Any, codes: NDArray[np.int64]) -> Column:
+        """Return the column that has these codes among the fitted levels."""
+        missing = codes >= len(self.levels)
+        return Column(name, np.where(missing, MISSING_CODE, codes), missing, self.levels)
+
+
+@dataclass
+class CategoryCodec(LevelCodec):
+    """A category as a softmax head, or as nothing if it has one level only."""
+
+    head: int | None = None
+
+    def lay_out(
+        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+    ) -> None:
+        if self.n_codes > 1:
+            slot = HeadSlot(position, self.n_codes, has_missing=self.has_missing)
+            self.head = builder.add_head(slot)
+
+    def encode(self, column: Column, out: CompactRows) -> None:
+        if self.head is not None:
+            out.heads[:, self.head] = self.codes(column)
+
+    def decode(self, name: Any, rows: ExpandedRows) -> Column:
+        if self.head is None:
+            return self.column(name, np.zeros(len(rows), dtype=np.int64))
+        return self.column(name, rows.head(self.head))
+
+
+@dataclass
+class VectorCodec(LevelCodec):
+    """A category with many levels as coordinates; decoded to the nearest level."""
+
+    vector: int = -1
+
+    def lay_out(
+        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+    ) -> None:
+        vectors = level_vectors(self.codes(column), self.n_codes, context)
+        self.vector = builder.add_vector(VectorSlot(position, vectors))
+
+    def encode(self, column: Column, out: CompactRows) -> None:
+        out.vectors[:, self.vector] = self.codes(column)
+
+    def decode(self, name: Any, rows: ExpandedRows) -> Column:
+        return self.column(name, rows.levels_near(self.vector))
