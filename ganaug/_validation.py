@@ -24,14 +24,17 @@ from ganaug.exceptions import DataError
 
 MIN_CLASS_ROWS = 2
 MAX_NAMES_IN_MESSAGE = 20
+MAX_LAYER_SIZE = 2**14
 
 
 def check_layer_sizes(sizes: Any) -> tuple[int, ...]:
     """Return the units of the hidden layers."""
-    if len(sizes) == 0 or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+    if len(sizes) == 0 or not all(
+        isinstance(n, int | np.integer) and 0 < n <= MAX_LAYER_SIZE for n in sizes
+    ):
         raise InvalidParameterError(
-            "The 'hidden_layer_sizes' parameter of GANSampler must be a tuple of at least one "
-            f"positive int. Got {sizes!r} instead."
+            "The 'hidden_layer_sizes' parameter of GANSampler must be a tuple of at least one int "
+            f"in the range [1, {MAX_LAYER_SIZE}]. Got {sizes!r} instead."
         )
     return tuple(int(n) for n in sizes)
 

@@ -106,6 +106,19 @@ def test_one_column_and_many_columns():
         assert quick().fit_resample(X, y)[0].shape == (100, n_columns)
 
 
+def test_a_column_of_thousands_of_levels():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(
+        {"town": [f"town {k}" for k in rng.zipf(1.2, 6000) % 3000], "x": rng.random(6000)}
+    )
+    y = np.repeat([0, 1], [5500, 500])
+    sampler = quick()
+    X_resampled, _ = sampler.fit_resample(X, y)
+    assert X["town"].nunique() > 1000
+    assert set(X_resampled["town"]) == set(X["town"])
+    assert sampler.encoder_.layout_.width < 20
+
+
 # --- labels -----------------------------------------------------------------------------------
 
 CODES = np.repeat([0, 1, 2], [60, 30, 10])

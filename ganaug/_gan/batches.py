@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.networks import StateGate
-from ganaug._gan.runtime import DTYPE
+from ganaug._gan.runtime import DTYPE, in_double
 
 # Index tensors are drawn for so many batches at once: a draw costs as much as a small layer.
 BATCHES_PER_DRAW = 64
@@ -129,7 +129,7 @@ class ClassBalancedBatches:
         self._config = config
         self._random = random
         self._neighbours = nearest_in_class(table, config.n_neighbors)  # (n_rows, k)
-        self._cumulative = None if weights is None else torch.cumsum(weights.double(), dim=0)
+        self._cumulative = None if weights is None else self._cumulate(weights)
         self._n_anchored = int(config.batch_size * ANCHORED_SHARE)
         self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
         self._anchored[: self._n_anchored] = 1.0
@@ -169,7 +169,7 @@ class ClassBalancedBatches:
         self._classes = torch.randint(
             len(table.counts), shape, generator=self._random, device=device
         )
-        uniform = torch.rand(shape, generator=self._random, dtype=torch.double, device=device)
+        uniform = torch.rand(shape, generator=self._random, dtype=DTYPE, device=device)
         self._rows = self._rows_of(self._classes, uniform)
         pick = torch.randint(
             self._neighbours.shape[1], shape, generator=self._random, device=device
@@ -178,15 +178,19 @@ class ClassBalancedBatches:
         anchored = slice(0, self._n_anchored)
         self._targets[:, anchored] = self._neighbours[self._rows[:, anchored], pick[:, anchored]]
 
+    def _cumulate(self, weights: Tensor) -> Tensor:
+        """Return cumulative weights in which each class weighs 1, so that single floats do."""
+        counts = self._table.counts.tolist()
+        shares = [part / part.sum() for part in in_double(weights).split(counts)]
+        return torch.cat(shares).cumsum(dim=0).to(self._table.device, DTYPE)
+
     def _rows_of(self, classes: Tensor, uniform: Tensor) -> Tensor:
         """Return a row of each class, at the place `uniform` in [0, 1) among its rows."""
         starts, counts = self._table.starts[classes], self._table.counts[classes]
         if self._cumulative is None:
             return starts + (uniform * counts).long()
-        before = torch.nn.functional.pad(self._cumulative, (1, 0))
-        low, high = before[starts], before[starts + counts]
-        rows = torch.searchsorted(self._cumulative, low + uniform * (high - low), right=True)
-        return torch.minimum(rows, starts + counts - 1)
+        rows = torch.searchsorted(self._cumulative, classes + uniform, right=True)
+        return torch.minimum(torch.maximum(rows, starts), starts + counts - 1)
 
 
 def nearest_in_class(table: DeviceTable, n_neighbors: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.networks import Discriminator, Generator
-from ganaug._gan.runtime import DTYPE
+from ganaug._gan.runtime import DTYPE, device_for_doubles
 from ganaug._gan.selection import Selection
 from ganaug._gan.training import draw_noise
 
@@ -83,12 +83,12 @@ class RowSampler:
 
     def _choose_anchors(self, n: int, start: int) -> tuple[Tensor, Tensor]:
         """Return the number of each row's anchor, all in turn, and whether it is seen (n, 1)."""
-        place = torch.arange(start, start + n, device=self._table.device)
         # spread the anchored rows evenly: floor(i * share) steps up at each of them
-        share = self._config.anchored_share
-        turn = torch.floor(place.double() * share + 1e-9)
-        anchored = (torch.floor((place + 1).double() * share + 1e-9) > turn).to(DTYPE)[:, None]
-        homes = turn.long() % len(self._anchors)
+        place = np.arange(start, start + n + 1)
+        turns = np.floor(place * self._config.anchored_share + 1e-9).astype(np.int64)
+        turn = torch.from_numpy(turns[:-1]).to(self._table.device)
+        anchored = torch.from_numpy(np.diff(turns)).to(self._table.device, DTYPE)[:, None]
+        homes = turn % len(self._anchors)
         free = len(self._anchors)  # rows without an anchor share one home
         return torch.where(anchored.flatten() > 0, homes, free), anchored
 
@@ -129,7 +129,8 @@ def density_logits(
 
     In double precision, so that a row's logit does not depend on the rows beside it.
     """
-    precise = deepcopy(discriminator).double()
+    device = device_for_doubles(device)
+    precise = deepcopy(discriminator).to(device).double()
     table = DeviceTable(layout, rows, np.array([len(rows)]), device)
     chunks = torch.arange(len(rows), device=device).split(CHUNK_ROWS)
     logits = torch.cat(

@@ -85,7 +85,7 @@ class ConditionalGAN:
         self._rows = rows
         self._class_counts = class_counts
         self._table = DeviceTable(layout, rows, class_counts, device)
-        self._weights = None if weights is None else torch.from_numpy(weights).to(device)
+        self._weights = None if weights is None else torch.from_numpy(weights)
         random = self._random(Stream.WEIGHTS)
         self.generator = Generator(layout, len(class_counts), config.networks, random)
         self.discriminator = Discriminator(layout, len(class_counts), config.networks, random)

@@ -47,6 +47,16 @@ def random_generator(seed: int, *purpose: int, device: torch.device) -> torch.Ge
     return generator
 
 
+def device_for_doubles(device: torch.device) -> torch.device:
+    """Return where to compute in double precision: Apple's GPUs have none."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def in_double(values: torch.Tensor) -> torch.Tensor:
+    """Return the values in double precision, on a device that has it."""
+    return values.to(device_for_doubles(values.device)).double()
+
+
 class _ThreadLimit:
     """Counts who is inside, so that the last to leave restores what the first one found."""
 

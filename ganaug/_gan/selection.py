@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.batches import DeviceTable
+from ganaug._gan.runtime import DTYPE, in_double
 
 MAX_REFERENCE_ROWS = 2000
 DISTANCE_ROWS = 1024
@@ -83,7 +84,7 @@ class Selection:
         wanted = aim = self._own.mean(dim=0)
         tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
         for _ in range(MISSING_ROUNDS if self._counted.any() else 0):
-            drawn = inclusion_probabilities(tilted, n_rows).to(candidates.dtype) / n_rows
+            drawn = inclusion_probabilities(tilted, n_rows).to(candidates) / n_rows
             aim = aim + (wanted - drawn @ candidates) * self._counted
             tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
         return tilted
@@ -140,18 +141,18 @@ def tilt_to_mean(rows: Tensor, log_weights: Tensor, mean: Tensor, ridge: Tensor)
     mean, ridge : Tensor of shape (width,)
     """
     spread = (rows - rows.mean(dim=0)).square().mean(dim=0).sqrt() + 1e-3
-    standard = ((rows - mean) / spread).double()
-    log_weights, ridge = log_weights.double(), ridge.double()
+    standard = in_double((rows - mean) / spread)
+    prior, ridge = in_double(log_weights), in_double(ridge)
 
     def objective(tilt: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         direction = torch.from_numpy(tilt).to(standard.device)
-        tilted = log_weights + standard @ direction
+        tilted = prior + standard @ direction
         value = torch.logsumexp(tilted, dim=0) + 0.5 * ridge @ direction.square()
         slope = torch.softmax(tilted, dim=0) @ standard + ridge * direction
         return float(value), slope.cpu().numpy()
 
     tilt = minimize(objective, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B").x
-    return log_weights + standard @ torch.from_numpy(tilt).to(standard.device)
+    return (prior + standard @ torch.from_numpy(tilt).to(standard.device)).to(rows.device, DTYPE)
 
 
 def inclusion_probabilities(log_weights: Tensor, n_rows: int) -> Tensor:
@@ -160,7 +161,7 @@ def inclusion_probabilities(log_weights: Tensor, n_rows: int) -> Tensor:
     Each candidate rings after an exponential time with its weight as rate, and the first `n_rows`
     are taken: about those that ring before a time T that so many are expected to beat.
     """
-    rates = torch.softmax(log_weights, dim=0)
+    rates = torch.softmax(in_double(log_weights), dim=0)
     low, high = rates.new_tensor(-5.0), rates.new_tensor(60.0)  # of log T
     for _ in range(50):
         middle = (low + high) / 2

@@ -58,8 +58,10 @@ def test_tilting_moves_the_weighted_mean_and_little_else():
     assert after < 0.15 * before
     # the nearest weights to equal ones: log-linear in the rows
     design = torch.cat([rows, torch.ones(4000, 1)], dim=1).double()
-    coefficients = torch.linalg.lstsq(design, log_weights[:, None]).solution
-    torch.testing.assert_close(design @ coefficients, log_weights[:, None], atol=1e-3, rtol=0)
+    coefficients = torch.linalg.lstsq(design, log_weights[:, None].double()).solution
+    torch.testing.assert_close(
+        design @ coefficients, log_weights[:, None].double(), atol=1e-3, rtol=0
+    )
     unmoved = tilt_to_mean(rows, torch.zeros(4000), rows.mean(dim=0), RIDGE)
     assert unmoved.abs().max() < 1e-3
 
