@@ -39,11 +39,8 @@ def check_layer_sizes(sizes: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-def check_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
-    """Wrap X and set `n_features_in_` and `feature_names_in_`, or compare X with them.
-
-    Where columns differ from those of `fit`, scikit-learn's message names them.
-    """
+def check_rows(X: Any) -> Rows:
+    """Wrap a table; refuse one without rows or columns, or with mixed column names."""
     rows = wrap_rows(X)
     _check_column_names(rows.names)
     if len(rows.names) == 0:
@@ -56,8 +53,17 @@ def check_rows(estimator: Any, X: Any, *, reset: bool) -> Rows:
             f"Found array with 0 sample(s) (shape=(0, {len(rows.names)})) while a minimum of 1 is "
             "required."
         )
-    validate_data(estimator, X=X, reset=reset, skip_check_array=True)
     return rows
+
+
+def remember_columns(estimator: Any, X: Any) -> None:
+    """Set `n_features_in_` and `feature_names_in_`."""
+    validate_data(estimator, X=X, reset=True, skip_check_array=True)
+
+
+def compare_columns(estimator: Any, X: Any) -> None:
+    """Refuse columns that are not those of `fit`; scikit-learn's message names them."""
+    validate_data(estimator, X=X, reset=False, skip_check_array=True)
 
 
 def _check_column_names(names: Sequence[Hashable]) -> None:

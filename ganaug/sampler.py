@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,12 +28,31 @@ from ganaug._gan.inference import SamplingConfig
 from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.runtime import resolve_device
-from ganaug._gan.training import Check, TrainingConfig
+from ganaug._gan.training import TrainingConfig
 from ganaug._scoring import ScoreScale, to_anomaly
 
 MAX_CLASS_ROWS = 5000
 AUTO_STEPS = 1000
 AUTO_PATIENCE = 6
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """The checked input of a fit."""
+
+    rows: Rows
+    target: Target
+    strategy: dict[Any, int]
+    weights: NDArray[np.float64] | None
+    columns: list[Column]
+    config: GANConfig
+    device: torch.device
+    seed: int
+
+    @cached_property
+    def codes_to_add(self) -> NDArray[np.int64]:
+        """The class code of each row to add."""
+        return validation.check_sample_request(self.strategy, None, self.target.classes)
 
 
 class GANSampler(CallbackSupportMixin, BaseOverSampler):
@@ -328,7 +349,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the sampler is not fitted.
         """
         check_is_fitted(self, "generator_")
-        rows = validation.check_rows(self, X, reset=False)
+        rows = validation.check_rows(X)
+        validation.compare_columns(self, X)
         columns = validation.read_fitted_columns(rows, self.encoder_.is_categorical)
         logits = self._gan.logits(self.encoder_.transform(columns))
         normality = self._score_scale.normality(logits)
@@ -371,75 +393,76 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _fit_resample(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
-        rows, target = self._fit(X, y, sample_weight)
-        codes = self._codes_to_add()
-        X_new, y_new = self._rows_of(codes, self._seed, Stream.RESAMPLE)
-        X_resampled = rows.append(X_new)
-        y_resampled = target.append(y_new, rows.index_of(X_resampled))
-        self.synthetic_mask_ = np.arange(rows.n_rows + len(codes)) >= rows.n_rows
+        job = self._fit(X, y, sample_weight)
+        X_new, y_new = self._rows_of(job.codes_to_add, self._seed, Stream.RESAMPLE)
+        X_resampled = job.rows.append(X_new)
+        y_resampled = job.target.append(y_new, job.rows.index_of(X_resampled))
+        n_rows = job.rows.n_rows
+        self.synthetic_mask_ = np.arange(n_rows + len(job.codes_to_add)) >= n_rows
         return X_resampled, y_resampled
 
-    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> tuple[Rows, Target]:
-        self._validate_params()
-        config = self._config()
-        rows, target, weights, columns = self._check_input(X, y, sample_weight)
-        device = resolve_device(self.device)
-        self._seed = _draw_seed(self.random_state)
-        self._encode(rows, columns, target)
-        self._train(columns, target.codes, weights, config, device)
-        return rows, target
+    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
+        job = self._check_input(X, y, sample_weight)
+        encoder = TableEncoder().fit(job.columns, job.target.codes)
+        gan = self._train(encoder, job)
+        self._keep(X, job, encoder, gan)
+        return job
 
-    def _check_input(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None
-    ) -> tuple[Rows, Target, NDArray[np.float64] | None, list[Column]]:
+    def _check_input(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
         """Check everything that can be wrong with the input before anything is done with it."""
-        rows = validation.check_rows(self, X, reset=True)
+        self._validate_params()
+        rows = validation.check_rows(X)
         target = validation.check_target(y, rows)
-        self.sampling_strategy_ = validation.check_strategy(self.sampling_strategy, target)
+        strategy = validation.check_strategy(self.sampling_strategy, target)
         validation.check_class_counts(target)
-        weights = validation.check_sample_weight(sample_weight, target)
-        columns = validation.read_columns(rows, self.categorical_features, X)
-        return rows, target, weights, columns
-
-    def _encode(self, rows: Rows, columns: list[Column], target: Target) -> None:
-        self.classes_ = target.classes
-        self.encoder_ = TableEncoder().fit(columns, target.codes)
-        self._row_builder = rows.builder(columns)
-        self._label_prototypes = target.prototypes()
-
-    def _train(
-        self,
-        columns: list[Column],
-        codes: NDArray[np.int64],
-        weights: NDArray[np.float64] | None,
-        config: GANConfig,
-        device: torch.device,
-    ) -> None:
-        subset = _training_subset(codes, self._seed)
-        self._gan = ConditionalGAN(
-            self.encoder_.layout_,
-            self.encoder_.transform([column.take(subset) for column in columns]),
-            np.bincount(codes[subset], minlength=len(self.classes_)),
-            config,
-            self._seed,
-            device,
-            None if weights is None else weights[subset],
+        return TrainingJob(
+            rows=rows,
+            target=target,
+            strategy=strategy,
+            weights=validation.check_sample_weight(sample_weight, target),
+            columns=validation.read_columns(rows, self.categorical_features, X),
+            config=self._config(),
+            device=resolve_device(self.device),
+            seed=_draw_seed(self.random_state),
         )
-        classes = sorted(set(self._codes_to_add().tolist())) or range(len(self.classes_))
-        self._watch(self._gan.train(classes))
-        self._gan.calibrate(classes)
-        self.generator_ = self._gan.generator
-        self.discriminator_ = self._gan.discriminator
-        self.history_ = self._gan.history
-        self._score_scale = ScoreScale.fit(*self._gan.training_logits(), len(self.classes_))
 
-    def _watch(self, training: Generator[Check]) -> None:
-        """Drive the training; progress bars and callbacks listen at each check."""
-        task = TrainingTask(self, self._gan.max_checks, verbose=bool(self.verbose))
-        with task, closing(training) as checks:
+    def _train(self, encoder: TableEncoder, job: TrainingJob) -> ConditionalGAN:
+        subset = _training_subset(job.target.codes, job.seed)
+        n_classes = len(job.target.classes)
+        gan = ConditionalGAN(
+            encoder.layout_,
+            encoder.transform([column.take(subset) for column in job.columns]),
+            np.bincount(job.target.codes[subset], minlength=n_classes),
+            job.config,
+            job.seed,
+            job.device,
+            None if job.weights is None else job.weights[subset],
+        )
+        classes = sorted(set(job.codes_to_add.tolist())) or range(n_classes)
+        task = TrainingTask(self, gan.max_checks, verbose=bool(self.verbose))
+        with task, closing(gan.train(classes)) as checks:
             for check in checks:
                 if task.report(check.step, check.quality):
                     break
+        gan.calibrate(classes)
+        return gan
+
+    def _keep(self, X: Any, job: TrainingJob, encoder: TableEncoder, gan: ConditionalGAN) -> None:
+        """Set what was fitted, all at once: a fit that fails leaves the sampler as it was."""
+        score_scale = ScoreScale.fit(*gan.training_logits(), len(job.target.classes))
+        row_builder, prototypes = job.rows.builder(job.columns), job.target.prototypes()
+        validation.remember_columns(self, X)
+        self.classes_ = job.target.classes
+        self.sampling_strategy_ = job.strategy
+        self.encoder_ = encoder
+        self.generator_ = gan.generator
+        self.discriminator_ = gan.discriminator
+        self.history_ = gan.history
+        self._gan = gan
+        self._seed = job.seed
+        self._row_builder = row_builder
+        self._label_prototypes = prototypes
+        self._score_scale = score_scale
 
     def _rows_of(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> tuple[Any, Any]:
         """Return new rows and their labels, one for each class code."""
@@ -451,9 +474,6 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         order = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
         columns = [concatenate(column).take(order) for column in zip(*parts, strict=True)]
         return self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
-
-    def _codes_to_add(self) -> NDArray[np.int64]:
-        return validation.check_sample_request(self.sampling_strategy_, None, self.classes_)
 
     def _config(self) -> GANConfig:
         auto = self.n_steps == "auto"

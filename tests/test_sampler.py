@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from ganaug import GANSampler
+from ganaug._gan.model import ConditionalGAN
 from ganaug.exceptions import DataError
 
 
@@ -377,6 +378,31 @@ def test_weights_move_the_generated_rows():
     made = sampler.fit(X, y, sample_weight=weights).sample(300, 1)[0]
     unweighted = sampler.fit(X, y).sample(300, 1)[0]
     assert (made > 2.5).mean() > (unweighted > 2.5).mean() + 0.2
+
+
+def test_a_fit_that_fails_leaves_the_sampler_as_it_was(mixed, numbers, monkeypatch):
+    sampler = quick().fit(*mixed)
+    rows, _ = sampler.sample(5)
+
+    def interrupt(self, classes):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConditionalGAN, "calibrate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            sampler.fit_resample(*numbers)
+    with pytest.raises(DataError):
+        sampler.fit(mixed[0], mixed[1].where(mixed[1] != "stay"))
+    assert sampler.n_features_in_ == 4
+    assert sampler.sampling_strategy_ == {"leave": 50, "complain": 70}
+    pd.testing.assert_frame_equal(sampler.sample(5)[0], rows)
+
+
+def test_one_sampler_can_be_fitted_again_on_another_table(mixed, numbers):
+    sampler = quick().fit(*mixed)
+    sampler.fit(*numbers)
+    assert not hasattr(sampler, "feature_names_in_")
+    np.testing.assert_array_equal(sampler.sample(5)[0], quick().fit(*numbers).sample(5)[0])
 
 
 # --- in the hands of scikit-learn -------------------------------------------------------------
