@@ -117,6 +117,11 @@ def check_strategy(strategy: Any, target: Target) -> dict[Any, int]:
     counts = Counter(labels.tolist())
     if callable(strategy):
         strategy = strategy(labels)
+        if not isinstance(strategy, Mapping):
+            raise DataError(
+                "the callable sampling_strategy must return a dict of class -> number of rows, "
+                f"got {type(strategy).__name__}."
+            )
     if isinstance(strategy, Mapping):
         _check_requested_counts(strategy, counts)
         strategy = dict(strategy)
@@ -270,8 +275,12 @@ def check_sample_request(
         codes = [code_of[label] for label in default]
         shares = _divide(n_rows, np.array(list(default.values())))
         return np.repeat(codes, shares).astype(np.int64)
-    labels = np.asarray(y).tolist()
-    labels = labels if isinstance(labels, list) else [labels] * n_rows
+    wanted = np.asarray(y)
+    if wanted.ndim > 2 or (wanted.ndim == 2 and wanted.shape[1] != 1):
+        raise DataError(
+            f"y must be a label or one label for each row, got an array of shape {wanted.shape}."
+        )
+    labels = wanted.ravel().tolist() if wanted.ndim else [wanted.item()] * n_rows
     if len(labels) != n_rows:
         raise DataError(f"y has {len(labels)} labels, but n_samples is {n_rows}.")
     _check_known_classes(set(labels), Counter(classes.tolist()))

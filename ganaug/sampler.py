@@ -426,8 +426,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             seed=_draw_seed(self.random_state),
         )
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def _train(self, encoder: TableEncoder, job: TrainingJob) -> ConditionalGAN:
-        subset = _training_subset(job.target.codes, job.seed)
+        subset = _training_subset(job.target.codes, job.weights, job.seed)
         n_classes = len(job.target.classes)
         gan = ConditionalGAN(
             encoder.layout_,
@@ -452,6 +454,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         score_scale = ScoreScale.fit(*gan.training_logits(), len(job.target.classes))
         row_builder, prototypes = job.rows.builder(job.columns), job.target.prototypes()
         validation.remember_columns(self, X)
+        self.__dict__.pop("synthetic_mask_", None)  # it belonged to the table fitted before
         self.classes_ = job.target.classes
         self.sampling_strategy_ = job.strategy
         self.encoder_ = encoder
@@ -501,12 +504,17 @@ def _draw_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _training_subset(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return the rows to train on, sorted by class: all of a class, or a random 5000 of them."""
+def _training_subset(
+    codes: NDArray[np.int64], weights: NDArray[np.float64] | None, seed: int
+) -> NDArray[np.int64]:
+    """Return the rows to train on, sorted by class: all of a class, or a random 5000 of them.
+
+    Rows without weight are left out.
+    """
     random = np.random.default_rng((seed, Stream.SUBSET))
     chosen = []
     for code in range(int(codes.max()) + 1):
-        rows = np.flatnonzero(codes == code)
+        rows = np.flatnonzero((codes == code) & (True if weights is None else weights > 0))
         if len(rows) > MAX_CLASS_ROWS:
             rows = np.sort(random.choice(rows, MAX_CLASS_ROWS, replace=False))
         chosen.append(rows)

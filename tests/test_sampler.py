@@ -229,6 +229,7 @@ def test_sample_returns_rows_like_those_fitted(mixed):
         ({"stay": 1, "leave": 2}, None, ["stay", "leave", "leave"]),
         ({"leave": 1, "complain": 0, "stay": 1}, None, ["leave", "stay"]),
         (3, ["leave", "stay", "leave"], ["leave", "stay", "leave"]),
+        (2, [["leave"], ["stay"]], ["leave", "stay"]),
         (0, None, []),
         (0, "stay", []),
     ],
@@ -249,6 +250,7 @@ def test_sample_requests(mixed, n_samples, y, expected):
         (3, "maybe", "class 'maybe' is not in y; its classes are 'complain', 'leave', 'stay'"),
         ({"maybe": 1}, None, "class 'maybe' is not in y"),
         (3, ["stay"], "y has 1 labels, but n_samples is 3"),
+        (2, [[0, 1], [1, 0]], r"one label for each row, got an array of shape \(2, 2\)"),
         ({"stay": 1}, "stay", "y must be None"),
     ],
 )
@@ -396,6 +398,28 @@ def test_a_fit_that_fails_leaves_the_sampler_as_it_was(mixed, numbers, monkeypat
     assert sampler.n_features_in_ == 4
     assert sampler.sampling_strategy_ == {"leave": 50, "complain": 70}
     pd.testing.assert_frame_equal(sampler.sample(5)[0], rows)
+
+
+def test_fit_forgets_which_rows_of_another_table_were_synthetic(mixed):
+    sampler = quick()
+    sampler.fit_resample(*mixed)
+    assert not hasattr(sampler.fit(*mixed), "synthetic_mask_")
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_does_not_depend_on_the_callers_gradient_mode(numbers, mode):
+    with mode():
+        made = quick().fit_resample(*numbers)[0]
+    np.testing.assert_array_equal(made, quick().fit_resample(*numbers)[0])
+
+
+def test_a_row_that_alone_has_weight_is_never_left_out():
+    X = np.linspace(0, 1, 6000)[:, None]
+    y = np.repeat([0, 1], [5900, 100])
+    weights = np.r_[np.zeros(5899), 1.0, np.ones(100)]
+    sampler = quick(n_steps=50).fit(X, y, sample_weight=weights)
+    assert np.isfinite(sampler.history_["generator_loss"]).all()
+    np.testing.assert_allclose(sampler.sample(20, 0)[0], X[5899, 0], atol=0.3)
 
 
 def test_one_sampler_can_be_fitted_again_on_another_table(mixed, numbers):

@@ -135,6 +135,19 @@ def test_scores_do_not_depend_on_the_container_or_the_unit_of_time(table, sample
         np.testing.assert_allclose(sampler.score_samples(rows), expected, rtol=1e-6)
 
 
+def test_dates_that_pile_up_are_known_in_any_unit(table):
+    X, y = table
+    never = np.arange(400) % 3 == 0
+    X = X.assign(since=X["since"].where(~never, pd.Timestamp("1900-01-01")).astype("M8[ns]"))
+    sampler = GANSampler(n_steps=50, random_state=0).fit(X, y)
+    in_seconds = X.assign(since=X["since"].astype("M8[s]"))
+    np.testing.assert_allclose(
+        sampler.score_samples(in_seconds), sampler.score_samples(X), rtol=1e-6
+    )
+    with pytest.raises(DataError, match=r"'since' was dates or durations in fit, .* numbers now"):
+        sampler.score_samples(X.assign(since=1.0))
+
+
 def test_scores_after_fit_resample_are_those_after_fit(table, sampler):
     again = GANSampler(random_state=0)
     again.fit_resample(*table)

@@ -51,6 +51,8 @@ BAD_DATA = {
     "missing label": (X, [None, *LABELS[1:]], "1 missing labels.*first in row 0; drop these"),
     "NaN label": (X, np.r_[np.nan, np.arange(N - 1) % 2], "1 missing labels.*first in row 0"),
     "no y": (X, None, "requires y"),
+    "labels of two kinds": (X, [0] * 20 + ["b"] * 10, "y mixes labels of the kinds number, str"),
+    "1 and True": (X, [1] * 10 + [True] * 10 + [0] * 10, "kinds bool, number"),
     "continuous y": (X, np.linspace(0, 1, N), "Unknown label type: continuous"),
     "multilabel y": (X, np.ones((N, 2), int), "Multilabel and multioutput"),
     "lengths differ": (X, Y[:-1], "X has 30 rows, y has 29 labels"),
@@ -118,6 +120,7 @@ def test_columns_of_one_name_in_arrow():
         ({"yes": 10.5}, "asks for 10.5 rows"),
         ({"yes": -1}, "asks for -1 rows"),
         (lambda y: {"maybe": 3}, "class 'maybe' is not in y"),
+        (lambda y: [50], "callable sampling_strategy must return a dict .*, got list"),
         (1.5, "'sampling_strategy' parameter"),
         (-0.5, "'sampling_strategy' parameter"),
         ("most", "'sampling_strategy' parameter"),
@@ -181,7 +184,7 @@ def test_bad_parameters(parameters):
         GANSampler(**parameters).fit(X, Y)
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "warp drive"])
+@pytest.mark.parametrize("device", ["cuda:99", "warp drive", "meta"])
 def test_device_that_is_not_there(device):
     with pytest.raises(DeviceError, match="not available on this machine"):
         GANSampler(device=device).fit(X, Y)

@@ -18,9 +18,9 @@ from ganaug.exceptions import DataError
 # Up to so many levels a category is a softmax head, beyond it a vector: a head costs
 # rows x levels in every batch, and a rare level among hundreds is hardly ever drawn right.
 MAX_ONE_HOT_LEVELS = 32
-SECONDS = {
-    **{"Y": 31_556_952.0, "M": 2_629_746.0, "W": 604_800.0, "D": 86_400.0, "h": 3600.0, "m": 60.0},
-    **{"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+NANOSECONDS = {
+    **{"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9},
+    **{"D": 86_400 * 10**9, "W": 604_800 * 10**9, "M": 2_629_746 * 10**9, "Y": 31_556_952 * 10**9},
 }
 
 
@@ -175,28 +175,42 @@ class NumberCodec(Codec):
         return self.scale.forward(self.grid.to_unit(values))
 
     def encode(self, column: Column, out: CompactRows) -> None:
-        if column.is_categorical and not column.missing.all():
-            raise DataError(
-                f"column {column.name!r} was numbers in fit, but holds categories now; convert it."
-            )
+        self._check_kind(column)
+        values = self._in_unit(column)
         if self.number is not None:
             # the mean of the column, 0, stands for a missing number
-            scaled = self.scaled(self._in_unit(column))
-            out.numbers[:, self.number] = np.where(column.missing, 0.0, scaled)
+            out.numbers[:, self.number] = np.where(column.missing, 0.0, self.scaled(values))
         if self.head is not None:
-            out.heads[:, self.head] = self._states(column)
+            out.heads[:, self.head] = self._states(values, column.missing)
+
+    def _check_kind(self, column: Column) -> None:
+        if column.missing.all() or self.grid is None:
+            return
+        kinds = [
+            "categories" if is_categorical else "numbers" if unit is None else "dates or durations"
+            for is_categorical, unit in ((False, self.unit), (column.is_categorical, column.unit))
+        ]
+        if kinds[0] != kinds[1]:
+            raise DataError(
+                f"column {column.name!r} was {kinds[0]} in fit, but holds {kinds[1]} now; "
+                "convert it."
+            )
 
     def _in_unit(self, column: Column) -> NDArray[Any]:
         """Return values in the unit of time that was fitted."""
         if column.unit == self.unit or column.unit is None or self.unit is None:
             return column.values
-        return column.values * (SECONDS[column.unit] / SECONDS[self.unit])
+        theirs, ours = NANOSECONDS[column.unit], NANOSECONDS[self.unit]
+        # whole ratios, so that a date is the same float whatever unit it comes in
+        return (
+            column.values * (theirs // ours) if theirs >= ours else column.values / (ours // theirs)
+        )
 
-    def _states(self, column: Column) -> NDArray[np.int32]:
-        states = np.zeros(len(column.values), dtype=np.int32)
+    def _states(self, values: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.int32]:
+        states = np.zeros(len(values), dtype=np.int32)
         for k, atom in enumerate(self.atoms):
-            states[column.values == atom] = 1 + self.has_missing + k
-        states[column.missing] = 1 if self.has_missing else MISSING_CODE
+            states[values == atom] = 1 + self.has_missing + k
+        states[missing] = 1 if self.has_missing else MISSING_CODE
         return states
 
     def decode(self, name: Any, rows: ExpandedRows) -> Column:

@@ -31,7 +31,7 @@ class Column:
     levels : tuple or None
         The distinct values of a categorical column, None for a numeric one.
     unit : str or None
-        Unit of the ticks of a date or duration: "D", "s", "ms", "us" or "ns".
+        Unit of the ticks of a date or duration, as numpy names it: "D", "s", "ns" ...
     """
 
     name: Hashable

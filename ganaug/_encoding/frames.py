@@ -222,8 +222,10 @@ class PandasRows(Rows):
     def append(self, rows: Any) -> Any:
         import pandas as pd
 
-        rows = rows.set_axis(continue_index(self.native.index, len(rows)), axis=0)
-        return pd.concat([self.native, rows])
+        index = self.native.index.append(continue_index(self.native.index, len(rows)))
+        if self.native.index.dtype == object:
+            index = index.astype(object)  # pandas would infer another dtype
+        return pd.concat([self.native, rows]).set_axis(index, axis=0)
 
     def index_of(self, native: Any) -> Any:
         return native.index
@@ -255,16 +257,36 @@ def continue_index(index: Any, n_new: int) -> Any:
     import pandas as pd
 
     if isinstance(index, pd.RangeIndex):
-        return pd.RangeIndex(
-            index.stop, index.stop + n_new * index.step, index.step, name=index.name
-        )
-    if pd.api.types.is_integer_dtype(index.dtype) and not isinstance(index, pd.MultiIndex):
-        start = int(index.max()) + 1 if len(index) else 0
-        return pd.Index(range(start, start + n_new), dtype=index.dtype, name=index.name)
+        stop = index.stop + n_new * index.step
+        return pd.RangeIndex(index.stop, stop, index.step, name=index.name)
     if isinstance(index, pd.MultiIndex):
         nobody = [(None,) * index.nlevels] * n_new
         return pd.MultiIndex.from_tuples(nobody, names=index.names)
-    return pd.Index([None] * n_new, dtype=index.dtype, name=index.name)
+    if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu" and len(index):
+        return _next_numbers(index, n_new)
+    return _missing_labels(index, n_new)
+
+
+def _next_numbers(index: Any, n_new: int) -> Any:
+    """Return the numbers after the largest label or, where there are none, before the smallest."""
+    import pandas as pd
+
+    limits = np.iinfo(index.dtype)
+    start = int(index.max()) + 1
+    if start + n_new - 1 > limits.max:
+        start = int(index.min()) - n_new
+    if start < limits.min:
+        return pd.Index([None] * n_new, dtype=object, name=index.name)
+    return pd.Index(np.arange(n_new).astype(index.dtype) + index.dtype.type(start), name=index.name)
+
+
+def _missing_labels(index: Any, n_new: int) -> Any:
+    import pandas as pd
+
+    nobody = [None] * n_new
+    if isinstance(index, pd.IntervalIndex) or pd.api.types.is_bool_dtype(index.dtype):
+        return pd.Index(nobody, dtype=object, name=index.name)
+    return pd.Index(nobody, dtype=index.dtype, name=index.name)
 
 
 def _factorize(name: Hashable, series: Any) -> Column:

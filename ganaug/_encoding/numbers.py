@@ -76,19 +76,25 @@ class FloatGrid:
         """The step as a share of the range; 0 if continuous or if there is no range."""
         return self.step / (self.high - self.low) if self.high != self.low else 0.0
 
+    @property
+    def _part(self) -> float:
+        """Half of each value is used where the difference of two finite floats is infinite."""
+        return 1.0 if np.isfinite(self.high - self.low) else 0.5
+
     def to_unit(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the place of each value between low (0) and high (1)."""
         if self.high == self.low:
             return np.zeros(len(values))
-        # halves, because the difference of two finite floats can be infinite
-        unit: NDArray[np.float64] = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        part = self._part
+        low, high = self.low * part, self.high * part
+        unit: NDArray[np.float64] = (values * part - low) / (high - low)
         return unit
 
     def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
         """Return the values nearest to these places."""
         unit = np.clip(unit, 0.0, 1.0)
-        low, high = self.low / 2, self.high / 2
-        values = 2 * np.clip(low + unit * (high - low), low, high)
+        low, high = self.low * self._part, self.high * self._part
+        values = np.clip(low + unit * (high - low), low, high) / self._part
         if self.step:
             steps = np.round(unit * ((self.high - self.low) / self.step))
             values = np.round(self.low + steps * self.step, self.decimals)

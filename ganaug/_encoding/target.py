@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,11 +85,26 @@ def _as_array(y: Any) -> NDArray[Any]:
     if y is None:
         raise DataError("GANSampler requires y to be passed, but the target y is None.")
     values = np.asarray(y)
-    if values.dtype.kind == "O" and not _missing_labels(values).any():
-        # nullable integers and booleans arrive as objects; numpy finds their common type
-        values = np.asarray(values.tolist()) if values.size else values
-        return values.astype(object) if values.dtype.kind in "US" else values
-    return values
+    if values.ndim != 1 or not (isinstance(y, list | tuple) or values.dtype.kind == "O"):
+        return values
+    # look at the labels themselves: numpy turns the numbers beside a string into text
+    labels = list(y) if isinstance(y, list | tuple) else values.tolist()
+    kinds = sorted({_kind(label) for label in labels if not is_missing(label)})
+    if len(kinds) > 1:
+        raise DataError(f"y mixes labels of the kinds {', '.join(kinds)}; use one kind.")
+    if kinds in (["bool"], ["number"]) and not any(map(is_missing, labels)):
+        return np.asarray(labels)
+    out = np.empty(len(labels), dtype=object)
+    out[:] = labels
+    return out
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, bool | np.bool_):
+        return "bool"
+    if isinstance(label, numbers.Real | np.number):
+        return "number"
+    return "str" if isinstance(label, str) else type(label).__name__
 
 
 def _missing_labels(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.Generator(resolved)  # fails for devices that can't compute, too
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise DeviceError(
             f"device {str(device)!r} is not available on this machine "

@@ -216,6 +216,23 @@ def test_a_synthetic_row_has_no_label_of_its_own():
     assert continue_index(pd.RangeIndex(3, 9, 2), 2).tolist() == [9, 11]
     assert continue_index(pd.Index([5, 2]), 2).tolist() == [6, 7]
     assert continue_index(pd.Index(["ann", "bob"]), 2).isna().all()
+    assert continue_index(pd.Index([True, False]), 2).isna().all()
+    assert continue_index(pd.interval_range(0, 2), 2).isna().all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64])
+def test_labels_at_the_end_of_their_type(dtype):
+    index = pd.Index(np.array([np.iinfo(dtype).max, 50], dtype=dtype))
+    new = continue_index(index, 3)
+    assert new.dtype == dtype
+    assert not set(new) & set(index)
+    assert new.is_unique
+
+
+def test_an_index_of_objects_stays_one():
+    X = pd.DataFrame({"x": BASE}, index=pd.Index([f"row {k}" for k in range(N)], dtype=object))
+    rows, built, _ = round_trip(X)
+    assert rows.append(built).index.dtype == object
 
 
 def test_columns_can_be_taken_in_parts():

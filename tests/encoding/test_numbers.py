@@ -17,6 +17,8 @@ INTEGERS = {
 
 @given(arrays(np.float64, st.integers(1, 30), elements=FINITE))
 @example(np.array([-2.77673781e304, 1.79769313e308]))
+@example(np.array([-1.79769313e308, 1.79769313e308]))
+@example(np.array([5e-324, 0.0]))
 def test_floats_return_to_themselves_and_stay_in_range(values):
     grid = find_grid(values)
     back = grid.from_unit(grid.to_unit(values))
