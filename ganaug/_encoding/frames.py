@@ -325,7 +325,7 @@ def _pandas_ticks(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.int64]:
         arrow = nw.from_native(_to_arrow(series), series_only=True)
         return _fill(_ticks(arrow), missing).astype(np.int64)
     if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_convert(None)  # UTC
+        series = series.dt.tz_localize(None)  # the local clock: midnights are midnights all year
     ticks: NDArray[np.int64] = series.to_numpy().view(np.int64)
     return ticks
 
@@ -357,7 +357,11 @@ def _pandas_series(column: Column, levels: Any) -> Any:
         return pd.Series(pd.arrays.SparseArray(dense, dtype=dtype))
     if isinstance(dtype, pd.DatetimeTZDtype):
         naive = build_array(column, np.dtype(f"M8[{dtype.unit}]"), levels.to_numpy())
-        return pd.Series(pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(dtype.tz))
+        # of an hour that the clock shows twice the first is taken, one that it skips is the next
+        local = pd.DatetimeIndex(naive).tz_localize(
+            dtype.tz, ambiguous=np.ones(len(naive), dtype=bool), nonexistent="shift_forward"
+        )
+        return pd.Series(local)
     if isinstance(dtype, pd.ArrowDtype):
         return pd.Series(pd.array(_arrow_values(column, dtype.pyarrow_dtype), dtype=dtype))
     series = pd.Series(column.values).astype(dtype)

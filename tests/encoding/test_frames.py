@@ -212,6 +212,18 @@ def test_odd_column_names_of_pandas(columns):
     assert built.columns.equals(X.columns)
 
 
+def test_local_midnights_stay_midnights_when_clocks_change():
+    X = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=200, tz="Europe/Berlin")})
+    rows = wrap_rows(X)
+    columns = [rows.column(0)]
+    encoder = TableEncoder().fit(columns, np.zeros(200, np.int64))
+    made = np.linspace(-2, 2, 300, dtype=np.float32)[:, None]
+    days = rows.builder(columns).build(encoder.inverse_transform(made))["day"]
+    assert (days == days.dt.normalize()).all()
+    assert days.between(X["day"].min(), X["day"].max()).all()
+    assert days.dtype == X["day"].dtype
+
+
 def test_a_synthetic_row_has_no_label_of_its_own():
     assert continue_index(pd.RangeIndex(3, 9, 2), 2).tolist() == [9, 11]
     assert continue_index(pd.Index([5, 2]), 2).tolist() == [6, 7]
