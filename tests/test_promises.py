@@ -96,7 +96,7 @@ def test_tables_of_numbers(table):
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.4, 0.9])
-@pytest.mark.parametrize("kind", ["normal", "count", "colour", "date"])
+@pytest.mark.parametrize("kind", ["normal", "count", "colour", "date", "town"])
 def test_missing_values_come_at_the_rate_of_the_class(kind, rate):
     random = np.random.default_rng(0)
     majority = draw_column(kind, random, 400, 0.25)

@@ -287,18 +287,31 @@ class CategoryCodec(LevelCodec):
 
 @dataclass
 class VectorCodec(LevelCodec):
-    """A category with many levels as coordinates; decoded to the nearest level."""
+    """A category with many levels as coordinates; decoded to the nearest level.
+
+    Whether the value is missing is said by a head beside them, so that its rate can be met.
+    """
 
     vector: int = -1
+    head: int | None = None
 
     def lay_out(
         self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
     ) -> None:
-        vectors = level_vectors(self.codes(column), self.n_codes, context)
+        present = ~column.missing
+        codes = self.codes(column)[present]
+        vectors = level_vectors(codes, len(self.levels), context[present])
         self.vector = builder.add_vector(VectorSlot(position, vectors))
+        if self.has_missing:
+            self.head = builder.add_head(HeadSlot(position, size=2, has_missing=True))
 
     def encode(self, column: Column, out: CompactRows) -> None:
-        out.vectors[:, self.vector] = self.codes(column)
+        out.vectors[:, self.vector] = np.where(column.missing, MISSING_CODE, self.codes(column))
+        if self.head is not None:
+            out.heads[:, self.head] = column.missing
 
     def decode(self, name: Any, rows: ExpandedRows) -> Column:
-        return self.column(name, rows.levels_near(self.vector))
+        codes = rows.levels_near(self.vector)
+        if self.head is not None:
+            codes = np.where(rows.head(self.head) == 1, len(self.levels), codes)
+        return self.column(name, codes)

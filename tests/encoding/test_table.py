@@ -20,7 +20,8 @@ def expand(encoder: TableEncoder, table: EncodedTable) -> np.ndarray:
     rows = np.zeros((len(table), layout.width), dtype=np.float32)
     rows[:, : len(layout.numbers)] = table.numbers
     for k, (slot, part) in enumerate(zip(layout.vectors, layout.vector_slices, strict=True)):
-        rows[:, part] = slot.vectors[table.codes[:, k]]
+        known = table.codes[:, k] >= 0
+        rows[:, part] = slot.vectors[table.codes[:, k]] * known[:, None]
     for k, part in enumerate(layout.head_slices, start=len(layout.vectors)):
         codes = table.codes[:, k]
         rows[np.arange(len(table)), layout.continuous_width + part.start + codes] = 1.0
@@ -49,6 +50,9 @@ COLUMNS = {
     "category, missing": categorical("c", RANDOM.choice(np.array(["a", "b", None]), N)),
     "one category": categorical("c", ["a"] * N),
     "no category": categorical("c", [None] * N),
+    "many levels, missing": categorical(
+        "c", [f"town {k}" if k % 5 else None for k in RANDOM.integers(0, 150, N)]
+    ),
     "many levels": categorical("c", [f"town {k}" for k in RANDOM.integers(0, 150, N)]),
 }
 
