@@ -110,11 +110,11 @@ def run_cell(cell: Cell, classifiers: Sequence[str], settings: Settings) -> list
         warnings.simplefilter("ignore")
         warm_up(cell.sampler)
         with measured() as usage:
-            resampled, error = _resample(sampler, train, _seed(cell), settings.seconds)
+            resampled, error = resample(sampler, train, cell_seed(cell), settings.seconds)
         cost = {"seconds": usage.seconds, "memory_mb": usage.megabytes}
         if resampled is None:
             return [base | cost | failure(name, error) for name in classifiers]
-        seed_of = partial(_seed, cell)
+        seed_of = partial(cell_seed, cell)
         found = predict_all(resampled, test.X, dataset.n_classes, classifiers, seed_of)
         n_inner = 0 if sampler.method.slow else settings.inner_folds
         tuned = _tuned_decisions(sampler, train, cell, classifiers, n_inner, settings.seconds)
@@ -156,14 +156,15 @@ def warm_up(name: str) -> None:
     random = np.random.default_rng(0)
     y = np.repeat([0, 1], [60, 20])
     X = pd.DataFrame(random.normal(size=(80, 2)) + y[:, None], columns=["a", "b"])
-    _resample(NamedSampler.parse(name), Fold(X, y, ()), seed=0, seconds=60.0)
+    resample(NamedSampler.parse(name), Fold(X, y, ()), seed=0, seconds=60.0)
 
 
-def _seed(cell: Cell, *purpose: Any) -> int:
+def cell_seed(cell: Cell, *purpose: Any) -> int:
+    """Return the seed of a cell for some purpose; all samplers of a fold share it."""
     return stable_seed(cell.dataset, cell.seed, cell.fold, *purpose)
 
 
-def _resample(
+def resample(
     sampler: NamedSampler, train: Fold, seed: int, seconds: float | None
 ) -> tuple[Resampled | None, str]:
     """Return the resampled fold, or the class of the error if it failed."""
@@ -222,14 +223,14 @@ def _tuned_decisions(
     n_classes = int(train.y.max()) + 1
     proba = {name: np.zeros((len(train.y), n_classes)) for name in classifiers}
     errors: dict[str, str] = {}
-    inner = StratifiedKFold(n_folds, shuffle=True, random_state=_seed(cell, "inner"))
+    inner = StratifiedKFold(n_folds, shuffle=True, random_state=cell_seed(cell, "inner"))
     for number, (part, rest) in enumerate(inner.split(train.X, train.y)):
-        seed = _seed(cell, "inner", number)
-        resampled, error = _resample(sampler, train.take(part), seed, seconds)
+        seed = cell_seed(cell, "inner", number)
+        resampled, error = resample(sampler, train.take(part), seed, seconds)
         if resampled is None:
             return dict.fromkeys(classifiers, error)
         held_out = train.take(rest)
-        seed_of = partial(_seed, cell, "inner", number)
+        seed_of = partial(cell_seed, cell, "inner", number)
         found = predict_all(resampled, held_out.X, n_classes, classifiers, seed_of)
         for name, prediction in found.items():
             if prediction.proba is None:

@@ -105,9 +105,11 @@ def load_dataset(folder: Path | None, name: str, max_rows: int | None = None) ->
     return replace(dataset, X=part.X, y=part.y)
 
 
-def split(dataset: Dataset, seed: int, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the training and the test rows of one of 5 stratified folds."""
-    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=stable_seed(dataset.name, seed))
+def split(
+    dataset: Dataset, seed: int, fold: int, n_folds: int = N_FOLDS
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the training and the test rows of one of the stratified folds."""
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=stable_seed(dataset.name, seed))
     return list(folds.split(np.zeros(len(dataset.y)), dataset.y))[fold]
 
 

@@ -186,6 +186,24 @@ def smote(fold: Fold, seed: int, **keywords: Any) -> tuple[Any, Any]:
     return resample_encoded(fold, run, one_hot=False)
 
 
+def smoothed_bootstrap(fold: Fold, seed: int, **keywords: Any) -> tuple[Any, Any]:
+    """Repeat rows with normal noise on their numbers (ROSE: Menardi and Torelli, 2014).
+
+    The noise has the bandwidth of a kernel density estimate; categories are repeated as they are.
+    """
+    module = importlib.import_module("imblearn.over_sampling")
+
+    def run(X: Any, y: Any, space: NumericSpace) -> Any:
+        shrinkage = {"shrinkage": 1.0, **keywords} if space.numeric else keywords
+        sampler = module.RandomOverSampler(random_state=seed, **shrinkage)
+        rows, labels = sampler.fit_resample(X, y)
+        codes = space.categorical_columns
+        rows[:, codes] = X[np.ix_(sampler.sample_indices_, codes)]
+        return rows, labels
+
+    return resample_encoded(fold, run, one_hot=False)
+
+
 def ganaug(fold: Fold, seed: int, **keywords: Any) -> tuple[Any, Any]:
     """Run GANSampler on the raw table, on the CPU unless told otherwise."""
     from ganaug import GANSampler
@@ -208,6 +226,9 @@ METHODS: dict[str, Method] = {
     "none": Method("none", nothing, RAW, "scikit-learn"),
     "class_weight": Method("class weights", class_weight, RAW, "scikit-learn"),
     "ros": _imblearn("RandomOverSampler", "RandomOverSampler", RAW),
+    "smoothed_bootstrap": Method(
+        "smoothed bootstrap", smoothed_bootstrap, CODES, "imbalanced-learn"
+    ),
     "smote": Method("SMOTE / NC / N", smote, CODES, "imbalanced-learn"),
     "borderline_smote": _imblearn("BorderlineSMOTE", "BorderlineSMOTE"),
     "svm_smote": _imblearn("SVM-SMOTE", "SVMSMOTE"),

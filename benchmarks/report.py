@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks import ranking
 from benchmarks.diagram import draw_ranks
+from benchmarks.goals import OURS, SLOW_REFERENCES, oversampling_goals
+from benchmarks.markdown import Cells, goals_table, section
 from benchmarks.methods import METHODS, label_of, split_names
 from benchmarks.metrics import ALL_METRICS, MAIN_METRICS
 
-OURS = "ganaug"
 REFERENCES = ("none", "svm_smote", "prowsyn")
-SLOW_REFERENCES = ("ctgan", "tvae")
 EXTRA_METRICS = tuple(name for name in ALL_METRICS if name not in MAIN_METRICS)
 SHORT = {
     "roc_auc": "AUC",
@@ -31,7 +31,6 @@ SHORT = {
     "log_loss_corrected": "log loss corrected",
     "brier_corrected": "Brier corrected",
 }
-Cells = Iterable[Sequence[object]]
 
 
 def write(
@@ -81,9 +80,14 @@ def render(results: pd.DataFrame, *, split_half: bool = False) -> str:
     field = ranking.main_field(results)
     ceiling = ranking.ceiling_sets(field)
     shown = _without_ceiling(field)
+    samplers = set(shown["sampler"])
     parts = [_heading(field, ceiling), _overall(shown, field), _extra(shown)]
-    parts += [_versus(shown, name) for name in REFERENCES if name in set(shown["sampler"])]
+    if OURS in samplers:
+        parts.append(goals_table(oversampling_goals(results)))
+    parts += [_versus(shown, name) for name in REFERENCES if name in samplers]
     parts += [_per_classifier(shown), _per_kind(shown)]
+    if OURS in samplers:
+        parts += [_ours_by_group(shown, name) for name in REFERENCES if name in samplers]
     if ceiling:
         parts.append(_ceiling(field[field["dataset"].isin(ceiling)]))
     slow = ranking.slow_field(results)
@@ -148,7 +152,7 @@ def _overall(shown: pd.DataFrame, field: pd.DataFrame) -> str:
         ]
         for name in main.index
     ]
-    return _section("Ranks and means", [*header, "failed folds", "s", "max s", "MB"], rows)
+    return section("Ranks and means", [*header, "failed folds", "s", "max s", "MB"], rows)
 
 
 def _extra(shown: pd.DataFrame) -> str:
@@ -162,7 +166,7 @@ def _extra(shown: pd.DataFrame) -> str:
         if name in means.index
     ]
     note = "Mean (mean rank). Corrected: after prior correction (Saerens, Elkan)."
-    return _section("Tuned decisions and calibration", header, rows, note)
+    return section("Tuned decisions and calibration", header, rows, note)
 
 
 def _versus(shown: pd.DataFrame, reference: str) -> str:
@@ -177,14 +181,14 @@ def _versus(shown: pd.DataFrame, reference: str) -> str:
         "Win rate over (data set, classifier), mean difference, "
         f"Wilcoxon p over {shown['dataset'].nunique()} data sets."
     )
-    return _section(f"Against {label_of(reference)}", header, rows, note)
+    return section(f"Against {label_of(reference)}", header, rows, note)
 
 
 def _per_classifier(shown: pd.DataFrame) -> str:
     ranks = ranking.main_ranks(shown).groupby("classifier").mean().T
     present = [name for name in shown["classifier"].unique() if name in ranks.columns]
     header = ["sampler", *(name.replace("_", " ") for name in present)]
-    return _section("Mean rank by classifier", header, _rank_rows(shown, ranks[present]))
+    return section("Mean rank by classifier", header, _rank_rows(shown, ranks[present]))
 
 
 def _per_kind(shown: pd.DataFrame) -> str:
@@ -193,7 +197,31 @@ def _per_kind(shown: pd.DataFrame) -> str:
     ranks = pd.DataFrame({name: by_dataset.loc[sets].mean() for name, sets in kinds.items()})
     header = ["sampler", *(f"{name} ({len(sets)})" for name, sets in kinds.items())]
     note = "\n".join(f"- {name}: {', '.join(sets)}" for name, sets in kinds.items())
-    return _section("Mean rank by kind of table", header, _rank_rows(shown, ranks), note)
+    return section("Mean rank by kind of table", header, _rank_rows(shown, ranks), note)
+
+
+def _ours_by_group(shown: pd.DataFrame, reference: str) -> str:
+    """Compare ganaug with a reference for each classifier and each kind of table."""
+    groups = {
+        name.replace("_", " "): shown[shown["classifier"] == name]
+        for name in shown["classifier"].unique()
+    }
+    for name, sets in ranking.kinds_of_tables(shown).items():
+        groups[f"{name} ({len(sets)})"] = shown[shown["dataset"].isin(sets)]
+    rows = [
+        [
+            name,
+            *(
+                _comparison(_row(ranking.versus(part, reference, metric), OURS))
+                for metric in MAIN_METRICS
+            ),
+        ]
+        for name, part in groups.items()
+    ]
+    header = ["classifier or kind of table", *(SHORT[name] for name in MAIN_METRICS)]
+    note = "Win rate, mean difference and Wilcoxon p of ganaug, as above."
+    title = f"ganaug against {label_of(reference)}, by classifier and kind of table"
+    return section(title, header, rows, note)
 
 
 def _ceiling(field: pd.DataFrame) -> str:
@@ -204,7 +232,7 @@ def _ceiling(field: pd.DataFrame) -> str:
         [_label(name), f"{ranks[name]:.2f}", *(f"{value:.3f}" for value in _row(means, name))]
         for name in _by_main_rank(field)
     ]
-    return _section(f"Ceiling sets ({field['dataset'].nunique()})", header, rows)
+    return section(f"Ceiling sets ({field['dataset'].nunique()})", header, rows)
 
 
 def _slow(slow: pd.DataFrame) -> str:
@@ -224,7 +252,7 @@ def _slow(slow: pd.DataFrame) -> str:
     n_folds = len(slow[ranking.FOLD].drop_duplicates())
     note = f"All samplers on the {n_folds} test folds of {slow['dataset'].nunique()} data sets."
     title = "With the slow peers, on the folds they ran on"
-    return _section(title, [*header, "failed folds", "s", "max s", "MB"], rows, note)
+    return section(title, [*header, "failed folds", "s", "max s", "MB"], rows, note)
 
 
 def _by_dataset(field: pd.DataFrame) -> str:
@@ -251,7 +279,7 @@ def _by_dataset(field: pd.DataFrame) -> str:
         ]
         for name in map(str, ranks.index)
     ]
-    return _section("By data set", header, rows, "Mean ranks over classifiers and metrics.")
+    return section("By data set", header, rows, "Mean ranks over classifiers and metrics.")
 
 
 def _split_half(field: pd.DataFrame) -> str:
@@ -270,7 +298,7 @@ def _split_half(field: pd.DataFrame) -> str:
     if len(halves) == 2:
         lines += [_chosen_on(ranks, "A", "B"), _chosen_on(ranks, "B", "A")]
     title = "Split half: does the choice carry over?"
-    return _section(title, header, _rank_rows(field, ranks), "\n".join(lines))
+    return section(title, header, _rank_rows(field, ranks), "\n".join(lines))
 
 
 def _chosen_on(ranks: pd.DataFrame, chosen: str, other: str) -> str:
@@ -289,7 +317,7 @@ def _origins(results: pd.DataFrame) -> str:
         for name in versions.index
         if name.partition(":")[0] in METHODS
     ]
-    return _section("Samplers", ["sampler", "package", "runs on"], rows, align="---")
+    return section("Samplers", ["sampler", "package", "runs on"], rows, align="---")
 
 
 def _draw(field: pd.DataFrame, picture: Path) -> bool:
@@ -341,17 +369,6 @@ def _cost_cells(row: pd.Series) -> list[str]:
         f"{row['longest']:.1f}",
         f"{row['megabytes']:.0f}",
     ]
-
-
-def _section(
-    title: str, header: Sequence[str], rows: Cells, note: str = "", align: str = "--:"
-) -> str:
-    lines = [f"## {title}", ""]
-    lines += [note, ""] if note else []
-    lines.append(f"| {' | '.join(header)} |")
-    lines.append(f"|{'|'.join(['---'] + [align] * (len(header) - 1))}|")
-    lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return "\n".join([*lines, ""])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

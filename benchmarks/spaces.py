@@ -63,15 +63,15 @@ class NumericSpace:
         """Positions of the codes."""
         return list(range(len(self.numeric), len(self.numeric) + len(self.levels)))
 
-    def encode(self) -> Floats:
-        """Return the fold as numbers, of shape (n_rows, n_encoded)."""
-        X = self.fold.X
+    def encode(self, X: pd.DataFrame) -> Floats:
+        """Return rows as numbers, of shape (n_rows, n_encoded); an unknown level is -1 or zeros."""
         blocks = []
         if self.numeric:
             blocks.append(self.scaling.transform(X[list(self.numeric)].to_numpy(float)))
         for name, levels in self.levels.items():
             codes = levels.get_indexer(pd.Index(X[name].astype(object)))
-            blocks.append(np.eye(len(levels))[codes] if self.one_hot else codes[:, None])
+            one_hot = np.eye(len(levels) + 1)[:, :-1]  # its last row is that of the code -1
+            blocks.append(one_hot[codes] if self.one_hot else codes[:, None])
         return np.hstack(blocks).astype(float)
 
     def decode(self, encoded: Floats) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def resample_encoded(
         Whether categories are one-hot columns, or else codes.
     """
     space = NumericSpace.fit(fold, one_hot=one_hot)
-    encoded = space.encode()
+    encoded = space.encode(fold.X)
     found, found_labels = sampler(encoded, fold.y, space)
     more, labels = np.asarray(found, dtype=float), np.asarray(found_labels).astype(np.int64)
     n_rows = len(fold.y)

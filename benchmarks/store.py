@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import COLUMNS, KEY_COLUMNS, SETTING_COLUMNS, Row
+from benchmarks.cells import COLUMNS, KEY_COLUMNS, Row
 
 Key = tuple[str, ...]
 
@@ -22,12 +22,23 @@ class Results:
     path : Path
         The file; its folder is made when it is written.
     settings : dict
-        Values of `SETTING_COLUMNS` of this run. A file that was made with others is refused.
+        Columns that have one value in the whole file, and their values in this run. A file that
+        was made with others is refused.
+    columns, key_columns : tuple of str
+        The columns of the file, and those of them that identify a row.
     """
 
-    def __init__(self, path: Path, settings: dict[str, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: dict[str, int],
+        columns: tuple[str, ...] = COLUMNS,
+        key_columns: tuple[str, ...] = KEY_COLUMNS,
+    ) -> None:
         self.path = path
         self.settings = settings
+        self.columns = columns
+        self.key_columns = key_columns
 
     def open(self) -> set[Key]:
         """Return the keys of the rows that are there, after cutting off a half-written line."""
@@ -39,7 +50,7 @@ class Results:
             self._replace(complete)
         rows = list(csv.DictReader(io.StringIO(complete)))
         self._check(complete, rows)
-        return {key_of(row) for row in rows}
+        return {key_of(row, self.key_columns) for row in rows}
 
     def append(self, rows: Sequence[Row]) -> None:
         """Append rows in a single write, which is what makes an interruption harmless."""
@@ -48,7 +59,7 @@ class Results:
         descriptor = os.open(self.path, flags, 0o644)
         try:
             is_new = os.fstat(descriptor).st_size == 0
-            os.write(descriptor, _as_text(rows, header=is_new).encode())
+            os.write(descriptor, self._as_text(rows, header=is_new).encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -60,17 +71,25 @@ class Results:
             return
         with self.path.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if row["sampler"] not in unwanted]
-        self._replace(_as_text(rows, header=True))
+        self._replace(self._as_text(rows, header=True))
+
+    def _as_text(self, rows: Sequence[Row], *, header: bool) -> str:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        if header:
+            writer.writerow(self.columns)
+        writer.writerows([_plain(row.get(name, "")) for name in self.columns] for row in rows)
+        return buffer.getvalue()
 
     def _check(self, text: str, rows: list[dict[str, str]]) -> None:
-        if text and text.splitlines()[0] != ",".join(COLUMNS):
+        if text and text.splitlines()[0] != ",".join(self.columns):
             raise ValueError(f"{self.path} has other columns than this version; choose another")
-        for name in SETTING_COLUMNS:
-            others = {row[name] for row in rows} - {str(self.settings[name])}
+        for name, value in self.settings.items():
+            others = {row[name] for row in rows} - {str(value)}
             if others:
                 raise ValueError(
                     f"{self.path} was made with {name}={others.pop()}, this run has "
-                    f"{name}={self.settings[name]}; choose another file with --out"
+                    f"{name}={value}; choose another file with --out"
                 )
 
     def _replace(self, text: str) -> None:
@@ -79,18 +98,9 @@ class Results:
         os.replace(temporary, self.path)
 
 
-def key_of(row: Row) -> Key:
+def key_of(row: Row, key_columns: Sequence[str] = KEY_COLUMNS) -> Key:
     """Return what identifies a row."""
-    return tuple(str(row[name]) for name in KEY_COLUMNS)
-
-
-def _as_text(rows: Sequence[Row], *, header: bool) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if header:
-        writer.writerow(COLUMNS)
-    writer.writerows([_plain(row.get(name, "")) for name in COLUMNS] for row in rows)
-    return buffer.getvalue()
+    return tuple(str(row[name]) for name in key_columns)
 
 
 def _plain(value: Any) -> str:

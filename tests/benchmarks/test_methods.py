@@ -78,7 +78,7 @@ def test_ganaug_runs_by_name(fold):
 @pytest.mark.parametrize("one_hot", [True, False])
 def test_encoding_comes_back(fold, one_hot):
     space = NumericSpace.fit(fold, one_hot=one_hot)
-    decoded = space.decode(space.encode())
+    decoded = space.decode(space.encode(fold.X))
     filled = fold.X.fillna(fold.X.median(numeric_only=True))
     pd.testing.assert_frame_equal(decoded, filled, check_dtype=False)
 
@@ -86,7 +86,15 @@ def test_encoding_comes_back(fold, one_hot):
 def test_missing_categories_are_a_level():
     X = pd.DataFrame({"c": pd.Categorical(["a", None, "b", "a"])})
     space = NumericSpace.fit(Fold(X, np.array([0, 0, 1, 1]), ("c",)), one_hot=True)
-    pd.testing.assert_frame_equal(space.decode(space.encode()), X)
+    pd.testing.assert_frame_equal(space.decode(space.encode(X)), X)
+
+
+def test_unknown_levels_are_nothing():
+    X = pd.DataFrame({"c": ["a", "b"]})
+    fold = Fold(X, np.array([0, 1]), ("c",))
+    unknown = pd.DataFrame({"c": ["z"]})
+    assert NumericSpace.fit(fold, one_hot=True).encode(unknown).tolist() == [[0, 0]]
+    assert NumericSpace.fit(fold, one_hot=False).encode(unknown).tolist() == [[-1]]
 
 
 def test_rows_that_a_sampler_changed_are_decoded(fold):

@@ -21,6 +21,7 @@ def results_of(table, failed=(), **columns):
             **dict.fromkeys(ALL_METRICS, score),
             "package": "x 1",
             "n_rows": 100,
+            "n_train": 80,
             "n_minority": 50,
             "n_features": 4,
             "n_categorical": 0,
@@ -149,10 +150,12 @@ def test_report(tmp_path, three_samplers):
     for title in (
         "Ranks and means",
         "Tuned decisions and calibration",
+        "Goals",
         "Against none",
         "Against SVM-SMOTE",
         "Mean rank by classifier",
         "Mean rank by kind of table",
+        "ganaug against none, by classifier and kind of table",
         "By data set",
         "Split half",
     ):
