@@ -176,7 +176,7 @@ def check_labels(y: Any, rows: Rows, classes: NDArray[Any]) -> NDArray[np.int64]
     """Return the class code of each row's label."""
     _check_lengths(y, rows)
     target = read_target(y)
-    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    code_of = _code_of(classes)
     _check_known_classes(target.classes.tolist(), Counter(code_of))
     codes = np.array([code_of[label] for label in target.classes.tolist()], dtype=np.int64)
     return codes[target.codes]
@@ -261,35 +261,66 @@ def check_sample_request(
     default : mapping
         Class -> weight; how an int is divided if y is None (equally without it).
     """
-    code_of = {label: code for code, label in enumerate(classes.tolist())}
-    if isinstance(n_samples, Mapping):
-        if y is not None:
-            raise DataError("n_samples says how many rows of each class; y must be None then.")
-        _check_known_classes(n_samples, Counter(classes.tolist()))
-        codes = [code_of[label] for label in n_samples]
-        return np.repeat(codes, [_check_count(n) for n in n_samples.values()]).astype(np.int64)
-    n_rows = _check_count(n_samples)
-    if y is None:
-        if default is None or not any(default.values()):
-            default = dict.fromkeys(code_of, 1)
-        codes = [code_of[label] for label in default]
-        shares = _divide(n_rows, np.array(list(default.values())))
-        return np.repeat(codes, shares).astype(np.int64)
-    wanted = np.asarray(y)
+    if isinstance(n_samples, Mapping) or y is None or np.ndim(y) == 0:
+        counts = check_sample_counts(n_samples, y, classes, default)
+        codes = np.array(list(counts), dtype=np.int64)
+        return np.repeat(codes, np.array(list(counts.values()), dtype=np.int64))
+    n_rows, wanted = _check_count(n_samples), np.asarray(y)
     if wanted.ndim > 2 or (wanted.ndim == 2 and wanted.shape[1] != 1):
         raise DataError(
             f"y must be a label or one label for each row, got an array of shape {wanted.shape}."
         )
-    labels = wanted.ravel().tolist() if wanted.ndim else [wanted.item()] * n_rows
+    labels = wanted.ravel().tolist()
     if len(labels) != n_rows:
         raise DataError(f"y has {len(labels)} labels, but n_samples is {n_rows}.")
-    _check_known_classes(set(labels), Counter(classes.tolist()))
+    code_of = _code_of(classes)
+    _check_known_classes(set(labels), Counter(code_of))
     return np.array([code_of[label] for label in labels], dtype=np.int64)
+
+
+def check_sample_counts(
+    n_samples: Any, y: Any, classes: NDArray[Any], default: Mapping[Any, int] | None = None
+) -> dict[int, int]:
+    """Return how many rows of each class code to draw, in the order of the request.
+
+    The parameters are those of `check_sample_request`, without an array of labels.
+    """
+    code_of = _code_of(classes)
+    if isinstance(n_samples, Mapping):
+        if y is not None:
+            raise DataError("n_samples says how many rows of each class; y must be None then.")
+        _check_known_classes(n_samples, Counter(code_of))
+        return {code_of[label]: _check_count(n) for label, n in n_samples.items()}
+    n_rows = _check_count(n_samples)
+    if y is not None:
+        if np.ndim(y) > 0:
+            raise DataError(
+                f"y must be one label here, got an array of shape {np.shape(y)}; pass n_samples as "
+                "a dict of class -> number of rows."
+            )
+        label = np.asarray(y).item()
+        _check_known_classes([label], Counter(code_of))
+        return {code_of[label]: n_rows}
+    if default is None or not any(default.values()):
+        default = dict.fromkeys(code_of, 1)
+    shares = _divide(n_rows, np.array(list(default.values())))
+    return dict(zip((code_of[label] for label in default), shares.tolist(), strict=True))
+
+
+def _code_of(classes: NDArray[Any]) -> dict[Any, int]:
+    return {label: code for code, label in enumerate(classes.tolist())}
 
 
 def _check_count(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
         raise DataError(f"n_samples must be a whole number of rows, 0 or more, got {n!r}.")
+    return int(n)
+
+
+def check_batch_rows(n: Any) -> int:
+    """Return the number of rows of a batch."""
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
+        raise DataError(f"batch_rows must be a whole number of rows, 1 or more, got {n!r}.")
     return int(n)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
-from ganaug._encoding.columns import Column, concatenate
+from ganaug._encoding.columns import Column, concatenate, regrouped
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, take_rows
@@ -292,7 +292,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             `fit_resample` would add to them (equally if it would add nothing).
         random_state : int, RandomState instance or None, default=None
             Seed of the draw. By default it follows from the fit: the same call gives the same
-            rows, which are not those that `fit_resample` returned.
+            rows, which are not those that `fit_resample` returned. A larger sample of a class
+            begins with the rows of a smaller one.
 
         Returns
         -------
@@ -319,8 +320,56 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         codes = validation.check_sample_request(
             n_samples, y, self.classes_, self.sampling_strategy_
         )
-        seed = self._seed if random_state is None else _draw_seed(random_state)
-        return self._rows_of(codes, seed, Stream.SAMPLE)
+        return self._rows_of(codes, self._sample_seed(random_state), Stream.SAMPLE)
+
+    def sample_batches(
+        self,
+        n_samples: int | dict[Any, int],
+        y: Any = None,
+        *,
+        batch_rows: int = 65_536,
+        random_state: Any = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Draw the rows of `sample` in batches, in memory that does not grow with their number.
+
+        Parameters
+        ----------
+        n_samples : int or dict
+            How many rows; or class -> how many rows of it.
+        y : label, default=None
+            The class of all rows. By default an int is divided among classes as in `sample`.
+        batch_rows : int, default=65536
+            Rows of each batch; the last one of a class may have fewer.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw, as in `sample`.
+
+        Yields
+        ------
+        X : same container and dtypes as in `fit`, of shape (n_rows, n_features)
+        y : same container and dtype as in `fit`, of shape (n_rows, ...)
+
+        Raises
+        ------
+        DataError
+            If a class is unknown or a number of rows isn't one.
+        sklearn.exceptions.NotFittedError
+            If the sampler is not fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANSampler
+        >>> X, y = make_classification(n_samples=300, weights=[0.9], random_state=0)
+        >>> sampler = GANSampler(n_steps=50, random_state=0).fit(X, y)
+        >>> [len(X_batch) for X_batch, _ in sampler.sample_batches(2500, batch_rows=1000)]
+        [1000, 1000, 500]
+        """
+        check_is_fitted(self, "generator_")
+        counts = validation.check_sample_counts(
+            n_samples, y, self.classes_, self.sampling_strategy_
+        )
+        batch_rows = validation.check_batch_rows(batch_rows)
+        return self._batches(counts, batch_rows, self._sample_seed(random_state))
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Return how normal rows are: higher = more normal.
@@ -469,14 +518,30 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     def _rows_of(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> tuple[Any, Any]:
         """Return new rows and their labels, one for each class code."""
-        chunks = [np.empty((0, self.encoder_.layout_.width), dtype=np.float32)]
+        parts = [self.encoder_.inverse_transform(self._gan.no_rows())]
         for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
-            chunks.extend(self._gan.sample(int(code), int(count), seed, stream))
-        parts = [self.encoder_.inverse_transform(chunk) for chunk in chunks]
+            parts.extend(self._decoded(int(code), int(count), seed, stream))
         # rows were made class by class; the caller's order may be another
         order = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
         columns = [concatenate(column).take(order) for column in zip(*parts, strict=True)]
         return self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
+
+    def _batches(
+        self, counts: dict[int, int], batch_rows: int, seed: int
+    ) -> Iterator[tuple[Any, Any]]:
+        for code, count in counts.items():
+            parts = self._decoded(code, count, seed, Stream.SAMPLE)
+            for columns in regrouped(parts, batch_rows):
+                codes = np.full(len(columns[0]), code)
+                yield self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
+
+    def _decoded(self, code: int, count: int, seed: int, stream: Stream) -> Iterator[list[Column]]:
+        """Give new rows of a class as columns, some thousand rows at a time."""
+        for rows in self._gan.sample(code, count, seed, stream):
+            yield self.encoder_.inverse_transform(rows)
+
+    def _sample_seed(self, random_state: Any) -> int:
+        return self._seed if random_state is None else _draw_seed(random_state)
 
     def _config(self) -> GANConfig:
         auto = self.n_steps == "auto"

@@ -279,6 +279,44 @@ def test_a_sample_is_neither_the_resampled_rows_nor_another_seeds(numbers):
     assert not set(map(tuple, first[0])) & set(map(tuple, other[0]))
 
 
+@pytest.mark.parametrize("n", [0, 1, 100, 300, 1000])
+def test_a_larger_sample_begins_with_a_smaller_one(mixed, n):
+    sampler = quick().fit(*mixed)
+    larger = sampler.sample(1000, y="leave")[0]
+    pd.testing.assert_frame_equal(sampler.sample(n, y="leave")[0], larger[:n], check_exact=True)
+
+
+@pytest.mark.parametrize("request_", [{"leave": 700, "stay": 0, "complain": 3}, 50])
+def test_batches_are_the_rows_of_a_sample(mixed, request_):
+    sampler = quick().fit(*mixed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    batches = []
+    for batch in sampler.sample_batches(request_, batch_rows=300):
+        assert torch.get_num_threads() == 2
+        batches.append(batch)
+    torch.set_num_threads(threads)
+    rows, labels = (pd.concat(part, ignore_index=True) for part in zip(*batches, strict=True))
+    whole = sampler.sample(request_)
+    pd.testing.assert_frame_equal(rows, whole[0], check_exact=True)
+    pd.testing.assert_series_equal(labels, whole[1])
+    assert max(len(batch[0]) for batch in batches) <= 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_samples": -1}, "got -1"),
+        ({"n_samples": 3, "y": ["stay"] * 3}, "y must be one label here"),
+        ({"n_samples": 3, "batch_rows": 0}, "batch_rows must be a whole number of rows"),
+    ],
+)
+def test_bad_requests_of_batches_are_refused_at_once(mixed, arguments, message):
+    sampler = quick().fit(*mixed)
+    with pytest.raises(DataError, match=message):
+        sampler.sample_batches(**arguments)
+
+
 # --- the seed, and nothing else ---------------------------------------------------------------
 
 

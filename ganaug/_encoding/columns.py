@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,11 +40,14 @@ class Column:
     levels: tuple[Hashable, ...] | None = None
     unit: str | None = None
 
+    def __len__(self) -> int:
+        return len(self.values)
+
     @property
     def is_categorical(self) -> bool:
         return self.levels is not None
 
-    def take(self, rows: NDArray[np.int64]) -> Column:
+    def take(self, rows: NDArray[np.int64] | slice) -> Column:
         """Return the column at these rows."""
         return replace(self, values=self.values[rows], missing=self.missing[rows])
 
@@ -55,6 +58,22 @@ def concatenate(columns: Sequence[Column]) -> Column:
     values = np.concatenate([column.values for column in columns])
     missing = np.concatenate([column.missing for column in columns])
     return replace(first, values=values, missing=missing)
+
+
+def regrouped(parts: Iterable[list[Column]], n_rows: int) -> Iterator[list[Column]]:
+    """Give parts of a table again, `n_rows` rows at a time and the rest at the end."""
+    waiting: list[list[Column]] = []
+    n_waiting = 0
+    for part in parts:
+        waiting.append(part)
+        n_waiting += len(part[0])
+        while n_waiting >= n_rows:
+            table = [concatenate(columns) for columns in zip(*waiting, strict=True)]
+            yield [column.take(slice(n_rows)) for column in table]
+            waiting = [[column.take(slice(n_rows, None)) for column in table]]
+            n_waiting -= n_rows
+    if n_waiting:
+        yield [concatenate(columns) for columns in zip(*waiting, strict=True)]
 
 
 def numeric(

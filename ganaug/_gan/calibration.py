@@ -48,9 +48,8 @@ def calibrate_levels(
         free = bias > NEVER
         for _ in range(N_ROUNDS):
             # the same noise in each round: only the bias changes
-            random = random_generator(*seed, class_code, device=table.device)
-            sampler = RowSampler(generator, table, class_code, config, random)
-            rows, _ = sampler.candidates(N_ROWS, start=0, n_each=1)
+            sampler = RowSampler(generator, table, class_code, config, (*seed, class_code))
+            rows = sampler.candidates(N_ROWS)
             change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()
             bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
@@ -13,14 +14,23 @@ from torch import Tensor
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
+from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator
-from ganaug._gan.runtime import DTYPE, device_for_doubles
+from ganaug._gan.noise import draw_noise
+from ganaug._gan.runtime import DTYPE, device_for_doubles, random_generator
 from ganaug._gan.selection import Selection
-from ganaug._gan.training import draw_noise
 
 CHUNK_ROWS = 4096
 # Candidates for each row that is drawn.
 POOL_FACTOR = 4
+# Rows are drawn in blocks, small ones first: whoever wants few rows needn't wait for many.
+FIRST_BLOCK_ROWS = 256
+BLOCK_ROWS = 4096
+# After so many rows the candidates of a block share fewer anchors, which is faster.
+FEW_ROWS = 4096
+BLOCK_ANCHORS = 512
+# Candidates that are generated at once: as many as fit into the cache.
+CANDIDATES_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,42 @@ class SamplingConfig:
     anchored_share: float
 
 
+@dataclass(frozen=True)
+class Block:
+    """One of the blocks in which the rows of a class are drawn.
+
+    Neither its size nor its random numbers depend on how many rows are wanted, so that more rows
+    begin with those that fewer would have been.
+
+    Parameters
+    ----------
+    number : int
+    n_rows : int
+    first_home : int
+        How many homes the blocks before it had; anchors are taken in turn.
+    n_homes : int
+        Each home is an anchor, or none; anchors come again when all have had their turn.
+    n_each : int
+        Candidates of each home.
+    """
+
+    number: int
+    n_rows: int
+    first_home: int
+    n_homes: int
+    n_each: int
+
+
+def blocks() -> Iterator[Block]:
+    """Give the blocks of a class, without end."""
+    n_rows, first_home = FIRST_BLOCK_ROWS, 0
+    for number in count():
+        n_homes = n_rows if first_home < FEW_ROWS else BLOCK_ANCHORS
+        yield Block(number, n_rows, first_home, n_homes, POOL_FACTOR * n_rows // n_homes)
+        first_home += n_homes
+        n_rows = min(2 * n_rows, BLOCK_ROWS)
+
+
 class RowSampler:
     """Draws rows of one class.
 
@@ -46,7 +92,7 @@ class RowSampler:
         The real rows: anchors, and what candidates are compared with.
     class_code : int
     config : SamplingConfig
-    random : torch.Generator
+    seed : tuple of int
     """
 
     def __init__(
@@ -55,34 +101,65 @@ class RowSampler:
         table: DeviceTable,
         class_code: int,
         config: SamplingConfig,
-        random: torch.Generator,
+        seed: tuple[int, ...],
     ) -> None:
         self._generator = generator
         self._table = table
         self._class_code = class_code
         self._config = config
-        self._random = random
+        self._seed = seed
         self._validity = Validity(table.layout, generator, table.device)
-        anchors = table.class_rows(class_code, len(table), random)
-        shuffled = torch.randperm(len(anchors), generator=random, device=table.device)
+        self._random = random_generator(*seed, device=table.device)
+        anchors = table.class_rows(class_code, len(table), self._random)
+        shuffled = torch.randperm(len(anchors), generator=self._random, device=table.device)
         self._anchors = anchors[shuffled]
 
-    def chunks(self, n_rows: int) -> Iterator[Tensor]:
-        """Give `n_rows` rows in chunks of shape (at most 4096, width)."""
-        selection = Selection(self._table, self._class_code, self._random)
-        for start in range(0, n_rows, CHUNK_ROWS):
-            n = min(CHUNK_ROWS, n_rows - start)
-            candidates, homes = self.candidates(n, start, POOL_FACTOR)
-            yield candidates[selection.choose(candidates, homes, n)]
+    def rows(self, n_rows: int) -> Iterator[Tensor]:
+        """Give the first `n_rows` rows, of shape (at most 4096, width) at a time."""
+        if n_rows == 0:
+            return
+        margins = Margins(self._table, self._class_code, self._anchors, self._random)
+        selection = Selection(self._table.layout, margins.class_mean())
+        for block in blocks():
+            rows = self._block(block, margins, selection)[:n_rows]
+            yield rows
+            n_rows -= len(rows)
+            if n_rows == 0:
+                return
 
-    def candidates(self, n: int, start: int, n_each: int) -> tuple[Tensor, Tensor]:
-        """Return `n_each` candidates for each of `n` rows, and the number of their anchors."""
-        homes, anchored = self._choose_anchors(n, start)
-        homes = homes.repeat(n_each)
-        return self._draw(homes, anchored.repeat(n_each, 1)), homes
+    def candidates(self, n_rows: int) -> Tensor:
+        """Return one candidate for each of the first `n_rows` homes, of shape (n_rows, width)."""
+        return self._draw(*self._homes(0, n_rows), self._random_of_block(0))
 
-    def _choose_anchors(self, n: int, start: int) -> tuple[Tensor, Tensor]:
-        """Return the number of each row's anchor, all in turn, and whether it is seen (n, 1)."""
+    def _block(self, block: Block, margins: Margins, selection: Selection) -> Tensor:
+        """Return the rows of a block, their anchors in turn."""
+        random = self._random_of_block(block.number)
+        homes, anchored = self._homes(block.first_home, block.n_homes)
+        candidates = torch.cat(
+            [
+                self._draw(
+                    homes[part].repeat_interleave(block.n_each),
+                    anchored[part].repeat_interleave(block.n_each, dim=0),
+                    random,
+                )
+                for part in _slices(block.n_homes, CANDIDATES_AT_ONCE // block.n_each)
+            ]
+        )
+        chosen = selection.choose(
+            candidates,
+            margins(candidates.view(block.n_homes, block.n_each, -1), homes).flatten(),
+            homes.repeat_interleave(block.n_each),
+            block.n_rows,
+            random,
+        )
+        turn = chosen % block.n_each * block.n_homes + chosen // block.n_each
+        return candidates[chosen[turn.argsort()]]
+
+    def _random_of_block(self, number: int) -> torch.Generator:
+        return random_generator(*self._seed, number, device=self._table.device)
+
+    def _homes(self, start: int, n: int) -> tuple[Tensor, Tensor]:
+        """Return the anchors' numbers, all in turn, and whether they are seen (n, 1)."""
         # spread the anchored rows evenly: floor(i * share) steps up at each of them
         place = np.arange(start, start + n + 1)
         turns = np.floor(place * self._config.anchored_share + 1e-9).astype(np.int64)
@@ -92,12 +169,16 @@ class RowSampler:
         free = len(self._anchors)  # rows without an anchor share one home
         return torch.where(anchored.flatten() > 0, homes, free), anchored
 
-    def _draw(self, homes: Tensor, anchored: Tensor) -> Tensor:
+    def _draw(self, homes: Tensor, anchored: Tensor, random: torch.Generator) -> Tensor:
         rows_of_homes = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
         anchor = self._table.expand(rows_of_homes) * anchored
-        latent, gumbel = draw_noise(self._generator, len(anchor), self._random)
+        latent, gumbel = draw_noise(self._generator, len(anchor), random)
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
         return self._validity(self._generator(anchor, anchored, latent, gumbel, classes))
+
+
+def _slices(n: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, n, size))
 
 
 class Validity:

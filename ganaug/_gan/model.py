@@ -136,12 +136,25 @@ class ConditionalGAN:
     def sample(
         self, class_code: int, n_rows: int, seed: int, stream: Stream
     ) -> Iterator[NDArray[np.float32]]:
-        """Give rows of a class in chunks of shape (at most 4096, layout.width)."""
-        random = random_generator(seed, stream, class_code, device=self._device)
-        sampler = RowSampler(self.generator, self._table, class_code, self._config.sampling, random)
-        with limited_threads(1):
-            for chunk in sampler.chunks(n_rows):
-                yield chunk.cpu().numpy()
+        """Give rows of a class in chunks of shape (at most 4096, layout.width).
+
+        The first rows are the same however many are drawn.
+        """
+        purpose = (seed, stream, class_code)
+        sampler = RowSampler(
+            self.generator, self._table, class_code, self._config.sampling, purpose
+        )
+        chunks = sampler.rows(n_rows)
+        while True:
+            with limited_threads(1):  # and not while the caller is at work
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk.cpu().numpy()
+
+    def no_rows(self) -> NDArray[np.float32]:
+        """Return an empty chunk, of shape (0, layout.width)."""
+        return np.empty((0, self._table.layout.width), dtype=np.float32)
 
     @torch.inference_mode()
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:

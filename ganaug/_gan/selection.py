@@ -16,12 +16,9 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
-from ganaug._gan.batches import DeviceTable
+from ganaug._gan.noise import gumbel_noise
 from ganaug._gan.runtime import DTYPE, in_double
 
-MAX_REFERENCE_ROWS = 2000
-DISTANCE_ROWS = 1024
-N_NEIGHBORS = 3
 # A candidate nearer to another class starts at this weight, and loses more the nearer it is.
 REFUSED_WEIGHT = 0.05
 REFUSED_SCALE = 0.25
@@ -32,6 +29,8 @@ RIDGE = 0.1
 # Missing values are counted by those who read a table: little of their rate may be missed.
 MISSING_RIDGE = 0.01
 MISSING_ROUNDS = 3
+# Candidates that are enough to find a tilt from.
+MAX_TILT_ROWS = 4096
 TINY = 1e-9
 
 
@@ -40,68 +39,71 @@ class Selection:
 
     Parameters
     ----------
-    table : DeviceTable
-        The real rows that candidates are compared with.
-    class_code : int
-    random : torch.Generator
+    layout : TableLayout
+    class_mean : Tensor of shape (width,)
+        What the mean of the rows drawn should be.
     """
 
-    def __init__(self, table: DeviceTable, class_code: int, random: torch.Generator) -> None:
-        others = [code for code in range(len(table.counts)) if code != class_code]
-        share = max(MAX_REFERENCE_ROWS // max(len(others), 1), N_NEIGHBORS)
-        self._random = random
-        self._own = table.expand(table.class_rows(class_code, MAX_REFERENCE_ROWS, random))
-        self._others = table.expand(
-            torch.cat([table.class_rows(code, share, random) for code in others])
-        )
-        self._k = min(N_NEIGHBORS, len(self._own), len(self._others))
-        self._counted = _missing_levels(table.layout, table.device)
+    def __init__(self, layout: TableLayout, class_mean: Tensor) -> None:
+        self._mean = class_mean
+        self._counted = _missing_levels(layout, class_mean.device)
         self._ridge = torch.where(self._counted, MISSING_RIDGE, RIDGE)
+        self._kept_tilt: Tensor | None = None
 
-    def choose(self, candidates: Tensor, homes: Tensor, n_rows: int) -> Tensor:
-        """Return which candidates to take, in order: positions of shape (n_rows,).
+    def choose(
+        self,
+        candidates: Tensor,
+        margins: Tensor,
+        homes: Tensor,
+        n_rows: int,
+        random: torch.Generator,
+    ) -> Tensor:
+        """Return which candidates to take: positions of shape (n_rows,), in their order.
 
         Parameters
         ----------
         candidates : Tensor of shape (n_candidates, width)
+        margins : Tensor of shape (n_candidates,)
+            How much farther other classes are than the own one.
         homes : Tensor of shape (n_candidates,)
             Number of the anchor that each candidate was generated next to.
         n_rows : int
+        random : torch.Generator
         """
-        weights = acceptance_weights(self.margins(candidates))
+        weights = acceptance_weights(margins)
         log_weights = torch.log(weights) - EVENNESS * torch.log(mean_by_group(weights, homes))
-        log_weights = self._tilt(candidates, log_weights, n_rows)
-        noise = torch.empty_like(log_weights).exponential_(generator=self._random)
+        log_weights = log_weights + candidates @ self._tilt(candidates, log_weights, n_rows)
         # the largest perturbed weights are a draw without replacement (Efraimidis & Spirakis 2006)
-        return (log_weights - noise.log()).topk(n_rows).indices.sort().values
+        perturbed = log_weights + gumbel_noise(log_weights.shape, random)
+        return perturbed.topk(n_rows, sorted=False).indices.sort().values
 
     def _tilt(self, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:
-        """Return log weights tilted to the mean of the class, and to its rates of missing values.
+        """Return the tilt to the mean of the class, and to its rates of missing values.
+
+        One that was found for many candidates is good for all later ones.
+        """
+        if self._kept_tilt is not None:
+            return self._kept_tilt
+        stride = -(-len(candidates) // MAX_TILT_ROWS)
+        tilt = self._find_tilt(candidates[::stride], log_weights[::stride], n_rows // stride)
+        if len(candidates) >= MAX_TILT_ROWS:
+            self._kept_tilt = tilt
+        return tilt
+
+    def _find_tilt(self, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:
+        """Return the tilt for a draw of `n_rows` of the candidates.
 
         The heaviest candidates are drawn only once each, so what is drawn is less tilted than the
         weights. Where values are missing, the aim is moved by what was missed.
         """
-        wanted = aim = self._own.mean(dim=0)
-        tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
+        aim = self._mean
+        tilt = tilt_to_mean(candidates, log_weights, aim, self._ridge)
         for _ in range(MISSING_ROUNDS if self._counted.any() else 0):
+            tilted = log_weights + candidates @ tilt
             drawn = inclusion_probabilities(tilted, n_rows).to(candidates) / n_rows
-            aim = aim + (wanted - drawn @ candidates) * self._counted
-            tilted = tilt_to_mean(candidates, log_weights, aim, self._ridge)
-        return tilted
-
-    def margins(self, rows: Tensor) -> Tensor:
-        """Return how much farther other classes are than the own one, of shape (n_rows,).
-
-        Distances are means over the 3 nearest real rows.
-        """
-        return torch.cat([self._margin(chunk) for chunk in rows.split(DISTANCE_ROWS)])
-
-    def _margin(self, rows: Tensor) -> Tensor:
-        own, others = (
-            torch.cdist(rows, real).topk(self._k, largest=False, sorted=False).values.mean(dim=1)
-            for real in (self._own, self._others)
-        )
-        return others - own
+            aim = aim + (self._mean - drawn @ candidates) * self._counted
+            tilt = tilt_to_mean(candidates, log_weights, aim, self._ridge)
+        return tilt
 
 
 def _missing_levels(layout: TableLayout, device: torch.device) -> Tensor:
@@ -129,16 +131,20 @@ def mean_by_group(values: Tensor, groups: Tensor) -> Tensor:
 
 
 def tilt_to_mean(rows: Tensor, log_weights: Tensor, mean: Tensor, ridge: Tensor) -> Tensor:
-    """Return log weights with which the weighted mean of the rows is (nearly) `mean`.
+    """Return the tilt with which the weighted mean of the rows is (nearly) `mean`.
 
-    Of all weights that do so they are the nearest to the given ones; a ridge keeps them near where
-    the mean is out of reach.
+    Added to the log weights, ``rows @ tilt`` changes the weights least among all that do so; a
+    ridge keeps them near the given ones where the mean is out of reach.
 
     Parameters
     ----------
     rows : Tensor of shape (n_rows, width)
     log_weights : Tensor of shape (n_rows,)
     mean, ridge : Tensor of shape (width,)
+
+    Returns
+    -------
+    Tensor of shape (width,)
     """
     spread = (rows - rows.mean(dim=0)).square().mean(dim=0).sqrt() + 1e-3
     standard = in_double((rows - mean) / spread)
@@ -152,7 +158,7 @@ def tilt_to_mean(rows: Tensor, log_weights: Tensor, mean: Tensor, ridge: Tensor)
         return float(value), slope.cpu().numpy()
 
     tilt = minimize(objective, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B").x
-    return (prior + standard @ torch.from_numpy(tilt).to(standard.device)).to(rows.device, DTYPE)
+    return torch.from_numpy(tilt).to(rows.device, DTYPE) / spread
 
 
 def inclusion_probabilities(log_weights: Tensor, n_rows: int) -> Tensor:

@@ -4,8 +4,8 @@ import torch
 
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig, StateGate
+from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import random_generator
-from ganaug._gan.training import draw_noise
 
 CPU = torch.device("cpu")
 CONFIG = NetworkConfig(hidden_layer_sizes=(12, 8), latent_dim=4)

@@ -8,10 +8,10 @@ from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLay
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.inference import RowSampler, SamplingConfig
+from ganaug._gan.margins import Margins
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import random_generator
-from ganaug._gan.selection import Selection
 from ganaug._gan.training import AdversarialTrainer, QualityMonitor, TrainingConfig
 
 CPU = torch.device("cpu")
@@ -101,11 +101,11 @@ def trained(table):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("n", [0, 1, 7, 5000])
+@pytest.mark.parametrize("n", [0, 1, 7, 13_000])
 def test_sampled_rows_are_valid(table, trained, n, share):
-    sampler = RowSampler(trained, table, 1, SamplingConfig(share), random_generator(1, device=CPU))
+    sampler = RowSampler(trained, table, 1, SamplingConfig(share), (1,))
     with torch.inference_mode():
-        rows = torch.cat([torch.empty(0, LAYOUT.width), *sampler.chunks(n)])
+        rows = torch.cat([torch.empty(0, LAYOUT.width), *sampler.rows(n)])
     assert rows.shape == (n, LAYOUT.width)
     assert (rows[:, :2].abs() <= 4).all()
     assert torch.allclose((rows[:, 1] * 2).round(), rows[:, 1] * 2, atol=1e-4)
@@ -113,10 +113,11 @@ def test_sampled_rows_are_valid(table, trained, n, share):
 
 
 def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, trained):
-    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), random_generator(1, device=CPU))
+    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), (1,))
     with torch.inference_mode():
-        rows = torch.cat(list(sampler.chunks(2000)))
-    margins = Selection(table, 1, random_generator(0, device=CPU)).margins(rows)
+        rows = torch.cat(list(sampler.rows(2000)))
+    anchors = torch.arange(300, 360)
+    margins = Margins(table, 1, anchors, random_generator(0, device=CPU)).anywhere(rows)
     assert (margins < 0).float().mean() < 0.1
     real = table.expand(torch.arange(300, 360)).mean(dim=0)
     torch.testing.assert_close(rows.mean(dim=0), real, atol=0.12, rtol=0)
@@ -126,11 +127,9 @@ def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, tr
 def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained, share):
     calibrate_levels(trained, table, [0, 1], SamplingConfig(share), (0,))
     for code in (0, 1):
-        sampler = RowSampler(
-            trained, table, code, SamplingConfig(share), random_generator(5, device=CPU)
-        )
+        sampler = RowSampler(trained, table, code, SamplingConfig(share), (5,))
         with torch.inference_mode():
-            made = torch.cat(list(sampler.chunks(3000)))[:, LAYOUT.one_hot].mean(dim=0)
+            made = torch.cat(list(sampler.rows(3000)))[:, LAYOUT.one_hot].mean(dim=0)
         start, stop = table.starts[code : code + 2].tolist()
         real = table.expand(torch.arange(start, stop))[:, LAYOUT.one_hot].mean(dim=0)
         assert torch.allclose(made, real, atol=0.06)
