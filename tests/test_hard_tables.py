@@ -1,0 +1,170 @@
+"""Tables that break samplers: wide, tiny, many classes, one column, heavy tails, full grids."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganaug import GANSampler
+
+
+def small(**keywords):
+    """Return a sampler that takes a blink."""
+    return GANSampler(**{"n_steps": 30, "hidden_layer_sizes": (32,), "random_state": 0, **keywords})
+
+
+def balanced(sampler, X, y):
+    """Resample, check what holds for any table of numbers, and return the new rows."""
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    counts = np.unique(y_resampled, return_counts=True)[1]
+    assert (counts == counts[0]).all()
+    new = X_resampled[sampler.synthetic_mask_]
+    assert np.isfinite(new).all()
+    assert (new >= X.min(axis=0)).all()
+    assert (new <= X.max(axis=0)).all()
+    return new, y_resampled[sampler.synthetic_mask_]
+
+
+@pytest.mark.parametrize("n_columns", [166, 1500])
+def test_more_columns_than_rows(n_columns):
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [100, 25])
+    X = random.normal(size=(125, n_columns)) + 0.5 * y[:, None]
+    new, _ = balanced(small(), X, y)
+    assert len(np.unique(new, axis=0)) == len(new) == 75
+    # nearer to their own class's mean than to the other's
+    own, other = X[y == 1].mean(axis=0), X[y == 0].mean(axis=0)
+    nearer = np.linalg.norm(new - own, axis=1) < np.linalg.norm(new - other, axis=1)
+    assert nearer.mean() > 0.95
+
+
+@pytest.mark.parametrize("n_minority", range(2, 11))
+def test_a_handful_of_minority_rows(n_minority):
+    random = np.random.default_rng(n_minority)
+    y = np.repeat([0, 1], [150, n_minority])
+    X = random.normal(size=(len(y), 4)) + 3 * y[:, None]
+    new, labels = balanced(small(), X, y)
+    assert set(labels) == {1}
+    assert len(np.unique(new.round(9), axis=0)) > 0.9 * len(new)
+    centre = X[y == 1].mean(axis=0)
+    farthest = np.linalg.norm(X[y == 1] - centre, axis=1).max()
+    assert np.median(np.linalg.norm(new - centre, axis=1)) < 2 * farthest
+
+
+def test_nine_classes_of_different_sizes():
+    random = np.random.default_rng(0)
+    counts = [200, 100, 60, 40, 30, 20, 12, 6, 3]
+    y = np.repeat(np.arange(9), counts)
+    angle = 2 * np.pi * y / 9
+    X = np.column_stack([np.cos(angle), np.sin(angle)]) * 6 + random.normal(size=(len(y), 2))
+    new, labels = balanced(small(n_steps=150), X, y)
+    assert np.bincount(labels).tolist() == [200 - n for n in counts]
+    centres = np.array([X[y == code].mean(axis=0) for code in range(9)])
+    nearest = np.linalg.norm(new[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.random.default_rng(0).normal(size=80),
+        np.random.default_rng(0).integers(0, 5, 80),
+        np.full(80, 7.5),
+        np.random.default_rng(0).choice(["a", "b", "c"], 80),
+        np.where(np.arange(80) % 3, "known", None),
+    ],
+    ids=["numbers", "counts", "constant", "levels", "gaps"],
+)
+def test_one_column(column):
+    X = pd.DataFrame({"only": column})
+    y = np.repeat([0, 1], [60, 20])
+    sampler = small()
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert np.bincount(y_resampled).tolist() == [60, 60]
+    assert X_resampled.dtypes.equals(X.dtypes)
+    if X["only"].nunique() < 10:
+        assert set(X_resampled["only"].dropna()) <= set(X["only"].dropna())
+
+
+def test_strong_correlations_are_kept():
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [300, 80])
+    size = random.normal(size=len(y)) + y
+    X = np.column_stack([size, 2 * size + 0.1 * random.normal(size=len(y)), -size])
+    new, _ = balanced(GANSampler(n_steps=200, random_state=0), X, y)
+    real = np.corrcoef(X[y == 1].T)
+    np.testing.assert_allclose(np.corrcoef(new.T), real, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        lambda random, n: np.exp(3 * random.normal(size=n)),
+        lambda random, n: random.standard_cauchy(n),
+        lambda random, n: 10.0 ** random.integers(-12, 12, n) * random.normal(size=n),
+    ],
+    ids=["log-normal", "Cauchy", "24 orders of magnitude"],
+)
+def test_heavy_tails(tail):
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [300, 80])
+    X = np.column_stack([tail(random, len(y)), random.normal(size=len(y)) + y])
+    new, _ = balanced(small(n_steps=150), X, y)
+    # the middle of the column is where most real rows are: its ranks are kept, not only its range
+    ranks = (new[:, :1] > np.quantile(X[y == 1, 0], [0.25, 0.5, 0.75])).mean(axis=0)
+    np.testing.assert_allclose(ranks, [0.75, 0.5, 0.25], atol=0.2)
+
+
+# --- tables of levels that determine the class ----------------------------------------------------
+
+LEVELS = {
+    "price": ["low", "middle", "high", "very high"],
+    "upkeep": ["low", "middle", "high", "very high"],
+    "doors": ["2", "3", "4"],
+    "seats": ["2", "4", "more"],
+    "safety": ["low", "middle", "high"],
+}
+
+
+def grid():
+    """Return every combination of the levels, and the class that a rule gives to it."""
+    X = pd.DataFrame(list(itertools.product(*LEVELS.values())), columns=list(LEVELS))
+    cost = sum(X[name].map(LEVELS[name].index).astype(int) for name in ("price", "upkeep"))
+    refused = (X["seats"] == "2") | (X["safety"] == "low") | (cost >= 4)
+    good = (cost <= 1) & (X["doors"] != "2") & (X["safety"] == "high")
+    return X, np.where(refused, "refused", np.where(good, "good", "fair"))
+
+
+def keys(X):
+    return X.astype(str).agg("|".join, axis=1)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_part_of_a_grid_yields_new_and_mostly_right_combinations(share):
+    X_all, y_all = grid()
+    known = np.random.default_rng(0).random(len(y_all)) < share
+    X, y = X_all[known].reset_index(drop=True), y_all[known]
+    sampler = GANSampler(n_steps=200, random_state=0)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    new, labels = X_resampled[sampler.synthetic_mask_], y_resampled[sampler.synthetic_mask_]
+    for name, levels in LEVELS.items():
+        assert set(new[name]) <= set(levels)
+    class_of = dict(zip(keys(X_all), y_all, strict=True))
+    is_new = ~keys(new).isin(set(keys(X)))
+    assert is_new.mean() > 0.02
+    truth = keys(new).map(class_of).to_numpy()
+    assert (truth[is_new] == labels[is_new]).mean() > 0.5
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_no_row_of_another_class_is_generated(share):
+    X, y = grid()
+    known = np.random.default_rng(0).random(len(y)) < share
+    X, y = X[known].reset_index(drop=True), y[known]
+    sampler = GANSampler(n_steps=200, random_state=0)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    class_of = dict(zip(keys(X), y, strict=True))
+    made_of = keys(X_resampled[sampler.synthetic_mask_]).map(class_of)
+    wrong = made_of.notna() & (made_of != y_resampled[sampler.synthetic_mask_])
+    assert wrong.sum() == 0
