@@ -6,6 +6,7 @@ Each one says what was expected, what came and what to do, before any training s
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -13,16 +14,20 @@ from typing import Any
 import numpy as np
 from imblearn.utils import check_sampling_strategy
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._encoding.columns import Column
 from ganaug._encoding.frames import wrap_rows
 from ganaug._encoding.rows import Rows
+from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, read_target
-from ganaug.exceptions import DataError
+from ganaug.exceptions import DataError, TrainingError
 
 MIN_CLASS_ROWS = 2
+# Generators that learned come near to 70% of the rows of a class and more, collapsed ones to none.
+MIN_COVERAGE = 0.05
 MAX_NAMES_IN_MESSAGE = 20
 MAX_LAYER_SIZE = 2**14
 
@@ -328,6 +333,48 @@ def _divide(total: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide a number in proportion to weights: whole parts that sum to it."""
     ends = np.round(np.cumsum(weights) / weights.sum() * total).astype(np.int64)
     return np.diff(ends, prepend=0)
+
+
+def warn_of_interruption(best_step: int) -> None:
+    """Say that a training was interrupted."""
+    warnings.warn(
+        f"training was interrupted; the sampler has the best generator so far, of step {best_step}",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_collapse(coverage: Mapping[Any, float]) -> None:
+    """Say which classes a generator has collapsed on.
+
+    Parameters
+    ----------
+    coverage : mapping
+        Class -> share of its rows that generated rows come near to. Repeated rows reach 1.
+    """
+    collapsed = {label: share for label, share in coverage.items() if share < MIN_COVERAGE}
+    if collapsed:
+        classes = ", ".join(f"{label!s} ({share:.0%})" for label, share in collapsed.items())
+        warnings.warn(
+            f"the generator collapsed: its rows come near to few of the real ones of {classes}; "
+            "repeating rows would serve better. Pass a smaller learning_rate, more n_steps or "
+            "another random_state, or collect more rows of these classes.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def explain_divergence(error: TrainingError, encoder: TableEncoder) -> TrainingError:
+    """Return the error with what may have caused it."""
+    extremes = [
+        f"{name!r} ({low} to {high}, at most {reach:.3g} standard deviations from the mean)"
+        for name, low, high, reach in encoder.widest_numbers()
+    ]
+    columns = f" The widest columns are {', '.join(extremes)}." if extremes else ""
+    return TrainingError(
+        f"training diverged: {error}.{columns} Pass a smaller learning_rate or gradient_penalty, "
+        "or rescale or clip these columns."
+    )
 
 
 def _names(names: Sequence[Any]) -> str:

@@ -5,7 +5,14 @@ Each one is also the standard exception that a caller of scikit-learn would catc
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DeviceError", "GanaugError", "MissingDependencyError"]
+__all__ = [
+    "DataError",
+    "DeviceError",
+    "GanaugError",
+    "MissingDependencyError",
+    "PersistenceError",
+    "TrainingError",
+]
 
 
 class GanaugError(Exception):
@@ -22,3 +29,11 @@ class DeviceError(GanaugError, RuntimeError):
 
 class MissingDependencyError(GanaugError, ImportError):
     """An optional dependency is missing; the message names the extra that brings it."""
+
+
+class PersistenceError(GanaugError, ValueError):
+    """A file isn't what it should be, or something can't be stored; the message says what."""
+
+
+class TrainingError(GanaugError, RuntimeError):
+    """Training can't go on; the message says what to change."""

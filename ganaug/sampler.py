@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import TrainingConfig
+from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale, to_anomaly
+from ganaug.exceptions import DataError, TrainingError
 
 MAX_CLASS_ROWS = 5000
 AUTO_STEPS = 1000
@@ -48,6 +51,7 @@ class TrainingJob:
     config: GANConfig
     device: torch.device
     seed: int
+    checkpoint: Checkpoint | None
 
     @cached_property
     def codes_to_add(self) -> NDArray[np.int64]:
@@ -108,6 +112,13 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Where to train and sample. "auto" takes a CUDA GPU where there is one.
     verbose : int, default=0
         1 shows a progress bar.
+    checkpoint : path or None, default=None
+        Folder for the state of the training, written every so often (it takes at most 5% of the
+        time), so that a run that is killed can go on.
+    resume : bool, default=False
+        Whether to go on from what is in `checkpoint`; with nothing there, training starts anew.
+        The result is, bit for bit, that of a run that was never interrupted. The checkpoint of
+        other data, parameters or versions is an error.
 
     Attributes
     ----------
@@ -124,7 +135,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     history_ : dict of str -> ndarray
         ``discriminator_loss`` and ``generator_loss``, each of shape (n_steps_run,);
         ``check_step`` and ``quality``, each of shape (n_checks,): the energy distance of generated
-        to real rows (lower is better); ``best_step``, the step that was kept.
+        to real rows (lower is better); ``best_step``, the step that was kept; ``restart_step``,
+        where training went back to the best state because a number was not finite; and
+        ``interrupted``, whether Ctrl-C ended it.
     synthetic_mask_ : ndarray of shape (n_rows,), dtype bool
         Which rows of the last `fit_resample` are synthetic.
     n_features_in_ : int
@@ -183,6 +196,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         "n_neighbors": [Interval(Integral, 1, 10_000, closed="both")],
         "device": [str, torch.device],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
+        "resume": ["boolean"],
     }
 
     def __init__(
@@ -201,6 +216,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         random_state: Any = None,
         device: str | torch.device = "auto",
         verbose: int | bool = 0,
+        checkpoint: str | PathLike[str] | None = None,
+        resume: bool = False,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.categorical_features = categorical_features
@@ -215,6 +232,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     # --- public -------------------------------------------------------------------------------
 
@@ -242,6 +261,16 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the data can't be used; the message says why, and what to do.
         DeviceError
             If the device is not available.
+        TrainingError
+            If training diverged and could not be mended; the message names likely columns.
+        PersistenceError
+            If `resume` is set and the checkpoint is damaged or that of another run.
+
+        Notes
+        -----
+        Ctrl-C ends the training: the sampler is fitted with the best generator so far, and a
+        `ConvergenceWarning` and ``history_["interrupted"]`` say so. Before the first check it is a
+        `KeyboardInterrupt`, and the sampler stays as it was.
         """
         self._fit(X, y, sample_weight)
         return self
@@ -273,8 +302,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         ------
         DataError
             If the data can't be used; the message says why, and what to do.
-        DeviceError
-            If the device is not available.
+        DeviceError, TrainingError, PersistenceError
+            As in `fit`.
         """
         return self._fit_resample(X, y, sample_weight)
 
@@ -464,6 +493,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         target = validation.check_target(y, rows)
         strategy = validation.check_strategy(self.sampling_strategy, target)
         validation.check_class_counts(target)
+        checkpoint = self._open_checkpoint()
         return TrainingJob(
             rows=rows,
             target=target,
@@ -472,8 +502,21 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             columns=validation.read_columns(rows, self.categorical_features, X),
             config=self._config(),
             device=resolve_device(self.device),
-            seed=_draw_seed(self.random_state),
+            seed=self._choose_seed(checkpoint),
+            checkpoint=checkpoint,
         )
+
+    def _open_checkpoint(self) -> Checkpoint | None:
+        if self.checkpoint is not None:
+            return Checkpoint(self.checkpoint, resume=self.resume)
+        if self.resume:
+            raise DataError("resume=True goes on from a checkpoint; say where it is: checkpoint=")
+        return None
+
+    def _choose_seed(self, checkpoint: Checkpoint | None) -> int:
+        if self.random_state is None and checkpoint is not None and checkpoint.seed is not None:
+            return checkpoint.seed
+        return _draw_seed(self.random_state)
 
     @torch.inference_mode(False)
     @torch.enable_grad()
@@ -490,13 +533,32 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             None if job.weights is None else job.weights[subset],
         )
         classes = sorted(set(job.codes_to_add.tolist())) or range(n_classes)
-        task = TrainingTask(self, gan.max_checks, verbose=bool(self.verbose))
-        with task, closing(gan.train(classes)) as checks:
-            for check in checks:
-                if task.report(check.step, check.quality):
-                    break
+        try:
+            self._run(gan, classes, job)
+        except TrainingError as error:
+            raise validation.explain_divergence(error, encoder) from error
         gan.calibrate(classes)
+        validation.warn_of_collapse({job.target.classes[c]: gan.coverage(c) for c in classes})
         return gan
+
+    def _run(self, gan: ConditionalGAN, classes: Sequence[int], job: TrainingJob) -> None:
+        """Train to the end, to a callback's word or to Ctrl-C; write checkpoints."""
+        run, checkpoint = gan.identity(classes), job.checkpoint
+        state = None if checkpoint is None else checkpoint.state(run)
+        task = TrainingTask(self, gan.max_checks, verbose=bool(self.verbose))
+        with task, closing(gan.train(classes, state)) as checks:
+            try:
+                for check in checks:
+                    if checkpoint is not None:
+                        checkpoint.write(job.seed, run, check.state)
+                    if task.report(check.step, check.quality):
+                        break
+            except KeyboardInterrupt:
+                checks.close()
+                if not gan.history["best_step"]:
+                    raise  # there is nothing to keep
+                gan.history["interrupted"] = np.array(True)
+                validation.warn_of_interruption(int(gan.history["best_step"]))
 
     def _keep(self, X: Any, job: TrainingJob, encoder: TableEncoder, gan: ConditionalGAN) -> None:
         """Set what was fitted, all at once: a fit that fails leaves the sampler as it was."""

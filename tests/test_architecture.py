@@ -14,7 +14,8 @@ ALLOWED = {
     "_gan": {"_encoding.layout"},
     "_validation": {"_encoding"},
     "_callbacks": {"sampler"},  # for type checking only
-    "sampler": {"_validation", "_encoding", "_gan", "_callbacks", "_scoring"},
+    "sampler": {"_validation", "_encoding", "_gan", "_callbacks", "_scoring", "_persistence"},
+    "_persistence": {"sampler", "_encoding", "_gan", "_scoring"},
     "_scoring": set(),
     "datasets": {"_optional"},
     "_files": {"_optional"},

@@ -12,12 +12,13 @@ import torch
 from imblearn.pipeline import make_pipeline
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from ganaug import GANSampler
 from ganaug._gan.model import ConditionalGAN
-from ganaug.exceptions import DataError
+from ganaug.exceptions import DataError, TrainingError
 
 
 def quick(**parameters) -> GANSampler:
@@ -595,3 +596,18 @@ def test_a_callback_can_stop_training(numbers):
     sampler = quick(n_steps=500).set_callbacks(Recorder(stop_after=2)).fit(*numbers)
     assert len(sampler.history_["generator_loss"]) == 100
     assert sampler.sample(3)[0].shape == (3, 6)
+
+
+def test_a_training_that_diverges_names_the_widest_columns():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"narrow": rng.uniform(size=300), "wide": rng.normal(size=300) ** 3})
+    y = np.repeat([0, 1], [250, 50])
+    sampler = quick(gradient_penalty=1e39)  # infinite in single precision
+    with pytest.raises(TrainingError, match=r"diverged.*widest columns are 'wide' \(.*'narrow'"):
+        sampler.fit(X, y)
+    assert not hasattr(sampler, "generator_")
+
+
+def test_a_collapsed_generator_is_said_to_be_one(numbers):
+    with pytest.warns(ConvergenceWarning, match=r"collapsed.*of 1 \(0%\)"):
+        GANSampler(learning_rate=0.9, n_steps=100, random_state=0).fit(*numbers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,16 @@ class TableEncoder:
     def is_categorical(self) -> list[bool]:
         """Which columns were fitted as categories."""
         return [not isinstance(codec, NumberCodec) for codec in self.codecs_]
+
+    def widest_numbers(self) -> list[tuple[Hashable, Any, Any, float]]:
+        """Return name, lowest and highest value and the farthest encoded one, of the 3 widest."""
+        found = []
+        for name, codec in zip(self._names, self.codecs_, strict=True):
+            if isinstance(codec, NumberCodec) and codec.grid and codec.number is not None:
+                slot = self.layout_.numbers[codec.number]
+                reach = max(abs(slot.low), abs(slot.high))
+                found.append((name, codec.grid.low, codec.grid.high, reach))
+        return sorted(found, key=lambda entry: -entry[3])[:3]
 
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns; categories not seen in `fit` become code -1."""

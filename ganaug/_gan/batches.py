@@ -13,6 +13,7 @@ from torch import Tensor
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.networks import StateGate
 from ganaug._gan.runtime import DTYPE, in_double
+from ganaug._gan.states import State
 
 # Index tensors are drawn for so many batches at once: a draw costs as much as a small layer.
 BATCHES_PER_DRAW = 64
@@ -135,6 +136,18 @@ class ClassBalancedBatches:
         self._anchored[: self._n_anchored] = 1.0
         self._gate = StateGate(table.layout, table.device)
         self._drawn = 0
+        self._state_before_draw = random.get_state()
+
+    def state_dict(self) -> State:
+        """Return all that further batches depend on, besides the table."""
+        return {"drawn": torch.tensor(self._drawn), "random": self._state_before_draw}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from where `state_dict` was called."""
+        self._drawn = int(state["drawn"])
+        self._random.set_state(state["random"])
+        if self._drawn:
+            self._draw_indices()
 
     def draw(self) -> Batch:
         """Return the next batch."""
@@ -166,6 +179,7 @@ class ClassBalancedBatches:
     def _draw_indices(self) -> None:
         shape = (BATCHES_PER_DRAW, self._config.batch_size)
         table, device = self._table, self._table.device
+        self._state_before_draw = self._random.get_state()
         self._classes = torch.randint(
             len(table.counts), shape, generator=self._random, device=device
         )

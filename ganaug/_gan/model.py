@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,12 @@ from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.quality import coverage
 from ganaug._gan.runtime import limited_threads, random_generator
+from ganaug._gan.states import State
 from ganaug._gan.training import AdversarialTrainer, Check, QualityMonitor, TrainingConfig
+
+COVERAGE_ROWS = 512
 
 
 class Stream(IntEnum):
@@ -33,6 +38,7 @@ class Stream(IntEnum):
     RESAMPLE = 6
     SAMPLE = 7
     NEGATIVES = 8
+    COVERAGE = 9
 
 
 @dataclass(frozen=True)
@@ -96,30 +102,49 @@ class ConditionalGAN:
         """How many checks `train` gives at most."""
         return self._config.training.max_checks
 
-    def train(self, classes: Sequence[int]) -> abc.Generator[Check]:
+    def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
         """Train on all classes, watching those that will be sampled; give a `Check` now and then.
 
-        The caller may close the iterator between two checks, to stop there.
+        The caller may close the iterator between two checks, to stop there. With the `state` of
+        a check of the same training it goes on from there.
         """
         with limited_threads(1):
-            trainer = AdversarialTrainer(
-                self.generator,
-                self.discriminator,
-                ClassBalancedBatches(
-                    self._table, self._config.batches, self._random(Stream.BATCHES), self._weights
-                ),
-                QualityMonitor(
-                    self._table, classes, self._config.networks, self._random(Stream.MONITOR)
-                ),
-                DifferenceNoise(self._table.layout, self._random(Stream.NEGATIVES)),
-                self._config.training,
-                self._random(Stream.NOISE),
-            )
+            trainer = self._trainer(classes)
+            if state is not None:
+                trainer.load_state_dict(state)
             try:
                 yield from trainer.train()
             finally:
                 self.generator = trainer.average
                 self.history = trainer.history.as_arrays()
+
+    def _trainer(self, classes: Sequence[int]) -> AdversarialTrainer:
+        config = self._config
+        return AdversarialTrainer(
+            self.generator,
+            self.discriminator,
+            ClassBalancedBatches(
+                self._table, config.batches, self._random(Stream.BATCHES), self._weights
+            ),
+            QualityMonitor(self._table, classes, config.networks, self._random(Stream.MONITOR)),
+            DifferenceNoise(self._table.layout, self._random(Stream.NEGATIVES)),
+            config.training,
+            self._random(Stream.NOISE),
+        )
+
+    def identity(self, classes: Sequence[int]) -> dict[str, str]:
+        """Say what a training depends on, so that another one can be told from it."""
+        digest = hashlib.sha256(repr(self._table.layout).encode())
+        weights = () if self._weights is None else (self._weights.numpy(),)
+        vectors = [slot.vectors for slot in self._table.layout.vectors]
+        for array in (self._rows.numbers, self._rows.codes, self._class_counts, *vectors, *weights):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return {
+            "table": digest.hexdigest(),
+            "parameters": repr((self._config, list(classes))),
+            "random_state": str(self._seed),
+            "device": self._device.type,
+        }
 
     def calibrate(self, classes: Sequence[int]) -> None:
         """Draw the levels of these classes at their own rates from now on."""
@@ -131,6 +156,17 @@ class ConditionalGAN:
                 self._config.sampling,
                 (self._seed, Stream.CALIBRATION),
             )
+
+    @torch.inference_mode()
+    def coverage(self, class_code: int) -> float:
+        """Return the share of a class's rows that generated ones come near to, 0 to 1."""
+        random = random_generator(self._seed, Stream.COVERAGE, class_code, device=self._device)
+        sampler = RowSampler(self.generator, self._table, class_code, self._config.sampling, random)
+        real = self._table.class_rows(class_code, COVERAGE_ROWS, random)
+        with limited_threads(1):
+            generated, _ = sampler.candidates(COVERAGE_ROWS, start=0, n_each=1)
+            weights = torch.ones(len(real)) if self._weights is None else self._weights[real.cpu()]
+            return float(coverage(generated, self._table.expand(real), weights.to(generated)))
 
     @torch.inference_mode()
     def sample(

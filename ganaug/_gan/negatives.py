@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.runtime import DTYPE
+from ganaug._gan.states import State
 
 SCALES = (0.3, 4.0)
 N_DIFFERENCES = 4
@@ -41,6 +42,14 @@ class DifferenceNoise:
         heads = torch.arange(len(sizes)).repeat_interleave(sizes)
         self._head_of_level = heads.to(random.device)
         self._n_heads = len(sizes)
+
+    def state_dict(self) -> State:
+        """Return all that further noise depends on."""
+        return {"random": self._random.get_state()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from where `state_dict` was called."""
+        self._random.set_state(state["random"])
 
     def __call__(self, rows: Tensor, others: Tensor) -> Tensor:
         """Return `rows` (n, width) moved by differences of `others` (m, width)."""

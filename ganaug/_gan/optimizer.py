@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from ganaug._gan.states import State
+
 BETAS = (0.0, 0.99)  # no momentum: the opponent moves
 EPSILON = 1e-8
 
@@ -46,3 +48,26 @@ class FusedAdam:
                 eps=EPSILON,
                 maximize=False,
             )
+
+    def restart(self, factor: float) -> None:
+        """Forget all gradients, and take steps of `factor` times the length from now on."""
+        self._learning_rate *= factor
+        for value in self._moments().values():
+            value.zero_()
+
+    def state_dict(self) -> State:
+        """Return all that further steps depend on, besides the parameters."""
+        rate = torch.tensor(self._learning_rate, dtype=torch.float64)
+        return {"learning_rate": rate, **self._moments()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from where `state_dict` was called."""
+        self._learning_rate = float(state["learning_rate"])
+        for name, value in self._moments().items():
+            value.copy_(state[name])
+
+    def _moments(self) -> State:
+        lists = {"mean": self._means, "square": self._squares, "steps": self._steps}
+        return {
+            f"{name}.{k}": value for name, values in lists.items() for k, value in enumerate(values)
+        }

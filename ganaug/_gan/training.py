@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -24,9 +25,17 @@ from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.quality import energy_distance
 from ganaug._gan.runtime import DTYPE
+from ganaug._gan.states import State, check_form, copied, nested, part_of
+from ganaug.exceptions import TrainingError
 
 QUALITY_ROWS = 512
 QUALITY_CLASSES = 16
+# After a loss, a gradient or a weight that is not finite: so often back to the best state, each
+# time with a learning rate of so much less.
+MAX_RESTARTS = 3
+RESTART_RATE = 0.3
+# What grows while training goes on.
+OF_EACH_STEP = ("losses", "check_step", "quality", "restart_step")
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,15 @@ class TrainingConfig:
 
 @dataclass
 class TrainingHistory:
-    """What happened: losses of each step, quality at each check."""
+    """What happened: losses of each step, quality at each check, returns to the best state."""
 
     discriminator_loss: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     generator_loss: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     check_step: list[int] = field(default_factory=list)
     quality: list[float] = field(default_factory=list)
     best_step: int = 0
+    restart_step: list[int] = field(default_factory=list)
+    interrupted: bool = False
 
     def as_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the history as a dict of arrays."""
@@ -74,16 +85,34 @@ class TrainingHistory:
             "check_step": np.array(self.check_step, dtype=np.int64),
             "quality": np.array(self.quality, dtype=np.float64),
             "best_step": np.array(self.best_step),
+            "restart_step": np.array(self.restart_step, dtype=np.int64),
+            "interrupted": np.array(self.interrupted),
         }
+
+    def forget_after(self, step: int) -> None:
+        """Drop the checks after this step."""
+        kept = sum(check <= step for check in self.check_step)
+        del self.check_step[kept:], self.quality[kept:]
 
 
 @dataclass(frozen=True)
 class Check:
-    """State of training after `step` steps; `quality` is an energy distance, lower is better."""
+    """Training after `step` steps, ready to be stopped.
+
+    Parameters
+    ----------
+    step : int
+    quality : float
+        Energy distance of generated to real rows, lower is better.
+    is_best : bool
+    state : callable
+        Returns, until training goes on, all that the rest of it depends on.
+    """
 
     step: int
     quality: float
     is_best: bool
+    state: Callable[[], State]
 
 
 class AdversarialTrainer:
@@ -118,7 +147,9 @@ class AdversarialTrainer:
         self._random = random
         self._generator_optimizer = FusedAdam(generator.parameters(), config.learning_rate)
         self._discriminator_optimizer = FusedAdam(discriminator.parameters(), config.learning_rate)
-        self._best: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
+        self._losses = torch.zeros(2, config.n_steps, dtype=DTYPE, device=random.device)
+        self._n_steps = 0
+        self._best = self._copy_networks()
         self._best_quality = float("inf")
         self._stale_checks = 0
 
@@ -127,20 +158,78 @@ class AdversarialTrainer:
 
         When the iterator ends or is closed, `average` and the discriminator are those of the best
         check.
+
+        Raises
+        ------
+        TrainingError
+            If losses or weights are not finite, again and again.
         """
-        losses = torch.zeros(2, self._config.n_steps, dtype=DTYPE, device=self._random.device)
-        step = 0
+        config = self._config
         try:
-            while step < self._config.n_steps and not self._is_stale():
-                losses[:, step] = torch.stack(self._step(step))
-                step += 1
-                if step % self._config.check_interval == 0 or step == self._config.n_steps:
-                    yield self._check(step)
+            while self._n_steps < config.n_steps and not self._is_stale():
+                self._losses[:, self._n_steps] = torch.stack(self._step(self._n_steps))
+                self._n_steps += 1
+                if self._n_steps % config.check_interval == 0 or self._n_steps == config.n_steps:
+                    quality = self._monitor.measure(self.average)
+                    if self._is_finite(quality):
+                        yield self._check(quality)
+                    else:
+                        self._restart()
         finally:
             self._restore_best()
-            self.history.discriminator_loss, self.history.generator_loss = (
-                losses[:, :step].cpu().numpy()
-            )
+            losses = self._losses[:, : self._n_steps].cpu().numpy()
+            self.history.discriminator_loss, self.history.generator_loss = losses
+
+    def state_dict(self) -> State:
+        """Return all that further steps depend on, to go on from after a `Check`, bit for bit."""
+        history = self.history
+        counts = (self._n_steps, self._stale_checks, history.best_step)
+        return {
+            "counts": torch.tensor(counts),
+            "best_quality": torch.tensor(self._best_quality, dtype=torch.float64),
+            "losses": self._losses[:, : self._n_steps],
+            "check_step": torch.tensor(history.check_step, dtype=torch.long),
+            "quality": torch.tensor(history.quality, dtype=torch.float64),
+            "restart_step": torch.tensor(history.restart_step, dtype=torch.long),
+            "random": self._random.get_state(),
+            **nested("generator", self.generator.state_dict()),
+            **nested("discriminator", self.discriminator.state_dict()),
+            **nested("average", self.average.state_dict()),
+            **nested("best.average", self._best[0]),
+            **nested("best.discriminator", self._best[1]),
+            **nested("generator_optimizer", self._generator_optimizer.state_dict()),
+            **nested("discriminator_optimizer", self._discriminator_optimizer.state_dict()),
+            **nested("batches", self._batches.state_dict()),
+            **nested("noise", self._noise.state_dict()),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from where `state_dict` was called, with the same data and configuration.
+
+        Raises
+        ------
+        PersistenceError
+            If the state is not of this form.
+        """
+        check_form(state, self.state_dict(), of_any_length=OF_EACH_STEP)
+        history = self.history
+        self._n_steps, self._stale_checks, history.best_step = state["counts"].tolist()
+        self._best_quality = float(state["best_quality"])
+        self._losses[:, : self._n_steps] = state["losses"]
+        for name in ("check_step", "quality", "restart_step"):
+            setattr(history, name, state[name].tolist())
+        self._random.set_state(state["random"])
+        for name, part in (
+            ("generator", self.generator),
+            ("discriminator", self.discriminator),
+            ("average", self.average),
+            ("generator_optimizer", self._generator_optimizer),
+            ("discriminator_optimizer", self._discriminator_optimizer),
+            ("batches", self._batches),
+            ("noise", self._noise),
+        ):
+            part.load_state_dict(part_of(state, name))
+        self._best = (part_of(state, "best.average"), part_of(state, "best.discriminator"))
 
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
         batch = self._batches.draw()
@@ -193,26 +282,55 @@ class AdversarialTrainer:
             1 - self._config.averaging_decay,
         )
 
-    def _check(self, step: int) -> Check:
-        quality = self._monitor.measure(self.average)
+    def _check(self, quality: float) -> Check:
+        step = self._n_steps
         is_best = quality < self._best_quality
         is_progress = quality < self._best_quality - self._config.min_improvement
         self._stale_checks = 0 if is_progress else self._stale_checks + 1
         if is_best:
             self._best_quality = quality
-            self._best = (_copy_state(self.average), _copy_state(self.discriminator))
+            self._best = self._copy_networks()
             self.history.best_step = step
         self.history.check_step.append(step)
         self.history.quality.append(quality)
-        return Check(step, quality, is_best)
+        return Check(step, quality, is_best, self.state_dict)
 
     def _is_stale(self) -> bool:
         return self._config.patience is not None and self._stale_checks >= self._config.patience
 
+    def _is_finite(self, quality: float) -> bool:
+        """Tell whether quality, losses and all weights are finite.
+
+        A gradient that is not makes weights that are not, and these stay so: looking at every
+        check, not at every step, misses nothing and keeps the device busy.
+        """
+        networks = (self.generator, self.discriminator, self.average)
+        values = [self._losses[:, : self._n_steps].flatten()]
+        values += [weight.flatten() for network in networks for weight in network.parameters()]
+        return math.isfinite(quality) and bool(torch.cat(values).isfinite().all())
+
+    def _restart(self) -> None:
+        """Go back to the best state, with smaller steps from there."""
+        history = self.history
+        history.restart_step.append(self._n_steps)
+        if len(history.restart_step) > MAX_RESTARTS:
+            raise TrainingError(
+                f"a loss or a weight was not finite by step {self._n_steps}, after "
+                f"{MAX_RESTARTS} returns to the best state with smaller steps"
+            )
+        self._restore_best()
+        self.generator.load_state_dict(self._best[0])
+        for optimizer in (self._generator_optimizer, self._discriminator_optimizer):
+            optimizer.restart(RESTART_RATE)
+        self._n_steps, self._stale_checks = history.best_step, 0
+        history.forget_after(self._n_steps)
+
     def _restore_best(self) -> None:
-        if self._best is not None:
-            self.average.load_state_dict(self._best[0])
-            self.discriminator.load_state_dict(self._best[1])
+        self.average.load_state_dict(self._best[0])
+        self.discriminator.load_state_dict(self._best[1])
+
+    def _copy_networks(self) -> tuple[State, State]:
+        return copied(self.average.state_dict()), copied(self.discriminator.state_dict())
 
 
 class QualityMonitor:
@@ -267,7 +385,3 @@ def gumbel_noise(shape: tuple[int, int], random: torch.Generator) -> Tensor:
     """Return noise that makes the arg max of logits a draw from their softmax."""
     noise = torch.empty(shape, dtype=DTYPE, device=random.device)
     return -noise.exponential_(generator=random).log()
-
-
-def _copy_state(network: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -12,7 +12,9 @@ from ganaug._gan.margins import Margins
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import random_generator
+from ganaug._gan.states import copied
 from ganaug._gan.training import AdversarialTrainer, QualityMonitor, TrainingConfig
+from ganaug.exceptions import PersistenceError, TrainingError
 
 CPU = torch.device("cpu")
 LAYOUT = TableLayout(
@@ -134,3 +136,71 @@ def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained, share
         real = table.expand(torch.arange(start, stop))[:, LAYOUT.one_hot].mean(dim=0)
         assert torch.allclose(made, real, atol=0.06)
         assert (made[real == 0] == 0).all()
+
+
+@pytest.mark.parametrize("poisoned", ["generator", "discriminator", "average"])
+@pytest.mark.parametrize("step", [10, 80])
+def test_a_weight_that_is_not_finite_sends_training_back(table, poisoned, step):
+    trainer = make_trainer(table)
+    take_step, taken = trainer._step, []
+
+    def poison(number):
+        taken.append(number)
+        if len(taken) == step:
+            with torch.no_grad():
+                next(getattr(trainer, poisoned).parameters()).fill_(torch.nan)
+        return take_step(number)
+
+    trainer._step = poison
+    checks = [check.step for check in trainer.train()]
+    assert checks[-1] == 150
+    assert trainer.history.restart_step == [25 if step == 10 else 100]
+    history = trainer.history.as_arrays()
+    assert history["generator_loss"].shape == (150,)
+    assert np.isfinite(history["generator_loss"]).all()
+    assert history["check_step"].tolist() == [25, 50, 75, 100, 125, 150]
+    assert len(taken) > 150
+    for network in (trainer.average, trainer.discriminator):
+        assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+def test_steps_are_smaller_after_each_return(table):
+    trainer = make_trainer(table)
+    answers = iter([False, True, False, *[True] * 9])
+    trainer._is_finite = lambda quality: next(answers)
+    list(trainer.train())
+    assert trainer._generator_optimizer._learning_rate == pytest.approx(2e-3 * 0.3**2)
+
+
+def test_training_that_never_is_finite_is_an_error(table):
+    trainer = make_trainer(table, gradient_penalty=1e39)  # infinite in single precision
+    with pytest.raises(TrainingError, match=r"not finite by step 25, after 3 returns"):
+        list(trainer.train())
+    assert trainer.history.restart_step == [25] * 4
+
+
+@pytest.mark.parametrize("stop", [25, 75, 125])
+def test_a_state_goes_on_bit_for_bit(table, stop):
+    undisturbed = make_trainer(table)
+    states = {check.step: copied(check.state()) for check in undisturbed.train()}
+    resumed = make_trainer(table)
+    resumed.load_state_dict(states[stop])
+    assert [check.step for check in resumed.train()] == list(range(stop + 25, 151, 25))
+    for name, value in undisturbed.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.pop("average.last.bias"),
+        lambda state: state.update({"more": torch.zeros(1)}),
+        lambda state: state.update({"average.last.bias": torch.zeros(1)}),
+        lambda state: state.update({"counts": torch.zeros(3)}),
+    ],
+)
+def test_a_state_of_another_form_is_refused(table, damage):
+    state = make_trainer(table).state_dict()
+    damage(state)
+    with pytest.raises(PersistenceError, match="saved state"):
+        make_trainer(table).load_state_dict(state)

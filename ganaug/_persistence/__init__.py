@@ -1,0 +1,1 @@
+"""Files of our own: models and checkpoints, as data that can't run code."""

@@ -1,0 +1,261 @@
+"""The container of every file: JSON and tensors in a zip without compression.
+
+::
+
+    header.json          what the file is, its format version, and a checksum of each other part
+    document.json        everything but arrays
+    tensors.safetensors  the arrays
+
+A file is a function of its parts: the reader writes the parts again, and a file that differs in a
+single bit from what comes out is refused. So nothing can hide between the parts, no name leads
+out of the archive, and nothing expands: what is read is never larger than the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ganaug.exceptions import PersistenceError
+
+__all__ = ["Archive", "read_archive", "write_archive"]
+
+HEADER, DOCUMENT, TENSORS = "header.json", "document.json", "tensors.safetensors"
+DTYPES = [
+    np.dtype(name)
+    for name in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")
+]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What a file holds.
+
+    Parameters
+    ----------
+    kind : str
+        What the file is, such as "ganaug model".
+    version : int
+        Version of the document's format.
+    document : dict
+        JSON values: None, bool, int, finite float, str, list and dict with keys of str.
+    tensors : dict of str -> ndarray
+        Arrays of numbers or booleans.
+    """
+
+    kind: str
+    version: int
+    document: dict[str, Any]
+    tensors: dict[str, NDArray[Any]]
+
+
+def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
+    """Write a file that is there either wholly or not at all, whenever the power goes.
+
+    An existing file is replaced at the end, in one step.
+    """
+    path = Path(path).resolve()  # a link keeps pointing where it does
+    data = _pack(_parts(archive))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def read_archive(path: str | os.PathLike[str], kind: str, version: int, max_bytes: int) -> Archive:
+    """Read a file of a kind; nothing of it is built before all of it was checked.
+
+    Raises
+    ------
+    PersistenceError
+        If the file is larger than `max_bytes`, of another kind, of a later version, or not what
+        `write_archive` wrote, bit for bit.
+    """
+    parts = _unpack(_read_bytes(path, max_bytes), path)
+    header = _from_json(parts[HEADER], HEADER, path)
+    _check_header(header, parts, kind, version, path)
+    return Archive(
+        kind,
+        header["version"],
+        _from_json(parts[DOCUMENT], DOCUMENT, path),
+        _from_safetensors(parts[TENSORS], path),
+    )
+
+
+# --- the zip --------------------------------------------------------------------------------------
+
+
+def _pack(parts: Mapping[str, bytes]) -> bytes:
+    """Return a zip that depends on nothing but the parts: no clock, no user, no platform."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in parts.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.create_version, entry.external_attr = 3, 20, 0o644 << 16
+            archive.writestr(entry, data)
+    return out.getvalue()
+
+
+def _unpack(data: bytes, path: object) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            names = [entry.filename for entry in entries]
+            if names != [HEADER, DOCUMENT, TENSORS]:
+                _refuse(path, f"its parts are {_shown(names)}, expected those of a ganaug file")
+            for entry in entries:
+                if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(data):
+                    _refuse(path, f"its part {entry.filename} is compressed")
+            parts = {entry.filename: archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError,
+            OverflowError) as error:  # fmt: skip
+        if isinstance(error, PersistenceError):
+            raise
+        raise PersistenceError(
+            f"{path} can't be read: it is no ganaug file, or is damaged or cut short ({error})."
+        ) from error
+    if _pack(parts) != data:
+        _refuse(path, "it is damaged, or was written by something else")
+    return parts
+
+
+def _read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
+    with open(path, "rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        _refuse(path, f"it has more than max_bytes={max_bytes:,} bytes; pass a higher limit if "
+                "you know the file")  # fmt: skip
+    return data
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last; a system that can't open folders keeps them by itself."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- its parts ------------------------------------------------------------------------------------
+
+
+def _parts(archive: Archive) -> dict[str, bytes]:
+    body = {
+        DOCUMENT: _to_json(archive.document),
+        TENSORS: _to_safetensors(archive.tensors),
+    }
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in body.items()}
+    header = {"format": archive.kind, "version": archive.version, "sha256": sums}
+    return {HEADER: _to_json(header), **body}
+
+
+def _check_header(
+    header: dict[str, Any], parts: Mapping[str, bytes], kind: str, version: int, path: object
+) -> None:
+    if header.get("format") != kind:
+        _refuse(path, f"it is a {_shown(header.get('format'))}, expected a {kind!r}")
+    found = header.get("version")
+    if type(found) is not int or found < 1:
+        _refuse(path, f"its format version is {_shown(found)}, expected a whole number")
+    if found > version:
+        _refuse(
+            path,
+            f"it has format version {found}, and this ganaug reads up to {version}; install a "
+            "later ganaug",
+        )
+    sums = {name: hashlib.sha256(parts[name]).hexdigest() for name in (DOCUMENT, TENSORS)}
+    if header.get("sha256") != sums:
+        _refuse(path, "its checksums don't match; it is damaged")
+    if unknown := set(header) - {"format", "version", "sha256"}:
+        _refuse(path, f"its header has unknown entries {_shown(sorted(unknown))}")
+
+
+def _to_json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def _from_json(data: bytes, name: str, path: object) -> dict[str, Any]:
+    try:
+        value = json.loads(
+            data.decode("ascii"),
+            object_pairs_hook=_unique_keys,
+            parse_constant=_no_constant,
+            parse_float=_finite_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise PersistenceError(f"{path} can't be read: {name} is no valid JSON ({error}).") from (
+            error
+        )
+    if not isinstance(value, dict):
+        _refuse(path, f"{name} holds no JSON object")
+    return value
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return out
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is too large")
+    return value
+
+
+def _to_safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    for name, array in tensors.items():
+        if array.dtype.newbyteorder("=") not in DTYPES:
+            raise PersistenceError(f"{name} has dtype {array.dtype}, which can't be stored.")
+    native = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in tensors.items()}
+    return save(native)
+
+
+def _from_safetensors(data: bytes, path: object) -> dict[str, NDArray[Any]]:
+    try:
+        tensors = load(data)
+    except (SafetensorError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise PersistenceError(f"{path} can't be read: its tensors are damaged ({error}).") from (
+            error
+        )
+    for name, array in tensors.items():
+        if array.dtype not in DTYPES:
+            _refuse(path, f"tensor {_shown(name)} has the unknown type {array.dtype}")
+    return tensors
+
+
+def _refuse(path: object, reason: str) -> NoReturn:
+    raise PersistenceError(f"{path} can't be read: {reason}.")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
