@@ -160,11 +160,14 @@ class ConditionalGAN:
     @torch.inference_mode()
     def coverage(self, class_code: int) -> float:
         """Return the share of a class's rows that generated ones come near to, 0 to 1."""
-        random = random_generator(self._seed, Stream.COVERAGE, class_code, device=self._device)
-        sampler = RowSampler(self.generator, self._table, class_code, self._config.sampling, random)
+        purpose = (self._seed, Stream.COVERAGE, class_code)
+        random = random_generator(*purpose, device=self._device)
+        sampler = RowSampler(
+            self.generator, self._table, class_code, self._config.sampling, purpose
+        )
         real = self._table.class_rows(class_code, COVERAGE_ROWS, random)
         with limited_threads(1):
-            generated, _ = sampler.candidates(COVERAGE_ROWS, start=0, n_each=1)
+            generated = sampler.candidates(COVERAGE_ROWS)
             weights = torch.ones(len(real)) if self._weights is None else self._weights[real.cpu()]
             return float(coverage(generated, self._table.expand(real), weights.to(generated)))
 
