@@ -2,7 +2,7 @@
 
 A sampler takes a training fold and a seed and returns a `Resampled` table. Each one runs with
 the defaults of its package; keyword arguments after its name override them and make a variant
-of it: ``ganaug:anchored_share=0,n_steps=500``.
+of it: ``ganaug:anchored_share=0,n_steps=500``, ``ganaug:without="tilt"``.
 """
 
 from __future__ import annotations
@@ -204,12 +204,18 @@ def smoothed_bootstrap(fold: Fold, seed: int, **keywords: Any) -> tuple[Any, Any
     return resample_encoded(fold, run, one_hot=False)
 
 
-def ganaug(fold: Fold, seed: int, **keywords: Any) -> tuple[Any, Any]:
-    """Run GANSampler on the raw table, on the CPU unless told otherwise."""
+def ganaug(fold: Fold, seed: int, *, without: str = "", **keywords: Any) -> tuple[Any, Any]:
+    """Run GANSampler on the raw table, perhaps without a part of its design.
+
+    On the CPU, unless told otherwise.
+    """
+    from benchmarks.variants import PARTS, Part
     from ganaug import GANSampler
 
-    sampler = GANSampler(random_state=seed, **{"device": "cpu", **keywords})
-    return sampler.fit_resample(fold.X, fold.y)
+    part = PARTS[without] if without else Part(())
+    given = {"device": "cpu", **part.keywords, **keywords}
+    with part.taken_out():
+        return GANSampler(random_state=seed, **given).fit_resample(fold.X, fold.y)
 
 
 def _imblearn(label: str, name: str, space: str = ONE_HOT) -> Method:

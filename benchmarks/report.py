@@ -84,7 +84,8 @@ def render(results: pd.DataFrame, *, split_half: bool = False) -> str:
     parts = [_heading(field, ceiling), _overall(shown, field), _extra(shown)]
     if OURS in samplers:
         parts.append(goals_table(oversampling_goals(results)))
-    parts += [_versus(shown, name) for name in REFERENCES if name in samplers]
+    references = [*REFERENCES, *([OURS] if _has_variants(samplers) else [])]
+    parts += [_versus(shown, name) for name in references if name in samplers]
     parts += [_per_classifier(shown), _per_kind(shown)]
     if OURS in samplers:
         parts += [_ours_by_group(shown, name) for name in REFERENCES if name in samplers]
@@ -100,6 +101,10 @@ def render(results: pd.DataFrame, *, split_half: bool = False) -> str:
         parts.append(_split_half(field))
     parts.append(_origins(results))
     return "\n".join(parts)
+
+
+def _has_variants(samplers: set[str]) -> bool:
+    return any(name.startswith(f"{OURS}:") for name in samplers)
 
 
 def _without_ceiling(field: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,139 @@
+"""ganaug with a part of its design taken out, and the control without a network.
+
+The package has no switches for its parts: here they are replaced while a sampler runs. A part
+that has moved or changed its name raises an error, so that no variant is silently the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+import ganaug.sampler
+from ganaug._gan import batches, inference, model, selection
+from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable, nearest_in_class
+from ganaug._gan.inference import RowSampler, Validity
+from ganaug._gan.selection import Selection
+from ganaug._gan.training import AdversarialTrainer, TrainingConfig
+
+Replacement = tuple[object, str, object]
+
+AUTO_STEPS = ganaug.sampler.AUTO_STEPS
+NEARLY_ALL = 0.99
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the design, by what stands in its place when it is taken out.
+
+    Attributes
+    ----------
+    replacements : tuple of (owner, name, value)
+        Attributes of modules and classes, and what they are in the meantime.
+    keywords : dict
+        Parameters of the sampler that go with it.
+    """
+
+    replacements: tuple[Replacement, ...]
+    keywords: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def taken_out(self) -> Iterator[None]:
+        """Put the replacements in place, and the part back afterwards."""
+        with ExitStack() as stack:
+            for owner, name, value in self.replacements:
+                stack.enter_context(patch.object(owner, name, value))
+            yield
+
+
+# --- what parts are replaced by -------------------------------------------------------------------
+
+
+def _target_as_it_is(self: ClassBalancedBatches, anchor: Tensor, target: Tensor) -> Tensor:
+    return target
+
+
+def _nothing(*args: object, **keywords: object) -> None:
+    return None
+
+
+_density_loss = AdversarialTrainer._density_loss
+
+
+def _no_density_loss(self: AdversarialTrainer, batch: Batch) -> Tensor:
+    return 0.0 * _density_loss(self, batch)
+
+
+def _even_weights(margins: Tensor) -> Tensor:
+    return torch.ones_like(margins)
+
+
+def _no_tilt(self: Selection, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:
+    return torch.zeros_like(candidates[0])
+
+
+def _rows_as_they_are(self: Validity, rows: Tensor) -> Tensor:
+    return rows
+
+
+def _towards_a_neighbour(
+    self: RowSampler, homes: Tensor, anchored: Tensor, random: torch.Generator
+) -> Tensor:
+    """Return rows between an anchor and one of its neighbours, or as far on its other side.
+
+    The targets that the generator learns from, at any share of their distance (as in SMOTE:
+    Chawla et al. 2002); each category is the anchor's or the neighbour's.
+    """
+    table, layout = self._table, self._table.layout
+    neighbours = _neighbours(table)
+    rows = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
+    pick = torch.randint(neighbours.shape[1], rows.shape, generator=random, device=rows.device)
+    anchor, target = table.expand(rows), table.expand(neighbours[rows, pick])
+    share = torch.rand(len(rows), 1, generator=random, device=rows.device) * 2 - 1
+    numbers = layout.continuous
+    moved = anchor[:, numbers] + share * (target - anchor)[:, numbers]
+    uniform = torch.rand(len(rows), len(layout.heads), generator=random, device=rows.device)
+    sizes = torch.tensor([slot.size for slot in layout.heads], device=rows.device)
+    is_targets = (uniform < 0.5).repeat_interleave(sizes, dim=1)
+    levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
+    return self._validity(torch.cat([moved, levels], dim=1))
+
+
+@lru_cache(maxsize=1)
+def _neighbours(table: DeviceTable) -> Tensor:
+    return nearest_in_class(table, ganaug.sampler.GANSampler().n_neighbors)
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+_KEEP_THE_LAST: Replacement = (AdversarialTrainer, "_restore_best", _nothing)
+_NO_CALIBRATION: Replacement = (model, "calibrate_levels", _nothing)
+
+PARTS: dict[str, Part] = {
+    "mirroring": Part(((ClassBalancedBatches, "_reflect", _target_as_it_is),)),
+    # what is left is a plain conditional GAN
+    "anchors": Part(((batches, "ANCHORED_SHARE", 0.0),), {"anchored_share": 0.0}),
+    # a few free pairs stay for the density readout; they can't tell when to stop any more
+    "free_half": Part(
+        ((batches, "ANCHORED_SHARE", NEARLY_ALL), _KEEP_THE_LAST), {"n_steps": AUTO_STEPS}
+    ),
+    "selection": Part(((inference, "POOL_FACTOR", 1),)),
+    "acceptance": Part(((selection, "acceptance_weights", _even_weights),)),
+    "tilt": Part(((Selection, "_tilt", _no_tilt),)),
+    "calibration": Part((_NO_CALIBRATION,)),
+    "averaging": Part(
+        ((ganaug.sampler, "TrainingConfig", partial(TrainingConfig, averaging_decay=0.0)),)
+    ),
+    "early_stopping": Part((_KEEP_THE_LAST,), {"n_steps": AUTO_STEPS}),
+    "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
+    "validity": Part(((Validity, "__call__", _rows_as_they_are),)),
+    # the control: the same targets, selection and validity, and nothing is trained
+    "network": Part(((RowSampler, "_draw", _towards_a_neighbour), _NO_CALIBRATION), {"n_steps": 1}),
+}
