@@ -1,0 +1,207 @@
+"""Seconds and memory, beside SMOTE and CTGAN: ``python -m benchmarks.speed --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.speed_jobs import CTGAN_DEFAULT_EPOCHS, CTGAN_EPOCHS, JOBS, Figures
+
+RESULTS = Path(__file__).parent / "results"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+OVERVIEW = """\
+Measure seconds and peak memory on one core.
+
+Every measurement has a process of its own; imports and a first fit of a toy table come before it.
+Methods take turns, so that a busy machine slows all alike; medians over the repeats are shown, of
+wall-clock and of processor seconds (the former count what other programs took). Memory is the peak
+of the resident memory during the call less what was resident before, input included there.
+
+examples:
+  python -m benchmarks.speed --parts small,sample
+  python -m benchmarks.speed                        # everything: about an hour
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A job on a table of a shape."""
+
+    part: str
+    job: str
+    n_rows: int
+    n_minority: int
+    shape: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        extra = ", ".join(f"{key} {value}" for key, value in self.shape.items())
+        return f"{self.n_rows:,} rows, {self.n_minority:,} minority" + (f", {extra}" * bool(extra))
+
+
+def cases() -> Iterator[Case]:
+    """Give all measurements."""
+    for n_rows in (300, 2000):
+        yield Case("small", "ganaug", n_rows, n_rows // 10)
+        yield Case("small", "SMOTE", n_rows, n_rows // 10)
+    for n_rows in (20_000, 200_000):
+        for job in ("ganaug", "SMOTE", "CTGAN"):
+            yield Case("ctgan", job, n_rows, n_rows // 21)
+    for n_minority in (100_000, 10_000):
+        for job in ("ganaug", "SMOTE"):
+            yield Case("million", job, 1_000_000, n_minority)
+    yield Case("sample", "sample", 20_000, 1000)
+    yield Case("encode", "encode", 1_000_000, 100_000)
+    for n_rows in (5000, 20_000, 80_000, 320_000, 1_000_000):
+        yield Case("model", "fit", n_rows, n_rows // 20)
+    for n_columns in (10, 100):
+        yield Case("model", "fit", 20_000, 1000, {"n_columns": n_columns})
+    for n_categorical in (0, 20):
+        yield Case("model", "fit", 20_000, 1000, {"n_categorical": n_categorical})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = _parser().parse_args(argv)
+    if args.one is not None:
+        job, arguments = json.loads(args.one)
+        print(json.dumps(JOBS[job](**arguments)))
+        return 0
+    wanted = [case for case in cases() if case.part in args.parts]
+    figures: dict[int, list[Figures]] = {number: [] for number in range(len(wanted))}
+    for _ in range(args.repeats):
+        for number, case in enumerate(wanted):
+            figures[number].append(run(case))
+            print(f"{case.part}: {case.job}, {case.label}: {figures[number][-1]}", flush=True)
+    measured = [(case, median(figures[number])) for number, case in enumerate(wanted)]
+    args.out.write_text(report(measured, args.repeats))
+    print(args.out)
+    return 0
+
+
+def run(case: Case) -> Figures:
+    """Run one case in a process of its own."""
+    arguments = {"n_rows": case.n_rows, "n_minority": case.n_minority, **case.shape}
+    command = [sys.executable, "-m", "benchmarks.speed", "--one"]
+    done = subprocess.run(
+        [*command, json.dumps([case.job, arguments])],
+        env=os.environ | ONE_THREAD,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def median(figures: Sequence[Figures]) -> Figures:
+    """Return the median of each figure."""
+    return {key: statistics.median(one[key] for one in figures) for key in figures[0]}
+
+
+# --- report -------------------------------------------------------------------------------------
+
+
+def report(measured: Sequence[tuple[Case, Figures]], n_repeats: int) -> str:
+    """Return the tables as Markdown."""
+    lines = [
+        "# Seconds and memory",
+        "",
+        f"`python -m benchmarks.speed`, {date.today()}, on one core of: {machine()}. Medians of "
+        f"{n_repeats} runs, each in its own process. CPU s are processor seconds; s counts what "
+        "other programs took, too. Peak MB are beyond the input.",
+        "",
+        "| part | job | table | s | CPU s | peak MB | input MB | |",
+        "|---|---|---|--:|--:|--:|--:|---|",
+    ]
+    for case, figures in measured:
+        cells = (
+            case.part,
+            case.job,
+            case.label,
+            _number(figures["seconds"]),
+            _number(figures["cpu_seconds"]),
+            _number(figures["megabytes"]),
+            _number(figures.get("input_mb", float("nan"))),
+            _remark(figures),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    exponent = rows_exponent(measured)
+    if exponent is not None:
+        lines += ["", f"Seconds of `fit` beyond 20,000 rows grow as rows^{exponent:.2f}."]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _remark(figures: Figures) -> str:
+    if "rows" in figures:
+        return f"{figures['rows'] / figures['cpu_seconds']:,.0f} rows per CPU s"
+    if "epoch" in figures:
+        return (
+            f"{figures['start']:.0f} s to start, {figures['epoch']:.1f} s an epoch, from "
+            f"{' and '.join(map(str, CTGAN_EPOCHS))} epochs; scaled to {CTGAN_DEFAULT_EPOCHS}"
+        )
+    return ""
+
+
+def rows_exponent(measured: Sequence[tuple[Case, Figures]]) -> float | None:
+    """Return the slope of log seconds over log rows of `fit`, beyond 20,000 rows."""
+    points = [
+        (case.n_rows, figures["cpu_seconds"])
+        for case, figures in measured
+        if case.job == "fit" and not case.shape and case.n_rows >= 20_000
+    ]
+    if len(points) < 2:
+        return None
+    rows, seconds = np.log(np.array(points)).T
+    return float(np.polyfit(rows, seconds, 1)[0])
+
+
+def machine() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description=OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parts = list(dict.fromkeys(case.part for case in cases()))
+    parser.add_argument(
+        "--parts",
+        type=lambda text: text.split(","),
+        default=parts,
+        help=f"which of {', '.join(parts)}, separated by commas",
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each (default 3)")
+    parser.add_argument("--out", type=Path, default=RESULTS / "speed.md")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

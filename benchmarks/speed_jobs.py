@@ -1,0 +1,190 @@
+"""What `benchmarks.speed` measures, one job for each process.
+
+A job makes its table, gets ready (imports, a fit of a toy table) and then runs the one thing that
+is measured; it returns figures as a dict.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.usage import measured
+
+N_COLUMNS = 30
+N_CATEGORICAL = 5
+LEVELS = (3, 6, 12, 24, 60)
+CTGAN_EPOCHS = (1, 3)
+CTGAN_DEFAULT_EPOCHS = 300
+MEGABYTE = 2**20
+
+Figures = dict[str, float]
+
+
+def make_table(
+    n_rows: int,
+    n_minority: int,
+    n_columns: int = N_COLUMNS,
+    n_categorical: int = N_CATEGORICAL,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Return a mixed table: floats, skewed cents, integers, gaps, categories of 3 to 60 levels.
+
+    The classes overlap: their means differ by about one standard deviation in a few directions.
+    """
+    random = np.random.default_rng(seed)
+    y = np.zeros(n_rows, dtype=np.int64)
+    y[random.choice(n_rows, n_minority, replace=False)] = 1
+    n_numbers = n_columns - n_categorical
+    shift = 0.3 * random.normal(size=n_columns)
+    common = random.normal(size=n_rows)
+    columns: dict[str, Any] = {}
+    for j in range(n_numbers):
+        values = 0.8 * random.normal(size=n_rows) + 0.6 * common + shift[j] * y
+        match j % 5:
+            case 1:
+                values = np.round(np.exp(values), 2)
+            case 2:
+                values = np.round(20 * values).astype(np.int64)
+            case 3:
+                values = np.where(random.random(n_rows) < 0.05, np.nan, values)
+        columns[f"number {j}"] = values
+    for j in range(n_categorical):
+        n_levels = LEVELS[j % len(LEVELS)]
+        place = 0.5 + 0.2 * (common + shift[n_numbers + j] * y + random.normal(size=n_rows))
+        codes = (n_levels * np.clip(place, 0, 0.999)).astype(np.int64)
+        levels = pd.Index([f"level {k}" for k in range(n_levels)])
+        columns[f"category {j}"] = pd.Categorical.from_codes(codes.tolist(), categories=levels)
+    return pd.DataFrame(columns), y
+
+
+def as_codes(X: pd.DataFrame) -> NDArray[np.float64]:
+    """Return numbers with gaps filled and categories as codes: what SMOTE can take."""
+    columns = [
+        X[name].cat.codes if isinstance(X[name].dtype, pd.CategoricalDtype) else X[name].fillna(0)
+        for name in X
+    ]
+    return np.column_stack(columns).astype(np.float64)
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+def ganaug_resample(n_rows: int, n_minority: int, **shape: int) -> Figures:
+    """`GANSampler.fit_resample`."""
+    sampler = _ready_sampler()
+    X, y = make_table(n_rows, n_minority, **shape)
+    with _timed() as figures:
+        sampler.fit_resample(X, y)
+    return figures | {"input_mb": X.memory_usage(deep=True).sum() / MEGABYTE}
+
+
+def ganaug_fit(n_rows: int, n_minority: int, **shape: int) -> Figures:
+    """`GANSampler.fit`."""
+    sampler = _ready_sampler()
+    X, y = make_table(n_rows, n_minority, **shape)
+    with _timed() as figures:
+        sampler.fit(X, y)
+    return figures | {"input_mb": X.memory_usage(deep=True).sum() / MEGABYTE}
+
+
+def ganaug_sample(n_rows: int, n_minority: int, n_samples: int = 200_000) -> Figures:
+    """Sampling and decoding, beyond the first 8,000 rows."""
+    sampler = _ready_sampler()
+    sampler.fit(*make_table(n_rows, n_minority))
+    batches = sampler.sample_batches(n_samples + 8192, y=1, batch_rows=8192)
+    next(batches)
+    with _timed() as figures:
+        for _ in batches:
+            pass
+    return figures | {"rows": n_samples}
+
+
+def ganaug_encode(n_rows: int, n_minority: int) -> Figures:
+    """Reading and encoding all rows."""
+    from ganaug import _validation as validation
+
+    sampler = _ready_sampler()
+    X, y = make_table(n_rows, n_minority)
+    sampler.fit(X[:20_000], y[:20_000])
+    with _timed() as figures:
+        columns = validation.read_fitted_columns(
+            validation.check_rows(X), sampler.encoder_.is_categorical
+        )
+        sampler.encoder_.transform(columns)
+    return figures | {"rows": n_rows}
+
+
+def smote_resample(n_rows: int, n_minority: int) -> Figures:
+    """SMOTE on codes, which is faster than SMOTENC and makes no valid categories."""
+    from imblearn.over_sampling import SMOTE
+
+    X, y = make_table(n_rows, n_minority)
+    codes = as_codes(X)
+    SMOTE(random_state=0).fit_resample(codes[:100], np.arange(100) % 10 == 0)
+    with _timed() as figures:
+        SMOTE(random_state=0).fit_resample(codes, y)
+    return figures | {"input_mb": codes.nbytes / MEGABYTE}
+
+
+def ctgan_resample(n_rows: int, n_minority: int) -> Figures:
+    """CTGAN, fitted for 1 and 3 epochs; start-up and epochs apart, scaled to its default of 300."""
+    ctgan = importlib.import_module("ctgan")
+
+    X, y = make_table(n_rows, n_minority)
+    table = X.fillna(0).assign(target=y)  # it takes no gaps
+    discrete = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)] + ["target"]
+    seconds = []
+    for epochs in CTGAN_EPOCHS:
+        model = ctgan.CTGAN(epochs=epochs, enable_gpu=False)
+        with _timed() as figures:
+            model.fit(table, discrete)
+        seconds.append(figures["seconds"])
+    epoch = (seconds[1] - seconds[0]) / (CTGAN_EPOCHS[1] - CTGAN_EPOCHS[0])
+    start = seconds[0] - CTGAN_EPOCHS[0] * epoch
+    n_new = n_rows - 2 * n_minority
+    n_timed = min(n_new, 20_000)
+    with _timed() as sampling:
+        model.sample(n_timed, "target", 1)
+    return figures | {
+        "seconds": start + CTGAN_DEFAULT_EPOCHS * epoch + sampling["seconds"] * n_new / n_timed,
+        "cpu_seconds": float("nan"),
+        "epoch": epoch,
+        "start": start,
+    }
+
+
+JOBS: dict[str, Callable[..., Figures]] = {
+    "ganaug": ganaug_resample,
+    "fit": ganaug_fit,
+    "sample": ganaug_sample,
+    "encode": ganaug_encode,
+    "SMOTE": smote_resample,
+    "CTGAN": ctgan_resample,
+}
+
+
+def _ready_sampler() -> Any:
+    """Return an unfitted sampler after what a process pays once: imports and a first fit."""
+    from ganaug import GANSampler
+
+    GANSampler(n_steps=5, random_state=0, device="cpu").fit_resample(*make_table(500, 50))
+    return GANSampler(random_state=0, device="cpu")
+
+
+@contextmanager
+def _timed() -> Iterator[Figures]:
+    """Fill in seconds, processor seconds and megabytes of a block."""
+    figures: Figures = {}
+    with measured() as usage:
+        start = time.process_time()
+        yield figures
+        figures["cpu_seconds"] = time.process_time() - start
+    figures |= {"seconds": usage.seconds, "megabytes": usage.megabytes}
