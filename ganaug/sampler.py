@@ -20,8 +20,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
-from ganaug._encoding.columns import Column, concatenate, regrouped
-from ganaug._encoding.rows import Rows
+from ganaug._encoding.columns import Column, assemble, regrouped
+from ganaug._encoding.rows import RowBuilder, Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, take_rows
 from ganaug._gan.batches import BatchConfig
@@ -47,7 +47,6 @@ class TrainingJob:
     target: Target
     strategy: dict[Any, int]
     weights: NDArray[np.float64] | None
-    columns: list[Column]
     config: GANConfig
     device: torch.device
     seed: int
@@ -472,18 +471,21 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
         job = self._fit(X, y, sample_weight)
-        X_new, y_new = self._rows_of(job.codes_to_add, self._seed, Stream.RESAMPLE)
-        X_resampled = job.rows.append(X_new)
+        codes = job.codes_to_add
+        columns = self._new_columns(codes, self._seed, Stream.RESAMPLE)
+        X_resampled = job.rows.extended(columns, self._row_builder)
+        y_new = take_rows(self._label_prototypes, codes)
         y_resampled = job.target.append(y_new, job.rows.index_of(X_resampled))
         n_rows = job.rows.n_rows
-        self.synthetic_mask_ = np.arange(n_rows + len(job.codes_to_add)) >= n_rows
+        self.synthetic_mask_ = np.arange(n_rows + len(codes)) >= n_rows
         return X_resampled, y_resampled
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
         job = self._check_input(X, y, sample_weight)
-        encoder = TableEncoder().fit(job.columns, job.target.codes)
-        gan = self._train(encoder, job)
-        self._keep(X, job, encoder, gan)
+        columns = validation.read_columns(job.rows, self.categorical_features, X)
+        encoder = TableEncoder().fit(columns, job.target.codes)
+        gan = self._train(encoder, job, columns)
+        self._keep(X, job, encoder, gan, job.rows.builder(columns))
         return job
 
     def _check_input(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
@@ -499,7 +501,6 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             target=target,
             strategy=strategy,
             weights=validation.check_sample_weight(sample_weight, target),
-            columns=validation.read_columns(rows, self.categorical_features, X),
             config=self._config(),
             device=resolve_device(self.device),
             seed=self._choose_seed(checkpoint),
@@ -520,12 +521,14 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     @torch.inference_mode(False)
     @torch.enable_grad()
-    def _train(self, encoder: TableEncoder, job: TrainingJob) -> ConditionalGAN:
+    def _train(
+        self, encoder: TableEncoder, job: TrainingJob, columns: list[Column]
+    ) -> ConditionalGAN:
         subset = _training_subset(job.target.codes, job.weights, job.seed)
         n_classes = len(job.target.classes)
         gan = ConditionalGAN(
             encoder.layout_,
-            encoder.transform([column.take(subset) for column in job.columns]),
+            encoder.transform([column.take(subset) for column in columns]),
             np.bincount(job.target.codes[subset], minlength=n_classes),
             job.config,
             job.seed,
@@ -560,10 +563,17 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
                 gan.history["interrupted"] = np.array(True)
                 validation.warn_of_interruption(int(gan.history["best_step"]))
 
-    def _keep(self, X: Any, job: TrainingJob, encoder: TableEncoder, gan: ConditionalGAN) -> None:
+    def _keep(
+        self,
+        X: Any,
+        job: TrainingJob,
+        encoder: TableEncoder,
+        gan: ConditionalGAN,
+        row_builder: RowBuilder,
+    ) -> None:
         """Set what was fitted, all at once: a fit that fails leaves the sampler as it was."""
         score_scale = ScoreScale.fit(*gan.training_logits(), len(job.target.classes))
-        row_builder, prototypes = job.rows.builder(job.columns), job.target.prototypes()
+        prototypes = job.target.prototypes()
         validation.remember_columns(self, X)
         self.__dict__.pop("synthetic_mask_", None)  # it belonged to the table fitted before
         self.classes_ = job.target.classes
@@ -580,13 +590,21 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     def _rows_of(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> tuple[Any, Any]:
         """Return new rows and their labels, one for each class code."""
-        parts = [self.encoder_.inverse_transform(self._gan.no_rows())]
-        for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
-            parts.extend(self._decoded(int(code), int(count), seed, stream))
-        # rows were made class by class; the caller's order may be another
-        order = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
-        columns = [concatenate(column).take(order) for column in zip(*parts, strict=True)]
+        columns = self._new_columns(codes, seed, stream)
         return self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
+
+    def _new_columns(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> list[Column]:
+        """Return new rows as columns, one for each class code."""
+
+        def parts() -> Iterator[tuple[NDArray[np.int64], list[Column]]]:
+            for code in np.unique(codes).tolist():
+                places, done = np.flatnonzero(codes == code), 0
+                for part in self._decoded(code, len(places), seed, stream):
+                    yield places[done : done + len(part[0])], part
+                    done += len(part[0])
+
+        nothing = self.encoder_.inverse_transform(self._gan.no_rows())
+        return assemble(nothing, parts(), len(codes))
 
     def _batches(
         self, counts: dict[int, int], batch_rows: int, seed: int

@@ -259,7 +259,8 @@ class LevelCodec(Codec):
     def column(self, name: Any, codes: NDArray[np.int64]) -> Column:
         """Return the column that has these codes among the fitted levels."""
         missing = codes >= len(self.levels)
-        return Column(name, np.where(missing, MISSING_CODE, codes), missing, self.levels)
+        codes = np.where(missing, MISSING_CODE, codes).astype(np.int32)
+        return Column(name, codes, missing, self.levels)
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Column:
         Name of the column, or its position where there are no names.
     values : ndarray of shape (n_rows,)
         Numbers (float64, int64 or uint64; dates and durations are integer ticks) or, for a
-        categorical column, int64 codes into `levels`. Arbitrary where `missing`.
+        categorical column, signed integer codes into `levels`. Arbitrary where `missing`.
     missing : ndarray of shape (n_rows,), dtype bool
         Where the value is missing.
     levels : tuple or None
@@ -60,6 +60,26 @@ def concatenate(columns: Sequence[Column]) -> Column:
     return replace(first, values=values, missing=missing)
 
 
+def assemble(
+    like: Sequence[Column], parts: Iterable[tuple[NDArray[np.int64], list[Column]]], n_rows: int
+) -> list[Column]:
+    """Return columns of `n_rows` rows from parts, each given with the places of its rows.
+
+    `like` are columns of these kinds, without rows.
+    """
+    whole = [
+        replace(
+            column, values=np.empty(n_rows, column.values.dtype), missing=np.empty(n_rows, bool)
+        )
+        for column in like
+    ]
+    for places, part in parts:
+        for target, column in zip(whole, part, strict=True):
+            target.values[places] = column.values
+            target.missing[places] = column.missing
+    return whole
+
+
 def regrouped(parts: Iterable[list[Column]], n_rows: int) -> Iterator[list[Column]]:
     """Give parts of a table again, `n_rows` rows at a time and the rest at the end."""
     waiting: list[list[Column]] = []
@@ -81,19 +101,19 @@ def numeric(
 ) -> Column:
     """Return a numeric column; refuse infinite values by name."""
     if values.dtype.kind == "f":
-        values = values.astype(np.float64)
-        infinite = np.isinf(values) & ~missing
-        if infinite.any():
+        values = np.ascontiguousarray(values, dtype=np.float64)
+        infinite = np.isinf(values)
+        if infinite.any() and (infinite := infinite & ~missing).any():
             row = int(np.flatnonzero(infinite)[0])
             raise DataError(
                 f"column {name!r} contains infinity ({int(infinite.sum())} values, the first in "
                 f"row {row}); expected finite or missing values. Replace them first."
             )
-        missing = missing | np.isnan(values)
+        missing = np.isnan(values) | missing
     elif values.dtype.kind == "u" and values.dtype.itemsize == 8:
-        values = values.astype(np.uint64)
+        values = np.ascontiguousarray(values, dtype=np.uint64)
     else:
-        values = values.astype(np.int64)
+        values = np.ascontiguousarray(values, dtype=np.int64)
     return Column(name, values, missing, unit=unit)
 
 
@@ -156,7 +176,7 @@ def is_missing(value: object) -> bool:
     return isinstance(value, float | np.floating) and bool(value != value)
 
 
-def first_rows(codes: NDArray[np.int64], n_codes: int) -> NDArray[np.int64]:
+def first_rows(codes: NDArray[Any], n_codes: int) -> NDArray[np.int64]:
     """Return the first row of each code 0..n_codes-1 (each must occur)."""
     rows = np.empty(n_codes, dtype=np.int64)
     # later assignments win, so writing backwards leaves the first row

@@ -99,7 +99,8 @@ class NarwhalsRows(Rows):
         nulls = [self.frame[name].null_count() > 0 for name in self.names]
         return NarwhalsBuilder(levels, nulls, self.native[:0])
 
-    def append(self, rows: Any) -> Any:
+    def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
+        rows = builder.build(columns)
         return nw.concat([self.frame, nw.from_native(rows, eager_only=True)]).to_native()
 
 
@@ -219,13 +220,19 @@ class PandasRows(Rows):
             return level_rows(column)
         return np.flatnonzero(column.missing)[:1]
 
-    def append(self, rows: Any) -> Any:
+    def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
         import pandas as pd
 
-        index = self.native.index.append(continue_index(self.native.index, len(rows)))
+        assert isinstance(builder, PandasBuilder)  # narrows the type
+        index = self.native.index.append(continue_index(self.native.index, len(columns[0])))
         if self.native.index.dtype == object:
             index = index.astype(object)  # pandas would infer another dtype
-        return pd.concat([self.native, rows]).set_axis(index, axis=0)
+        whole = {}
+        for j, levels in enumerate(builder.levels):  # one by one: never all rows three times
+            old, new = self.native.iloc[:, j], _pandas_series(columns.pop(0), levels)
+            whole[j] = pd.concat([old, new], ignore_index=True)
+        frame = pd.DataFrame(whole, copy=False).set_axis(self.native.columns, axis=1)
+        return frame.set_axis(index, axis=0)
 
     def index_of(self, native: Any) -> Any:
         return native.index
@@ -299,7 +306,7 @@ def _factorize(name: Hashable, series: Any) -> Column:
             f"column {name!r} holds values that are not hashable ({error}); expected numbers, "
             "strings, booleans, dates or other categories."
         ) from error
-    codes = codes.astype(np.int64)
+    codes = codes.astype(np.int32)
     return Column(name, codes, codes < 0, tuple(levels.tolist()))
 
 

@@ -26,6 +26,8 @@ MIN_ROWS_PER_VALUE = 20
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
 ATOM_MIN_OTHER_VALUES = 20
+# Shapes of columns are measured on so many of their values; ranges and grids on all.
+MAX_SHAPE_VALUES = 100_000
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,11 @@ Grid = IntegerGrid | FloatGrid | ValueGrid
 
 def find_grid(values: NDArray[Any]) -> Grid:
     """Return the range and the grid of the (present) values of a number."""
-    distinct = np.unique(values)
-    if len(distinct) <= min(MAX_VALUES, len(values) // MIN_ROWS_PER_VALUE):
-        return ValueGrid(distinct)
+    most = min(MAX_VALUES, len(values) // MIN_ROWS_PER_VALUE)
+    if len(np.unique(_thinned(values))) <= most:
+        distinct = np.unique(values)
+        if len(distinct) <= most:
+            return ValueGrid(distinct)
     if values.dtype.kind in "iu":
         low = int(values.min())
         return IntegerGrid(low, int(values.max()), int(np.gcd.reduce(_offsets(values, low))))
@@ -206,10 +210,11 @@ class Scale:
 
 
 def find_scale(unit: NDArray[np.float64]) -> Scale:
-    """Return the scale for places in [0, 1] that are not all equal."""
+    """Return the scale for places in [0, 1] that are not all equal, and reach from 0 to 1."""
+    unit = _thinned(unit, keep=(0.0, 1.0))
     mean, spread = unit.mean(), unit.std()
     standard = (unit - mean) / spread
-    if np.mean(standard**4) <= HEAVY_TAIL_KURTOSIS:
+    if np.mean(np.square(np.square(standard))) <= HEAVY_TAIL_KURTOSIS:
         return Scale(np.array([0.0, 1.0]), (np.array([0.0, 1.0]) - mean) / spread)
     levels = np.linspace(0.0, 1.0, N_QUANTILES)
     knots, first, counts = np.unique(
@@ -223,8 +228,18 @@ def find_scale(unit: NDArray[np.float64]) -> Scale:
 
 def find_atoms(values: NDArray[Any]) -> NDArray[Any]:
     """Return the values that hold so large a share of a varied column that they are states."""
+    values = _thinned(values)
     distinct, counts = np.unique(values, return_counts=True)
     often = counts >= ATOM_SHARE * len(values)
     if len(distinct) - often.sum() < ATOM_MIN_OTHER_VALUES:
         return distinct[:0]
     return distinct[often]
+
+
+def _thinned(values: NDArray[Any], keep: tuple[float, ...] = ()) -> NDArray[Any]:
+    """Return all values or, of very many, a random choice and those to `keep`."""
+    if len(values) <= MAX_SHAPE_VALUES:
+        return values
+    # a stream of its own with a fixed seed: the same column always has the same shape
+    chosen = values[np.random.default_rng(0).integers(len(values), size=MAX_SHAPE_VALUES)]
+    return np.append(chosen, np.array(keep, dtype=values.dtype))

@@ -45,8 +45,11 @@ class Rows(ABC):
         """Return the builder of further rows like these; `columns` are those read from here."""
 
     @abstractmethod
-    def append(self, rows: Any) -> Any:
-        """Return the caller's rows, untouched, followed by built `rows`."""
+    def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
+        """Return the caller's rows, untouched, followed by new ones.
+
+        `columns` is emptied on the way where that saves memory.
+        """
 
     def index_of(self, native: Any) -> Any:
         """Return the row labels of a container of this kind, None if it has none."""
@@ -71,8 +74,13 @@ class ArrayRows(Rows):
             [array_levels(self.native[:, j], column) for j, column in enumerate(columns)],
         )
 
-    def append(self, rows: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([self.native, rows])
+    def extended(self, columns: list[Column], builder: RowBuilder) -> NDArray[Any]:
+        assert isinstance(builder, ArrayBuilder)  # narrows the type
+        shape = (self.n_rows + len(columns[0]), len(columns))
+        out = np.empty(shape, dtype=self.native.dtype)
+        out[: self.n_rows] = self.native
+        builder.fill(out[self.n_rows :], columns)
+        return out
 
 
 @dataclass
@@ -83,10 +91,14 @@ class ArrayBuilder(RowBuilder):
     levels: list[NDArray[Any]]
 
     def build(self, columns: Sequence[Column]) -> NDArray[Any]:
-        out = np.empty((len(columns[0].values), len(columns)), dtype=self.dtype)
+        out = np.empty((len(columns[0]), len(columns)), dtype=self.dtype)
+        self.fill(out, columns)
+        return out
+
+    def fill(self, out: NDArray[Any], columns: Sequence[Column]) -> None:
+        """Write rows into `out`, of shape (n_rows, n_columns)."""
         for j, (column, levels) in enumerate(zip(columns, self.levels, strict=True)):
             out[:, j] = build_array(column, self.dtype, levels)
-        return out
 
 
 class ListRows(Rows):
@@ -112,8 +124,8 @@ class ListRows(Rows):
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         return ListBuilder(self._array.builder(columns))
 
-    def append(self, rows: list[Any]) -> list[Any]:
-        return [*self.native, *rows]
+    def extended(self, columns: list[Column], builder: RowBuilder) -> list[Any]:
+        return [*self.native, *builder.build(columns)]
 
 
 @dataclass
@@ -148,8 +160,8 @@ class SparseRows(Rows):
             ArrayBuilder(self.native.dtype, levels), self.native.format, type(self.native)
         )
 
-    def append(self, rows: Any) -> Any:
-        return sp.vstack([self.native, rows], format=self.native.format)
+    def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
+        return sp.vstack([self.native, builder.build(columns)], format=self.native.format)
 
 
 @dataclass

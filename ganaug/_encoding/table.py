@@ -21,6 +21,8 @@ from ganaug._encoding.codecs import (
 from ganaug._encoding.columns import Column
 from ganaug._encoding.layout import EncodedTable, TableLayout
 
+MAX_CONTEXT_ROWS = 100_000
+
 
 class TableEncoder:
     """Turns the columns of a table into encoded rows and back.
@@ -49,9 +51,11 @@ class TableEncoder:
         """
         self._names = [column.name for column in columns]
         self.codecs_ = [fit_codec(column) for column in columns]
-        context = _context(self.codecs_, columns, classes)
+        rows = _rows_for_context(len(classes))
+        known = [column.take(rows) for column in columns]
+        context = _context(self.codecs_, known, classes[rows])
         builder = LayoutBuilder()
-        for position, (codec, column) in enumerate(zip(self.codecs_, columns, strict=True)):
+        for position, (codec, column) in enumerate(zip(self.codecs_, known, strict=True)):
             codec.lay_out(position, column, context, builder)
         self.layout_ = builder.layout()
         return self
@@ -73,7 +77,7 @@ class TableEncoder:
 
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns; categories not seen in `fit` become code -1."""
-        out = CompactRows(self.layout_, len(columns[0].values))
+        out = CompactRows(self.layout_, len(columns[0]))
         for codec, column in zip(self.codecs_, columns, strict=True):
             codec.encode(column, out)
         return out.table()
@@ -85,6 +89,14 @@ class TableEncoder:
             codec.decode(name, expanded)
             for codec, name in zip(self.codecs_, self._names, strict=True)
         ]
+
+
+def _rows_for_context(n_rows: int) -> slice | NDArray[np.int64]:
+    """Return the rows from which levels are placed: all, or a random choice of very many."""
+    if n_rows <= MAX_CONTEXT_ROWS:
+        return slice(None)
+    # a stream of its own with a fixed seed: the same table always has the same layout
+    return np.random.default_rng(0).integers(n_rows, size=MAX_CONTEXT_ROWS)
 
 
 def _context(

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ganaug._encoding.numbers import find_atoms, find_grid, find_scale
+from ganaug._encoding import numbers
+from ganaug._encoding.numbers import ValueGrid, find_atoms, find_grid, find_scale
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 INTEGERS = {
@@ -117,3 +118,24 @@ def test_atoms_are_values_that_pile_up_in_a_varied_column():
     assert find_atoms(spend).tolist() == [0.0]
     assert find_atoms(random.integers(0, 5, 500)).tolist() == []
     assert find_atoms(random.normal(size=500)).tolist() == []
+
+
+def test_the_shape_of_a_very_long_column_is_measured_on_a_part(monkeypatch):
+    random = np.random.default_rng(0)
+    values = np.r_[random.lognormal(sigma=2, size=20_000), np.zeros(8000), 1e9]
+    whole = find_scale(find_grid(values).to_unit(values)), find_atoms(values)
+    monkeypatch.setattr(numbers, "MAX_SHAPE_VALUES", 5000)
+    grid = find_grid(values)
+    part = find_scale(grid.to_unit(values)), find_atoms(values)
+    assert (grid.low, grid.high) == (0.0, 1e9)  # the range counts every value
+    assert part[0].unit[[0, -1]].tolist() == [0.0, 1.0]
+    places = np.quantile(grid.to_unit(values), [0.5, 0.9])
+    np.testing.assert_allclose(part[0].forward(places), whole[0].forward(places), atol=0.1)
+    np.testing.assert_array_equal(part[1], whole[1])
+
+
+def test_few_values_are_a_grid_only_if_there_are_no_others(monkeypatch):
+    monkeypatch.setattr(numbers, "MAX_SHAPE_VALUES", 1000)
+    common = np.repeat([1, 2, 7], 10_000)
+    assert isinstance(find_grid(common), ValueGrid)
+    assert not isinstance(find_grid(np.r_[common, np.arange(100, 300)]), ValueGrid)

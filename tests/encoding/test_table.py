@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from ganaug._encoding import table
 from ganaug._encoding.codecs import MAX_ONE_HOT_LEVELS
-from ganaug._encoding.columns import categorical, numeric
+from ganaug._encoding.columns import Column, categorical, numeric
 from ganaug._encoding.layout import EncodedTable
 from ganaug._encoding.table import TableEncoder
 
@@ -115,3 +116,16 @@ def test_order_of_levels_does_not_matter():
     encoder = TableEncoder().fit([categorical("c", ["a", "b"] * 10)], np.zeros(20, np.int64))
     table = encoder.transform([categorical("c", ["b", "b", "a"])])
     assert table.codes.ravel().tolist() == [1, 1, 0]
+
+
+def test_levels_are_placed_by_a_part_of_very_many_rows(monkeypatch):
+    random = np.random.default_rng(0)
+    town = random.integers(0, 50, 4000)
+    columns = [
+        Column("town", town, np.zeros(4000, bool), tuple(f"town {k}" for k in range(50))),
+        number(town + random.normal(size=4000)),
+    ]
+    monkeypatch.setattr(table, "MAX_CONTEXT_ROWS", 500)
+    encoder = TableEncoder().fit(columns, (town > 25).astype(np.int64))
+    decoded = encoder.inverse_transform(expand(encoder, encoder.transform(columns)))
+    np.testing.assert_array_equal(decoded[0].values, town)
