@@ -118,6 +118,8 @@ def resample_encoded(
     found, found_labels = sampler(encoded, fold.y, space)
     more, labels = np.asarray(found, dtype=float), np.asarray(found_labels).astype(np.int64)
     n_rows = len(fold.y)
+    if np.array_equal(more, encoded):  # what some samplers do where they can't make any
+        return fold.X, labels
     if len(more) >= n_rows and np.array_equal(more[:n_rows], encoded):
         synthetic = space.decode(more[n_rows:])
         return pd.concat([fold.X, synthetic], ignore_index=True), labels

@@ -102,6 +102,12 @@ def test_rows_that_a_sampler_changed_are_decoded(fold):
     assert len(X) == len(y) == 10
 
 
+def test_a_sampler_may_add_nothing(fold):
+    X, y = resample_encoded(fold, lambda X, y, space: (X.copy(), y.copy()))
+    pd.testing.assert_frame_equal(X, fold.X)
+    np.testing.assert_array_equal(y, fold.y)
+
+
 def test_shortfall():
     assert list(shortfall(np.array([0, 0, 0, 1, 2, 2]))) == [(1, 2), (2, 1)]
 
