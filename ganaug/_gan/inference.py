@@ -29,8 +29,8 @@ BLOCK_ROWS = 4096
 # After so many rows there are fewer candidates, and many of them share an anchor: of so many rows
 # nobody sees which were second best.
 FEW_ROWS = 4096
-LATER_POOL_FACTOR = 2
-LATER_ANCHORS = 256
+LATER_HOMES = 192
+LATER_EACH = 32
 # Candidates that are generated at once: as many as fit into the cache.
 CANDIDATES_AT_ONCE = 2048
 
@@ -81,7 +81,7 @@ def blocks() -> Iterator[Block]:
         if first_home < FEW_ROWS:
             n_homes, n_each = n_rows, POOL_FACTOR
         else:
-            n_homes, n_each = LATER_ANCHORS, LATER_POOL_FACTOR * n_rows // LATER_ANCHORS
+            n_homes, n_each = LATER_HOMES, LATER_EACH
         yield Block(number, n_rows, first_home, n_homes, n_each)
         first_home += n_homes
         n_rows = min(2 * n_rows, BLOCK_ROWS)
