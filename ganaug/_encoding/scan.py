@@ -92,22 +92,26 @@ def check_dataset(dataset: Any, target: Any) -> None:
         raise DataError(
             f"{_name(dataset)} has no column besides the target {target!r}; features are needed."
         )
+    expected = None
     for fragment in dataset.get_fragments():
         schema = _explained(fragment, lambda fragment=fragment: fragment.physical_schema)
-        for field_ in dataset.schema:
-            if field_.name not in schema.names:
-                raise DataError(
-                    f"{_path(fragment)} has no column {field_.name!r}, which other files have."
-                )
-            kind = schema.field(field_.name).type
-            if kind != field_.type:
-                raise DataError(
-                    f"column {field_.name!r} is {kind} in {_path(fragment)}, but {field_.type} in "
-                    "other files; convert it."
-                )
-        for name in schema.names:
-            if name not in names:
-                raise DataError(f"{_path(fragment)} has a column {name!r}, which others lack.")
+        expected = expected or schema
+        _compare_schemas(_path(fragment), schema, expected)
+
+
+def _compare_schemas(path: str, schema: Any, expected: Any) -> None:
+    for column in expected:
+        if column.name not in schema.names:
+            raise DataError(f"{path} has no column {column.name!r}, which the first file has.")
+        kind = schema.field(column.name).type
+        if kind != column.type:
+            raise DataError(
+                f"column {column.name!r} is {kind} in {path}, but {column.type} in the first file; "
+                "convert it."
+            )
+    for name in schema.names:
+        if name not in expected.names:
+            raise DataError(f"{path} has a column {name!r}, which the first file lacks.")
 
 
 def batches(dataset: Any) -> Iterator[Any]:
