@@ -6,10 +6,11 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganaug._persistence.models import load
     from ganaug.sampler import GANSampler
 
 __version__ = _version("ganaug")
-__all__ = ["GANSampler", "__version__"]
+__all__ = ["GANSampler", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,6 +19,10 @@ def __getattr__(name: str) -> Any:
         from ganaug.sampler import GANSampler
 
         return GANSampler
+    if name == "load":
+        from ganaug._persistence.models import load
+
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -22,7 +22,6 @@ from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._encoding.columns import Column, assemble, regrouped
 from ganaug._encoding.rows import RowBuilder, Rows
-from ganaug._encoding.scan import extract, is_dataset
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, take_rows
 from ganaug._gan.batches import BatchConfig
@@ -58,12 +57,19 @@ class TrainingJob:
         """The class code of each row to add."""
         return validation.check_sample_request(self.strategy, None, self.target.classes)
 
-    @property
-    def classes_to_add(self) -> list[int]:
-        """The codes of classes to which rows are to be added, or all if there are none."""
-        labels = self.target.classes.tolist()
-        codes = [code for code, label in enumerate(labels) if self.strategy.get(label)]
-        return codes or list(range(len(labels)))
+
+@dataclass(frozen=True)
+class FittedParts:
+    """What a fit makes, and what a file of a fitted sampler holds."""
+
+    classes: NDArray[Any]
+    strategy: dict[Any, int]
+    encoder: TableEncoder
+    gan: ConditionalGAN
+    seed: int
+    row_builder: RowBuilder
+    label_prototypes: Any
+    score_scale: ScoreScale
 
 
 class GANSampler(CallbackSupportMixin, BaseOverSampler):
@@ -250,13 +256,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         Parameters
         ----------
-        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features), or dataset
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
             The table: pandas, polars or pyarrow; numpy, scipy sparse or a list of rows. Columns
             may be numbers, dates, durations, booleans, strings or categories, and miss values.
-            A `pyarrow.dataset.Dataset` may be larger than memory: it is read once, in parts, and
-            a random choice of each class is kept, which doesn't depend on files or row groups.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes), or str
-            Class labels, or one-hot rows; for a dataset the name of the column with the labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or one-hot rows.
         sample_weight : array-like of shape (n_samples,), default=None
             How often a row is drawn in training, in comparison to others of its class.
 
@@ -475,16 +479,45 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         """
         return to_anomaly(self.score_samples(X, y))
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted sampler to a file that `ganaug.load` reads.
+
+        The file is data (JSON and tensors in a zip): reading it runs no code, unlike unpickling.
+        It holds the training rows, encoded: rows are generated next to them. An existing file is
+        replaced in one step.
+
+        Parameters
+        ----------
+        path : path
+            The file to write.
+
+        Raises
+        ------
+        PersistenceError
+            If a category or a parameter is of a type that can't be written as data.
+        sklearn.exceptions.NotFittedError
+            If the sampler is not fitted.
+
+        Examples
+        --------
+        >>> import ganaug
+        >>> from sklearn.datasets import make_classification
+        >>> X, y = make_classification(n_samples=300, weights=[0.9], random_state=0)
+        >>> sampler = ganaug.GANSampler(n_steps=50, random_state=0).fit(X, y)
+        >>> sampler.save("model.ganaug")
+        >>> bool((ganaug.load("model.ganaug").sample(5)[0] == sampler.sample(5)[0]).all())
+        True
+        """
+        from ganaug._persistence.models import save_sampler
+
+        check_is_fitted(self, "generator_")
+        save_sampler(self, path)
+
     # --- the way of a row ---------------------------------------------------------------------
 
     def _fit_resample(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
-        if is_dataset(X):
-            raise DataError(
-                "fit_resample returns all rows, and a dataset may be larger than memory; use fit "
-                "and sample_batches, or `ganaug resample`."
-            )
         job = self._fit(X, y, sample_weight)
         codes = job.codes_to_add
         columns = self._new_columns(codes, self._seed, Stream.RESAMPLE)
@@ -496,26 +529,19 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
-        counts = None
-        if is_dataset(X):
-            validation.check_dataset_request(y, sample_weight)
-            part = extract(X, y, _draw_seed(self.random_state))
-            X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
-        job = self._check_input(X, y, sample_weight, counts)
+        job = self._check_input(X, y, sample_weight)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
         encoder = TableEncoder().fit(columns, job.target.codes)
         gan = self._train(encoder, job, columns)
         self._keep(X, job, encoder, gan, job.rows.builder(columns))
         return job
 
-    def _check_input(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None, counts: dict[Any, int] | None
-    ) -> TrainingJob:
+    def _check_input(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
         """Check everything that can be wrong with the input before anything is done with it."""
         self._validate_params()
         rows = validation.check_rows(X)
         target = validation.check_target(y, rows)
-        strategy = validation.check_strategy(self.sampling_strategy, target, counts)
+        strategy = validation.check_strategy(self.sampling_strategy, target)
         validation.check_class_counts(target)
         checkpoint = self._open_checkpoint()
         return TrainingJob(
@@ -557,7 +583,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             job.device,
             None if job.weights is None else job.weights[subset],
         )
-        classes = job.classes_to_add
+        classes = sorted(set(job.codes_to_add.tolist())) or range(n_classes)
         try:
             self._run(gan, classes, job)
         except TrainingError as error:
@@ -594,21 +620,32 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         row_builder: RowBuilder,
     ) -> None:
         """Set what was fitted, all at once: a fit that fails leaves the sampler as it was."""
-        score_scale = ScoreScale.fit(*gan.training_logits(), len(job.target.classes))
-        prototypes = job.target.prototypes()
+        fitted = FittedParts(
+            classes=job.target.classes,
+            strategy=job.strategy,
+            encoder=encoder,
+            gan=gan,
+            seed=job.seed,
+            row_builder=row_builder,
+            label_prototypes=job.target.prototypes(),
+            score_scale=ScoreScale.fit(*gan.training_logits(), len(job.target.classes)),
+        )
         validation.remember_columns(self, X)
         self.__dict__.pop("synthetic_mask_", None)  # it belonged to the table fitted before
-        self.classes_ = job.target.classes
-        self.sampling_strategy_ = job.strategy
-        self.encoder_ = encoder
-        self.generator_ = gan.generator
-        self.discriminator_ = gan.discriminator
-        self.history_ = gan.history
-        self._gan = gan
-        self._seed = job.seed
-        self._row_builder = row_builder
-        self._label_prototypes = prototypes
-        self._score_scale = score_scale
+        self._set(fitted)
+
+    def _set(self, fitted: FittedParts) -> None:
+        self.classes_ = fitted.classes
+        self.sampling_strategy_ = fitted.strategy
+        self.encoder_ = fitted.encoder
+        self.generator_ = fitted.gan.generator
+        self.discriminator_ = fitted.gan.discriminator
+        self.history_ = fitted.gan.history
+        self._gan = fitted.gan
+        self._seed = fitted.seed
+        self._row_builder = fitted.row_builder
+        self._label_prototypes = fitted.label_prototypes
+        self._score_scale = fitted.score_scale
 
     def _rows_of(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> tuple[Any, Any]:
         """Return new rows and their labels, one for each class code."""

@@ -29,14 +29,26 @@ class TableEncoder:
 
     Attributes
     ----------
+    names_ : list
+        The names of the columns.
     layout_ : TableLayout
         The slices of an encoded row.
     codecs_ : list
         One codec for each column.
     """
 
+    names_: list[Hashable]
     layout_: TableLayout
     codecs_: list[Codec]
+
+    @classmethod
+    def from_parts(
+        cls, names: Sequence[Hashable], codecs: Sequence[Codec], layout: TableLayout
+    ) -> TableEncoder:
+        """Return an encoder that was fitted before."""
+        encoder = cls()
+        encoder.names_, encoder.codecs_, encoder.layout_ = list(names), list(codecs), layout
+        return encoder
 
     def fit(self, columns: Sequence[Column], classes: NDArray[np.int64]) -> TableEncoder:
         """Learn ranges, grids, scales and levels.
@@ -49,7 +61,7 @@ class TableEncoder:
             Class code of each row; levels of a column with very many are placed by what they
             say about the class and the other columns.
         """
-        self._names = [column.name for column in columns]
+        self.names_ = [column.name for column in columns]
         self.codecs_ = [fit_codec(column) for column in columns]
         rows = _rows_for_context(len(classes))
         known = [column.take(rows) for column in columns]
@@ -68,7 +80,7 @@ class TableEncoder:
     def widest_numbers(self) -> list[tuple[Hashable, Any, Any, float]]:
         """Return name, lowest and highest value and the farthest encoded one, of the 3 widest."""
         found = []
-        for name, codec in zip(self._names, self.codecs_, strict=True):
+        for name, codec in zip(self.names_, self.codecs_, strict=True):
             if isinstance(codec, NumberCodec) and codec.grid and codec.number is not None:
                 slot = self.layout_.numbers[codec.number]
                 reach = max(abs(slot.low), abs(slot.high))
@@ -87,7 +99,7 @@ class TableEncoder:
         expanded = ExpandedRows(self.layout_, rows)
         return [
             codec.decode(name, expanded)
-            for codec, name in zip(self.codecs_, self._names, strict=True)
+            for codec, name in zip(self.codecs_, self.names_, strict=True)
         ]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import abc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,34 @@ class GANConfig:
     batches: BatchConfig
     training: TrainingConfig
     sampling: SamplingConfig
+
+
+@dataclass(frozen=True)
+class GANState:
+    """What a trained GAN is made of, as plain data.
+
+    Parameters
+    ----------
+    layout : TableLayout
+    rows : EncodedTable
+    class_counts : ndarray of shape (n_classes,)
+    networks : NetworkConfig
+    sampling : SamplingConfig
+    seed : int
+    generator, discriminator : dict of str -> ndarray
+        Weights by name.
+    history : dict of str -> ndarray
+    """
+
+    layout: TableLayout
+    rows: EncodedTable
+    class_counts: NDArray[np.int64]
+    networks: NetworkConfig
+    sampling: SamplingConfig
+    seed: int
+    generator: dict[str, NDArray[np.float32]]
+    discriminator: dict[str, NDArray[np.float32]]
+    history: dict[str, NDArray[Any]]
 
 
 class ConditionalGAN:
@@ -96,6 +125,40 @@ class ConditionalGAN:
         self.generator = Generator(layout, len(class_counts), config.networks, random)
         self.discriminator = Discriminator(layout, len(class_counts), config.networks, random)
         self.history: dict[str, NDArray[np.generic]] = {}
+
+    def state(self) -> GANState:
+        """Return what sampling and scoring depend on."""
+        return GANState(
+            self._table.layout,
+            self._rows,
+            self._class_counts,
+            self._config.networks,
+            self._config.sampling,
+            self._seed,
+            _weights_of(self.generator),
+            _weights_of(self.discriminator),
+            self.history,
+        )
+
+    @classmethod
+    def from_state(cls, state: GANState, config: GANConfig, device: torch.device) -> ConditionalGAN:
+        """Return a trained GAN on a device; `config` is for training it again.
+
+        Raises
+        ------
+        RuntimeError
+            If the weights have not the shapes of these networks.
+        """
+        config = replace(config, networks=state.networks, sampling=state.sampling)
+        gan = cls(state.layout, state.rows, state.class_counts, config, state.seed, device)
+        for network, weights in (
+            (gan.generator, state.generator),
+            (gan.discriminator, state.discriminator),
+        ):
+            network.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
+        gan.generator.requires_grad_(False)
+        gan.history = state.history
+        return gan
 
     @property
     def max_checks(self) -> int:
@@ -208,3 +271,7 @@ class ConditionalGAN:
 
     def _random(self, stream: Stream) -> torch.Generator:
         return random_generator(self._seed, stream, device=self._device)
+
+
+def _weights_of(network: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
+    return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}

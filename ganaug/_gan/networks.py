@@ -97,9 +97,12 @@ class CategoryHead(nn.Module):
             offset += size
         self.sizes = list(sizes)
         self.n_heads, self.longest = len(sizes), longest
-        self.register_buffer("gather", gather.flatten().to(device))
+        # what follows from the layout is no part of the state
+        self.register_buffer("gather", gather.flatten().to(device), persistent=False)
         self.register_buffer(
-            "scatter", torch.nonzero(gather.flatten() < width).flatten().to(device)
+            "scatter",
+            torch.nonzero(gather.flatten() < width).flatten().to(device),
+            persistent=False,
         )
         self.gather: Tensor
         self.scatter: Tensor
@@ -150,7 +153,7 @@ class StateGate(nn.Module):
                 )
         self.gated = bool((free == 0).any())
         for name, value in (("free", free), ("keep", keep), ("constant", constant)):
-            self.register_buffer(name, value.to(device))
+            self.register_buffer(name, value.to(device), persistent=False)
         self.free: Tensor
         self.keep: Tensor
         self.constant: Tensor

@@ -1,0 +1,149 @@
+"""One life of a sampler on an odd table, for the fuzz of tables and for the soak.
+
+A table is drawn at random, usable or not. What is usable must keep every promise: kinds, dtypes,
+ranges and counts; the same bits again after saving and loading. What is not must be refused by an
+error of ganaug's own.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ganaug
+from ganaug.exceptions import GanaugError
+from tests.tables import (
+    KINDS,
+    MIXED_CONTAINERS,
+    NUMBER_CONTAINERS,
+    columns_of,
+    draw_column,
+    dtypes_of,
+    n_rows_of,
+)
+
+NUMBER_KINDS = [
+    k for k, kind in KINDS.items() if kind.is_number and k not in ("date", "identifier")
+]
+LABELS: list[list[Any]] = [[0, 1, 2, 3], ["a", "b", "c", "d"], [3.0, 2.0, 1.0, 0.0], [-7, 5, 9, 2]]
+SMALL: dict[str, Any] = {"n_steps": 4, "batch_size": 16, "hidden_layer_sizes": (8,)}
+# What makes a table unusable; each must be refused.
+FLAWS = ["infinity", "one class", "class of one row", "missing label", "short labels", "no rows"]
+FLAWED_SHARE = 0.15
+
+
+class BrokenPromiseError(Exception):
+    """Something that ganaug promises did not hold."""
+
+
+def run_cycle(random: np.random.Generator, folder: Path) -> str:
+    """Live through one table; return what it was.
+
+    Raises
+    ------
+    BrokenPromiseError
+        If a promise was broken.
+    """
+    kinds, name, X, y = draw_table(random)
+    flaw = str(random.choice(FLAWS)) if random.random() < FLAWED_SHARE else None
+    if flaw is not None:
+        X, y = _spoil(flaw, X, y)
+        _check_refusal(flaw, X, y)
+        return f"refused: {flaw}"
+    sampler = ganaug.GANSampler(**SMALL, random_state=int(random.integers(2**31)))
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    _check_rows(kinds, X, y, X_resampled, y_resampled)
+    _check_copies(sampler, X, folder)
+    return f"resampled: {name}"
+
+
+def draw_table(random: np.random.Generator) -> tuple[list[str], str, Any, Any]:
+    """Return the kinds of the columns, the name of the container, X and y."""
+    only_numbers = random.random() < 0.3
+    containers = NUMBER_CONTAINERS if only_numbers else MIXED_CONTAINERS
+    available = NUMBER_KINDS if only_numbers else list(KINDS)
+    kinds = [str(kind) for kind in random.choice(available, random.integers(1, 6))]
+    counts = random.integers(2, 31, random.integers(2, 5))
+    columns = {
+        f"{kind} {j}": draw_column(
+            kind, random, int(counts.sum()), random.choice([0.0, 0.0, 0.0, 0.2, 0.9, 1.0])
+        )
+        for j, kind in enumerate(kinds)
+    }
+    labels = LABELS[random.integers(len(LABELS))][: len(counts)]
+    name = str(random.choice(list(containers)))
+    return kinds, name, containers[name](columns), random.permutation(np.repeat(labels, counts))
+
+
+def _spoil(flaw: str, X: Any, y: Any) -> tuple[Any, Any]:
+    n = len(y)
+    if flaw == "infinity":
+        return np.where(np.arange(n) == n // 2, np.inf, np.arange(n))[:, None], y
+    if flaw == "one class":
+        return X, np.full(n, y[0])
+    if flaw == "class of one row":
+        return X, np.where(np.arange(n) == 0, "lonely", y.astype(str))
+    if flaw == "missing label":
+        return X, np.array([None, *y.tolist()[1:]], dtype=object)
+    if flaw == "short labels":
+        return X, y[:-1]
+    return np.empty((0, 3)), y[:0]
+
+
+def _check_refusal(flaw: str, X: Any, y: Any) -> None:
+    try:
+        ganaug.GANSampler(**SMALL).fit(X, y)
+    except GanaugError as error:
+        _require(len(str(error)) > 20, f"{flaw}: the message says nothing")
+    else:
+        raise BrokenPromiseError(f"{flaw} was not refused")
+
+
+def _check_rows(kinds: list[str], X: Any, y: Any, X_all: Any, y_all: Any) -> None:
+    n = n_rows_of(X)
+    _require(type(X_all) is type(X) and dtypes_of(X_all) == dtypes_of(X), "dtypes changed")
+    _require(len(set(Counter(y_all.tolist()).values())) == 1, "classes are not balanced")
+    _require(bool((y_all[:n] == y).all()), "labels changed")
+    for kind, before, after in zip(kinds, columns_of(X), columns_of(X_all), strict=True):
+        _require(after[:n] == before, f"{kind}: original rows changed")
+        _check_values(kind, before, after[n:])
+
+
+def _check_values(name: str, real: list[Any], synthetic: list[Any]) -> None:
+    kind = KINDS[name]
+    present = [value for value in real if value is not None]
+    made = [value for value in synthetic if value is not None]
+    if len(present) == len(real):
+        _require(len(made) == len(synthetic), f"{name}: values are missing")
+    if not present:
+        _require(not made, f"{name}: values came from nowhere")
+    elif kind.is_number:
+        _require(all(min(present) <= v <= max(present) for v in made), f"{name}: out of range")
+        if all(kind.on_grid(value) for value in present):
+            _require(all(kind.on_grid(value) for value in made), f"{name}: off the grid")
+    else:
+        _require(set(made) <= set(present), f"{name}: a level is unknown")
+
+
+def _check_copies(sampler: ganaug.GANSampler, X: Any, folder: Path) -> None:
+    """Sample and score with the sampler, with what is loaded and with what is unpickled."""
+    file = folder / "model.ganaug"
+    sampler.save(file)
+    copies = [ganaug.load(file), pickle.loads(pickle.dumps(sampler))]
+    expected, scores = sampler.sample(9), sampler.score_samples(X)
+    _require(bool(np.isfinite(scores).all()), "a score is not finite")
+    for copy in copies:
+        made = copy.sample(9)
+        _require(dtypes_of(made[0]) == dtypes_of(expected[0]), "a copy has other dtypes")
+        same = columns_of(made[0]) == columns_of(expected[0])
+        _require(same and bool((made[1] == expected[1]).all()), "a copy samples other rows")
+        _require(bool((copy.score_samples(X) == scores).all()), "a copy scores otherwise")
+
+
+def _require(is_true: bool, complaint: str) -> None:
+    if not is_true:
+        raise BrokenPromiseError(complaint)

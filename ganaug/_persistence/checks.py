@@ -1,0 +1,201 @@
+"""What must be true of a model, besides the types of its parts, before it is built.
+
+A file with right checksums may have been made by anyone: no number in it is used as a position, a
+size or a scale that was not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
+from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
+from ganaug._gan.model import GANState
+from ganaug.exceptions import PersistenceError
+
+if TYPE_CHECKING:
+    from ganaug._persistence.models import EncoderState
+
+MAX_DECIMALS = 18
+MAX_LAYER_SIZE = 2**14
+
+
+def require(is_true: bool, complaint: str) -> None:
+    """Refuse a file of which something is not true."""
+    if not is_true:
+        raise PersistenceError(f"its parts contradict one another: {complaint}.")
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def check_encoder(encoder: EncoderState, layout: TableLayout) -> None:
+    """Check that names, codecs and slots go together."""
+    n_columns = len(encoder.names)
+    require(n_columns == len(encoder.codecs) > 0, "names and codecs differ in number")
+    slots: list[Any] = [*layout.numbers, *layout.vectors, *layout.heads]
+    require(all(0 <= slot.column < n_columns for slot in slots), "a slot has no column")
+    for number in layout.numbers:
+        _check_number_slot(number)
+    for vector in layout.vectors:
+        _check_vector_slot(vector)
+    for head in layout.heads:
+        _check_head_slot(head, len(layout.numbers))
+    claimed = zip(*(_check_codec(codec, layout) for codec in encoder.codecs), strict=True)
+    n_slots = (len(layout.numbers), len(layout.vectors), len(layout.heads))
+    for places, n in zip(claimed, n_slots, strict=True):
+        used = sorted(place for place in places if place is not None)
+        require(used == list(range(n)), "slots and codecs are not one to one")
+
+
+def _check_number_slot(slot: NumberSlot) -> None:
+    finite = np.isfinite([slot.low, slot.high, slot.step]).all()
+    require(bool(finite) and slot.low <= slot.high and slot.step >= 0, "a number has no range")
+
+
+def _check_vector_slot(slot: VectorSlot) -> None:
+    shape = slot.vectors.shape
+    require(len(shape) == 2 and min(shape) > 0, "levels have no coordinates")
+    require(bool(np.isfinite(slot.vectors).all()), "coordinates are not finite")
+
+
+def _check_head_slot(slot: HeadSlot, n_numbers: int) -> None:
+    require(slot.size >= 2, "a category has less than two levels")
+    require(slot.number is None or 0 <= slot.number < n_numbers, "a state belongs to no number")
+    with_constants = (slot.size,) if slot.number is not None else (0, slot.size)
+    require(len(slot.constants) in with_constants, "a number has more states than constants")
+
+
+def _check_codec(
+    codec: NumberCodec | CategoryCodec | VectorCodec, layout: TableLayout
+) -> tuple[int | None, int | None, int | None]:
+    """Check a codec against the slots it claims; return the place of each: number, vector, head."""
+    head = None if codec.head is None else _at(layout.heads, codec.head)
+    if isinstance(codec, NumberCodec):
+        _check_number_codec(codec, head, layout)
+        return codec.number, None, codec.head
+    require(len(codec.levels) > 0 or codec.has_missing, "a category has no levels")
+    if isinstance(codec, CategoryCodec):
+        size = 1 if head is None else head.size
+        require(size == codec.n_codes, "a category has other levels than its head")
+        return None, None, codec.head
+    vector = _at(layout.vectors, codec.vector)
+    require(len(vector.vectors) == len(codec.levels), "a level has no coordinates")
+    require((head is not None) == codec.has_missing, "missing values have no head")
+    require(head is None or head.size == 2, "the head of missing values has other states")
+    return None, codec.vector, codec.head
+
+
+def _check_number_codec(codec: NumberCodec, head: HeadSlot | None, layout: TableLayout) -> None:
+    require(codec.unit is None or codec.unit in NANOSECONDS, "a unit of time is unknown")
+    require(codec.atoms.ndim == 1 and codec.atoms.dtype.kind in "iuf", "states are no numbers")
+    if codec.grid is None:
+        require(codec.number is None and codec.head is None, "an empty column has slots")
+        return
+    _check_grid(codec.grid)
+    if codec.scale is not None:
+        _check_scale(codec.scale)
+    require((codec.scale is None) == (codec.number is None), "a scale has no number")
+    if codec.number is not None:
+        _at(layout.numbers, codec.number)
+    require((head is None) == (codec.n_states == 1), "states have no head")
+    require(head is None or head.size == codec.n_states, "states differ in number")
+
+
+def _check_grid(grid: Grid) -> None:
+    if isinstance(grid, IntegerGrid):
+        limits = range(-(2**63), 2**64)
+        require(grid.low in limits and grid.high in limits, "an integer is too large")
+        require(0 <= grid.high - grid.low < 2**64, "a range is too wide")
+        require(0 <= grid.step <= max(grid.high - grid.low, 1), "a step is too large")
+    elif isinstance(grid, FloatGrid):
+        finite = np.isfinite([grid.low, grid.high, grid.step]).all()
+        require(bool(finite) and grid.low <= grid.high and grid.step >= 0, "a range is none")
+        require(0 <= grid.decimals <= MAX_DECIMALS, "decimals are too many")
+    else:
+        _check_values(grid)
+
+
+def _check_values(grid: ValueGrid) -> None:
+    values = grid.values
+    require(values.ndim == 1 and len(values) > 0 and values.dtype.kind in "iuf", "a grid is none")
+    require(bool(np.isfinite(values).all()), "values are not finite")
+    require(bool((values[1:] > values[:-1]).all()), "values are not sorted")
+
+
+def _check_scale(scale: Scale) -> None:
+    for knots in (scale.unit, scale.standard):
+        require(knots.ndim == 1 and len(knots) >= 2, "a scale has no knots")
+        require(bool(np.isfinite(knots).all()), "a scale is not finite")
+    require(len(scale.unit) == len(scale.standard), "a scale has two lengths")
+    require(bool((np.diff(scale.unit) > 0).all()), "a scale is not increasing")
+
+
+# --- the GAN --------------------------------------------------------------------------------------
+
+
+def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
+    """Check the rows and the sizes of the networks before anything of their size is made."""
+    layout, rows, counts = state.layout, state.rows, state.class_counts
+    require(counts.shape == (n_classes,) and bool((counts > 0).all()), "a class has no rows")
+    n_rows = len(rows.numbers) if rows.numbers.ndim == 2 else -1
+    require(int(counts.sum()) == n_rows, "classes and rows differ in number")
+    require(rows.numbers.shape == (n_rows, len(layout.numbers)), "rows have other numbers")
+    require(bool(np.isfinite(rows.numbers).all()), "rows are not finite")
+    sizes = [*(len(slot.vectors) for slot in layout.vectors), *(slot.size for slot in layout.heads)]
+    require(rows.codes.shape == (n_rows, len(sizes)), "rows have other categories")
+    in_range = (rows.codes >= -1) & (rows.codes < np.array(sizes, dtype=np.int64))
+    require(bool(in_range.all()), "rows have unknown levels")
+    require(0 <= state.seed < 2**63, "the seed is no seed")
+    require(0 <= state.sampling.anchored_share <= 1, "the share of anchors is none")
+    _check_sizes(state, n_classes, max_bytes)
+    for weights in (state.generator, state.discriminator):
+        finite = (np.isfinite(array).all() for array in weights.values())
+        require(all(finite), "weights are not finite")
+
+
+def _check_sizes(state: GANState, n_classes: int, max_bytes: int) -> None:
+    """Refuse networks larger than their weights, and what a layout would expand to."""
+    layout, networks = state.layout, state.networks
+    hidden = networks.hidden_layer_sizes
+    require(bool(hidden) and all(0 < n <= MAX_LAYER_SIZE for n in hidden), "a layer has no size")
+    require(0 < networks.latent_dim <= MAX_LAYER_SIZE, "the noise has no size")
+    inner = sum(a * b for a, b in pairwise(hidden)) + n_classes * hidden[0]
+    generator = (layout.width + 1 + networks.latent_dim) * hidden[0] + hidden[-1] * layout.width
+    discriminator = (2 * layout.width + 1) * hidden[0]
+    for weights, n_expected in (
+        (state.generator, generator + inner),
+        (state.discriminator, discriminator + inner - n_classes * hidden[0]),
+    ):
+        n_found = sum(array.size for array in weights.values())
+        require(n_expected <= n_found, "the networks are larger than their weights")
+    longest = max((slot.size for slot in layout.heads), default=0)
+    derived = 8 * layout.one_hot_width * layout.continuous_width + 8 * len(layout.heads) * longest
+    require(derived <= max_bytes, f"it would expand to {derived:,} bytes, max_bytes={max_bytes:,}")
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+def check_levels(lengths: Iterable[int], codecs: Iterable[Any]) -> None:
+    """Check that each column has a value for every level that may be decoded."""
+    for n_values, codec in zip(lengths, codecs, strict=True):
+        if not isinstance(codec, NumberCodec):
+            require(n_values >= codec.n_codes, "a level has no value")
+
+
+def check_history(history: dict[str, NDArray[Any]]) -> None:
+    """Check that what plots of a training need is there."""
+    needed = {"discriminator_loss", "generator_loss", "check_step", "quality", "best_step"}
+    require(needed <= history.keys(), "the history is incomplete")
+
+
+def _at(slots: tuple[Any, ...], place: int) -> Any:
+    require(0 <= place < len(slots), "a codec has no slot")
+    return slots[place]
