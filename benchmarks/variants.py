@@ -100,8 +100,8 @@ def _towards_a_neighbour(
     numbers = layout.continuous
     moved = anchor[:, numbers] + share * (target - anchor)[:, numbers]
     uniform = torch.rand(len(rows), len(layout.heads), generator=random, device=rows.device)
-    sizes = torch.tensor([slot.size for slot in layout.heads], device=rows.device)
-    is_targets = (uniform < 0.5).repeat_interleave(sizes, dim=1)
+    sizes = torch.tensor([slot.size for slot in layout.heads], dtype=torch.long)
+    is_targets = (uniform < 0.5).repeat_interleave(sizes.to(rows.device), dim=1)
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
     return self._validity(torch.cat([moved, levels], dim=1))
 

@@ -112,15 +112,50 @@ def check_class_counts(target: Target) -> None:
             )
 
 
-def check_strategy(strategy: Any, target: Target) -> dict[Any, int]:
+def check_strategy(
+    strategy: Any, target: Target, counts: Mapping[Any, int] | None = None
+) -> dict[Any, int]:
     """Return how many rows to add to each class.
 
     The forms are those of imbalanced-learn, and a list of classes to bring up to the largest.
     A float ratio that a class already exceeds adds nothing.
+
+    Parameters
+    ----------
+    strategy : str, float, dict, list or callable
+    target : Target
+    counts : mapping, default=None
+        Rows of each class, where `target` has only some of them.
     """
+    if counts is not None:
+        wanted = _wanted_counts(strategy, Counter(counts), None)
+        return {label: n - counts[label] for label, n in wanted.items()}
     labels = target.labels
-    counts = Counter(labels.tolist())
+    strategy = (
+        strategy
+        if isinstance(strategy, str)
+        else _wanted_counts(
+            strategy,
+            Counter(
+                dict(zip(target.classes.tolist(), np.bincount(target.codes).tolist(), strict=True))
+            ),
+            labels,
+        )
+    )
+    to_add: dict[Any, int] = check_sampling_strategy(strategy, labels, "over-sampling")
+    return {label: int(n) for label, n in to_add.items()}
+
+
+def _wanted_counts(
+    strategy: Any, counts: Counter[Any], labels: NDArray[Any] | None
+) -> dict[Any, int]:
+    """Return how many rows classes should have."""
     if callable(strategy):
+        if labels is None:
+            raise DataError(
+                "a callable sampling_strategy needs all labels in memory; for a dataset pass a "
+                "dict of class -> number of rows."
+            )
         strategy = strategy(labels)
         if not isinstance(strategy, Mapping):
             raise DataError(
@@ -129,14 +164,22 @@ def check_strategy(strategy: Any, target: Target) -> dict[Any, int]:
             )
     if isinstance(strategy, Mapping):
         _check_requested_counts(strategy, counts)
-        strategy = dict(strategy)
-    elif isinstance(strategy, list | tuple):
+        return dict(strategy)
+    if isinstance(strategy, numbers.Real):
+        return _ratio_to_counts(float(strategy), counts)
+    if isinstance(strategy, list | tuple):
         _check_known_classes(strategy, counts)
-        strategy = {label: max(counts.values()) for label in strategy}
-    elif isinstance(strategy, numbers.Real):
-        strategy = _ratio_to_counts(float(strategy), counts)
-    to_add: dict[Any, int] = check_sampling_strategy(strategy, labels, "over-sampling")
-    return {label: int(n) for label, n in to_add.items()}
+        names = list(strategy)
+    else:
+        names = _named_classes(strategy, counts)
+    return {label: max(counts.values()) for label in names}
+
+
+def _named_classes(strategy: str, counts: Counter[Any]) -> list[Any]:
+    largest, smallest = max(counts, key=lambda c: counts[c]), min(counts, key=lambda c: counts[c])
+    left_out = {"all": (), "minority": (), "not minority": (smallest,)}.get(strategy, (largest,))
+    names = [smallest] if strategy == "minority" else sorted(counts)
+    return [label for label in names if label not in left_out]
 
 
 def _ratio_to_counts(ratio: float, counts: Counter[Any]) -> dict[Any, int]:
@@ -250,6 +293,17 @@ def check_sample_weight(
             f"all sample weights of class {label!r} are zero; at least one must be positive."
         )
     return weights
+
+
+def check_dataset_request(target: Any, sample_weight: Any) -> None:
+    """Refuse what can't go with a dataset."""
+    if not isinstance(target, str):
+        raise DataError(
+            "X is a dataset, so y must be the name of its column with the labels, got "
+            f"{type(target).__name__}."
+        )
+    if sample_weight is not None:
+        raise DataError("sample_weight can't go with a dataset; leave it out.")
 
 
 def check_sample_request(

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ganaug._files.large import is_large, open_large
 from ganaug._files.output import check_output
 from ganaug._files.tables import check_suffix, read_table
 from ganaug.exceptions import DataError, GanaugError
@@ -49,6 +50,9 @@ The rows of the input come first, exactly as they were; numbers, dates and categ
 synthetic ones are written in the same way. A CSV column is taken as numbers or dates only if all
 of its cells read so; numbers with leading zeros, such as 007, are text. Text is categorical, and
 an empty cell in it is a missing value ("NA" is not, it may be a level).
+
+A folder of Parquet files, or a file of more than 256 MB, is read in parts and never held in memory
+as a whole; the output has the format of the input then.
 
 examples:
   ganaug resample data.csv --target y -o balanced.csv
@@ -120,6 +124,9 @@ def _sentence(error: Exception) -> str:
 
 
 def _resample(args: argparse.Namespace) -> None:
+    if is_large(args.input):
+        _resample_large(args)
+        return
     table = _read(args)
     mark = args.mark_synthetic
     if mark is not None and mark in table.names:
@@ -137,6 +144,26 @@ def _resample(args: argparse.Namespace) -> None:
     added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
     detail = ", ".join(f"{label} +{n:,}" for label, n in added.items()) or "no class needed any"
     _tell(args, f"{args.output}: {table.n_rows:,} rows as they were, {len(y):,} new ({detail})")
+
+
+def _resample_large(args: argparse.Namespace) -> None:
+    """Resample in parts what may not fit into memory."""
+    check_output(args.output, args.force)
+    check_suffix(args.output)
+    table = open_large(args.input, args.target, args.categorical)
+    mark = args.mark_synthetic
+    if mark is not None and mark in table.names:
+        raise DataError(f"{args.input} has a column {mark!r} already; name another one.")
+    strategy = getattr(args, "sampling_strategy", None)
+    if isinstance(strategy, dict):
+        args.sampling_strategy = {table.class_named(name): n for name, n in strategy.items()}
+    sampler = _sampler(args).set_params(categorical_features=args.categorical or "auto")
+    with _refusals():
+        sampler.fit(table.dataset, args.target)
+    added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
+    n_new = table.write(args.output, sampler.sample_batches(added), mark=mark, force=args.force)
+    detail = ", ".join(f"{label} +{n:,}" for label, n in added.items()) or "no class needed any"
+    _tell(args, f"{args.output}: all rows as they were, {n_new:,} new ({detail})")
 
 
 def _sample(args: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._encoding.columns import Column, assemble, regrouped
 from ganaug._encoding.rows import RowBuilder, Rows
+from ganaug._encoding.scan import extract, is_dataset
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, take_rows
 from ganaug._gan.batches import BatchConfig
@@ -56,6 +57,13 @@ class TrainingJob:
     def codes_to_add(self) -> NDArray[np.int64]:
         """The class code of each row to add."""
         return validation.check_sample_request(self.strategy, None, self.target.classes)
+
+    @property
+    def classes_to_add(self) -> list[int]:
+        """The codes of classes to which rows are to be added, or all if there are none."""
+        labels = self.target.classes.tolist()
+        codes = [code for code, label in enumerate(labels) if self.strategy.get(label)]
+        return codes or list(range(len(labels)))
 
 
 @dataclass(frozen=True)
@@ -256,11 +264,13 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         Parameters
         ----------
-        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features), or dataset
             The table: pandas, polars or pyarrow; numpy, scipy sparse or a list of rows. Columns
             may be numbers, dates, durations, booleans, strings or categories, and miss values.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or one-hot rows.
+            A `pyarrow.dataset.Dataset` may be larger than memory: it is read once, in parts, and
+            a random choice of each class is kept, which doesn't depend on files or row groups.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), or str
+            Class labels, or one-hot rows; for a dataset the name of the column with the labels.
         sample_weight : array-like of shape (n_samples,), default=None
             How often a row is drawn in training, in comparison to others of its class.
 
@@ -518,6 +528,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _fit_resample(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
+        if is_dataset(X):
+            raise DataError(
+                "fit_resample returns all rows, and a dataset may be larger than memory; use fit "
+                "and sample_batches, or `ganaug resample`."
+            )
         job = self._fit(X, y, sample_weight)
         codes = job.codes_to_add
         columns = self._new_columns(codes, self._seed, Stream.RESAMPLE)
@@ -529,19 +544,26 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
-        job = self._check_input(X, y, sample_weight)
+        counts = None
+        if is_dataset(X):
+            validation.check_dataset_request(y, sample_weight)
+            part = extract(X, y, _draw_seed(self.random_state))
+            X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
+        job = self._check_input(X, y, sample_weight, counts)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
         encoder = TableEncoder().fit(columns, job.target.codes)
         gan = self._train(encoder, job, columns)
         self._keep(X, job, encoder, gan, job.rows.builder(columns))
         return job
 
-    def _check_input(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
+    def _check_input(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, counts: dict[Any, int] | None
+    ) -> TrainingJob:
         """Check everything that can be wrong with the input before anything is done with it."""
         self._validate_params()
         rows = validation.check_rows(X)
         target = validation.check_target(y, rows)
-        strategy = validation.check_strategy(self.sampling_strategy, target)
+        strategy = validation.check_strategy(self.sampling_strategy, target, counts)
         validation.check_class_counts(target)
         checkpoint = self._open_checkpoint()
         return TrainingJob(
@@ -583,7 +605,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             job.device,
             None if job.weights is None else job.weights[subset],
         )
-        classes = sorted(set(job.codes_to_add.tolist())) or range(n_classes)
+        classes = job.classes_to_add
         try:
             self._run(gan, classes, job)
         except TrainingError as error:

@@ -18,7 +18,7 @@ ALLOWED = {
     "_persistence": {"sampler", "_encoding", "_gan", "_scoring"},
     "_scoring": set(),
     "datasets": {"_optional"},
-    "_files": {"_optional"},
+    "_files": {"_optional", "_encoding.scan"},
     "_plotting": {"_encoding", "_optional"},
     "plotting": {"_plotting", "_encoding", "_optional", "sampler"},
     "_optional": set(),

@@ -195,7 +195,7 @@ class ParquetTable(Table):
     def __init__(self, arrow: Any, target: str, categorical: Sequence[str] = ()) -> None:
         super().__init__(target)
         self.arrow = arrow
-        self.index = _stored_index(arrow)
+        self.index = stored_index(arrow.schema)
         self.y = arrow[target]
         self.X = arrow.drop_columns([target, *self.index])
         for name in categorical:
@@ -264,14 +264,14 @@ def read_table(path: Path, target: str, categorical: Sequence[str] = ()) -> Tabl
     optional_import("pandas", extra="io")
     if _is_csv(path):
         text, separator = _read_csv(path)
-        _check_columns(path, list(text.columns), target, categorical)
+        check_columns(path, list(text.columns), target, categorical)
         return CsvTable(text, target, separator, categorical)
     arrow = _read_parquet(path)
-    _check_columns(path, arrow.column_names, target, categorical)
+    check_columns(path, arrow.column_names, target, categorical)
     return ParquetTable(arrow, target, categorical)
 
 
-def _check_columns(
+def check_columns(
     path: Path, names: Sequence[str], target: str, categorical: Sequence[str]
 ) -> None:
     there = ", ".join(names)
@@ -303,7 +303,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, str]:
     import pandas as pd
 
     with _explaining(path):
-        names, separator = _read_header(path)
+        names, separator = read_header(path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             text = pd.read_csv(
@@ -315,7 +315,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, str]:
     return text, separator
 
 
-def _read_header(path: Path) -> tuple[list[str], str]:
+def read_header(path: Path) -> tuple[list[str], str]:
     """Return the column names and the separator, the most frequent one of the first line."""
     opener: Any = gzip.open if _is_gzip(path) else open
     with opener(path, "rt", encoding=ENCODING, newline="") as file:
@@ -348,21 +348,28 @@ def _explaining(path: Path) -> Iterator[None]:
 
 
 def _read_parquet(path: Path) -> Any:
-    pa = optional_import("pyarrow", extra="io")
     parquet = optional_import("pyarrow.parquet", extra="io")
-    try:
+    with explaining_parquet(path):
         arrow = parquet.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} can't be read as Parquet: {error}") from error
     if not len(arrow):
         raise DataError(f"{path} has no rows.")
     return arrow
 
 
-def _stored_index(arrow: Any) -> list[str]:
+@contextmanager
+def explaining_parquet(path: Path) -> Iterator[None]:
+    """Say which file pyarrow can't read."""
+    pa = optional_import("pyarrow", extra="io")
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} can't be read: {error}") from error
+
+
+def stored_index(schema: Any) -> list[str]:
     """Return the columns in which pandas stored row labels; they are no features."""
-    metadata = arrow.schema.pandas_metadata or {}
-    return [name for name in metadata.get("index_columns", []) if name in arrow.column_names]
+    metadata = schema.pandas_metadata or {}
+    return [name for name in metadata.get("index_columns", []) if name in schema.names]
 
 
 def _continue_index(labels: Any, n_new: int) -> Any:

@@ -26,9 +26,11 @@ POOL_FACTOR = 4
 # Rows are drawn in blocks, small ones first: whoever wants few rows needn't wait for many.
 FIRST_BLOCK_ROWS = 256
 BLOCK_ROWS = 4096
-# After so many rows the candidates of a block share fewer anchors, which is faster.
+# After so many rows there are fewer candidates, and many of them share an anchor: of so many rows
+# nobody sees which were second best.
 FEW_ROWS = 4096
-BLOCK_ANCHORS = 512
+LATER_HOMES = 192
+LATER_EACH = 32
 # Candidates that are generated at once: as many as fit into the cache.
 CANDIDATES_AT_ONCE = 2048
 
@@ -76,8 +78,11 @@ def blocks() -> Iterator[Block]:
     """Give the blocks of a class, without end."""
     n_rows, first_home = FIRST_BLOCK_ROWS, 0
     for number in count():
-        n_homes = n_rows if first_home < FEW_ROWS else BLOCK_ANCHORS
-        yield Block(number, n_rows, first_home, n_homes, POOL_FACTOR * n_rows // n_homes)
+        if first_home < FEW_ROWS:
+            n_homes, n_each = n_rows, POOL_FACTOR
+        else:
+            n_homes, n_each = LATER_HOMES, LATER_EACH
+        yield Block(number, n_rows, first_home, n_homes, n_each)
         first_home += n_homes
         n_rows = min(2 * n_rows, BLOCK_ROWS)
 
@@ -129,7 +134,7 @@ class RowSampler:
 
     def candidates(self, n_rows: int) -> Tensor:
         """Return one candidate for each of the first `n_rows` homes, of shape (n_rows, width)."""
-        return self._draw(*self._homes(0, n_rows), self._random_of_block(0))
+        return self._validity(self._draw(*self._homes(0, n_rows), self._random_of_block(0)))
 
     def _block(self, block: Block, margins: Margins, selection: Selection) -> Tensor:
         """Return the rows of a block, their anchors in turn."""
@@ -153,7 +158,7 @@ class RowSampler:
             random,
         )
         turn = chosen % block.n_each * block.n_homes + chosen // block.n_each
-        return candidates[chosen[turn.argsort()]]
+        return self._validity(candidates[chosen[turn.argsort()]])
 
     def _random_of_block(self, number: int) -> torch.Generator:
         return random_generator(*self._seed, number, device=self._table.device)
@@ -174,7 +179,8 @@ class RowSampler:
         anchor = self._table.expand(rows_of_homes) * anchored
         latent, gumbel = draw_noise(self._generator, len(anchor), random)
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
-        return self._validity(self._generator(anchor, anchored, latent, gumbel, classes))
+        rows: Tensor = self._generator(anchor, anchored, latent, gumbel, classes)
+        return rows
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

@@ -11,10 +11,10 @@ MAX_REFERENCE_ROWS = 2000
 N_NEIGHBORS = 3
 # What is compared at once: as much as fits into the cache.
 DISTANCE_ROWS = 1024
-ANCHORS_AT_ONCE = 128
+ANCHORS_AT_ONCE = 96
 # So many rows beside one anchor are compared with the real rows near it, in place of all.
 MANY_ROWS = 16
-N_NEAR = 64
+N_NEAR = 32
 
 
 class Margins:

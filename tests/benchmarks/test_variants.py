@@ -42,6 +42,11 @@ def test_the_control_stays_among_neighbours_in_its_class(fold):
     assert (made["count"] % 1 == 0).all()
 
 
+def test_the_control_takes_tables_of_numbers(fold):
+    numbers = Fold(fold.X[["count"]], fold.y, ())
+    assert rows_without("network", numbers)["count"].between(0, 20).all()
+
+
 def test_a_part_that_is_gone_is_an_error():
     gone = Part(((oversampling, "no_such_function", None),))
     with pytest.raises(AttributeError, match="no_such_function"), gone.taken_out():

@@ -1,0 +1,358 @@
+"""A table larger than memory, read once: what a fit needs of it, as a small table.
+
+The small table holds, for each class, a random choice of its rows, and besides them the rows that
+say what occurs at all: the smallest and the largest value of each number, the first row of each
+level, the first missing value. Which rows are chosen follows from the seed and the number of each
+row alone, so the result depends neither on row groups nor on files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug.exceptions import DataError
+
+# Rows chosen of each class, and of all classes together.
+MIN_CLASS_ROWS = 5000
+MAX_ROWS = 100_000
+MAX_CLASSES = 1000
+BATCH_ROWS = 32_768
+# A column with more levels than that is an identifier: further ones need not all be kept.
+MAX_LEVELS = 20_000
+
+
+@dataclass(frozen=True)
+class Extract:
+    """The small table.
+
+    Parameters
+    ----------
+    X : pyarrow.Table of shape (n_rows, n_features)
+    y : pyarrow.ChunkedArray of shape (n_rows,)
+    weights : ndarray of shape (n_rows,)
+        1 for a row chosen at random, 0 for one that is there for a value of it.
+    counts : dict
+        Class label -> how many rows the whole table has.
+    """
+
+    X: Any
+    y: Any
+    weights: NDArray[np.float64]
+    counts: dict[Hashable, int]
+
+
+def is_dataset(X: Any) -> bool:
+    """Tell whether a table is a `pyarrow.dataset.Dataset`."""
+    return type(X).__module__ == "pyarrow._dataset"
+
+
+def extract(dataset: Any, target: Any, seed: int) -> Extract:
+    """Read a dataset once, in memory that does not grow with its rows.
+
+    Parameters
+    ----------
+    dataset : pyarrow.dataset.Dataset
+    target : str
+        Name of the column with the labels.
+    seed : int
+
+    Raises
+    ------
+    DataError
+        If the target is no column, files differ in their columns, a file can't be read, there are
+        no rows, labels are missing, or a number is infinite.
+    """
+    check_dataset(dataset, target)
+    reservoir = _Reservoir(seed)
+    landmarks = _Landmarks()
+    start = 0
+    for batch in batches(dataset):
+        codes = reservoir.codes_of(batch[target], start)
+        reservoir.offer(batch, codes, start)
+        landmarks.offer(batch.drop_columns([target]), batch, start)
+        start += len(batch)
+    if start == 0:
+        raise DataError(f"{_name(dataset)} has no rows.")
+    return _joined(reservoir, landmarks, target)
+
+
+def check_dataset(dataset: Any, target: Any) -> None:
+    """Refuse a dataset without the target, without features, or whose files differ."""
+    names = dataset.schema.names
+    if target not in names:
+        raise DataError(
+            f"{_name(dataset)} has no target column {target!r}; its columns are {', '.join(names)}."
+        )
+    if len(names) < 2:
+        raise DataError(
+            f"{_name(dataset)} has no column besides the target {target!r}; features are needed."
+        )
+    expected = None
+    for fragment in dataset.get_fragments():
+        schema = _explained(fragment, lambda fragment=fragment: fragment.physical_schema)
+        expected = expected or schema
+        _compare_schemas(_path(fragment), schema, expected)
+
+
+def _compare_schemas(path: str, schema: Any, expected: Any) -> None:
+    for column in expected:
+        if column.name not in schema.names:
+            raise DataError(f"{path} has no column {column.name!r}, which the first file has.")
+        kind = schema.field(column.name).type
+        if kind != column.type:
+            raise DataError(
+                f"column {column.name!r} is {kind} in {path}, but {column.type} in the first file; "
+                "convert it."
+            )
+    for name in schema.names:
+        if name not in expected.names:
+            raise DataError(f"{path} has a column {name!r}, which the first file lacks.")
+
+
+def batches(dataset: Any) -> Iterator[Any]:
+    """Give a dataset's rows in their order, as tables of at most 32,768 rows."""
+    import pyarrow as pa
+
+    for fragment in dataset.get_fragments():
+        reader = iter(
+            fragment.to_batches(
+                schema=dataset.schema,
+                batch_size=BATCH_ROWS,
+                batch_readahead=1,
+                fragment_readahead=1,
+                use_threads=False,
+            )
+        )
+        while (batch := _explained(fragment, lambda reader=reader: next(reader, None))) is not None:
+            if len(batch):
+                yield pa.Table.from_batches([batch])
+
+
+def _explained(fragment: Any, read: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return read()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{_path(fragment)} can't be read: {error}") from error
+
+
+def _name(dataset: Any) -> str:
+    files = list(getattr(dataset, "files", []))
+    return files[0] if len(files) == 1 else f"the dataset of {len(files)} files"
+
+
+def _path(fragment: Any) -> str:
+    return str(getattr(fragment, "path", "a part of the dataset"))
+
+
+@dataclass
+class _Reservoir:
+    """The rows with the lowest random priority in their class, and how many rows there are."""
+
+    seed: int
+    labels: dict[Hashable, int] = field(default_factory=dict)  # label -> code
+    counts: list[int] = field(default_factory=list)
+    _tables: list[Any] = field(default_factory=list)
+    _codes: list[NDArray[np.int64]] = field(default_factory=list)
+    _rows: list[NDArray[np.int64]] = field(default_factory=list)
+    _highest: list[int] = field(default_factory=list)  # priorities that still count, of each class
+    _n_waiting: int = 0
+
+    def codes_of(self, labels: Any, start: int) -> NDArray[np.int64]:
+        """Return the class code of each label, and count them."""
+        import pyarrow.compute as pc
+
+        labels = labels.combine_chunks()
+        if hasattr(labels, "dictionary_decode"):
+            labels = labels.dictionary_decode()
+        encoded = labels.dictionary_encode()
+        if labels.null_count:
+            row = start + pc.index(pc.is_null(labels), True).as_py()
+            raise DataError(f"the target has missing labels, the first in row {row}; drop them.")
+        for label in encoded.dictionary.to_pylist():
+            if label not in self.labels:
+                self.labels[label] = len(self.labels)
+                self.counts.append(0)
+                self._highest.append(2**64 - 1)
+        if len(self.labels) > MAX_CLASSES:
+            raise DataError(
+                f"the target has more than {MAX_CLASSES} classes; is it a number? Expected labels."
+            )
+        code_of = np.array([self.labels[label] for label in encoded.dictionary.to_pylist()])
+        codes: NDArray[np.int64] = code_of[encoded.indices.to_numpy(zero_copy_only=False)]
+        for code, count in enumerate(np.bincount(codes, minlength=len(self.counts)).tolist()):
+            self.counts[code] += count
+        return codes
+
+    def offer(self, batch: Any, codes: NDArray[np.int64], start: int) -> None:
+        """Keep those rows of a batch whose priority may still be low enough."""
+        rows = np.arange(start, start + len(batch))
+        wanted = priorities(rows, self.seed) <= np.array(self._highest, dtype=np.uint64)[codes]
+        if wanted.any():
+            self._tables.append(batch.take(np.flatnonzero(wanted)))
+            self._codes.append(codes[wanted])
+            self._rows.append(rows[wanted])
+            self._n_waiting += int(wanted.sum())
+        if self._n_waiting > 2 * max(MAX_ROWS, MIN_CLASS_ROWS * len(self.labels)):
+            self._prune()
+
+    def rows(self) -> tuple[Any, NDArray[np.int64]]:
+        """Return the rows kept, and their numbers."""
+        self._prune()
+        return self._tables[0], self._rows[0]
+
+    def _prune(self) -> None:
+        import pyarrow as pa
+
+        codes, rows = np.concatenate(self._codes), np.concatenate(self._rows)
+        priority = priorities(rows, self.seed)
+        share = max(MIN_CLASS_ROWS, MAX_ROWS // len(self.labels))
+        kept = []
+        for code in range(len(self.labels)):
+            own = np.flatnonzero(codes == code)
+            own = own[np.argsort(priority[own])[:share]]
+            if len(own) == share:
+                self._highest[code] = int(priority[own[-1]])
+            kept.append(own)
+        chosen = np.sort(np.concatenate(kept))
+        self._tables = [pa.concat_tables(self._tables).take(chosen)]
+        self._codes, self._rows = [codes[chosen]], [rows[chosen]]
+        self._n_waiting = len(chosen)
+
+
+@dataclass
+class _Landmarks:
+    """For each column the first rows with its extremes, its levels and a missing value."""
+
+    _rows: dict[tuple[str, Hashable], tuple[int, Any]] = field(default_factory=dict)
+    _extremes: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _n_levels: dict[str, int] = field(default_factory=dict)
+
+    def offer(self, features: Any, batch: Any, start: int) -> None:
+        """Keep the landmarks of a batch; `batch` has the target, too."""
+        for name in features.column_names:
+            column = features[name].combine_chunks()
+            if column.null_count and (name, "missing") not in self._rows:
+                self._keep((name, "missing"), batch, _first(column.is_null()), start)
+            if _is_number(column.type):
+                self._offer_number(name, column, batch, start)
+            else:
+                self._offer_levels(name, column, batch, start)
+
+    def rows(self) -> dict[int, Any]:
+        """Return the row of each number that is a landmark."""
+        return dict(self._rows.values())
+
+    def _offer_number(self, name: str, column: Any, batch: Any, start: int) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_floating(column.type):
+            _check_finite(name, column, start)
+            if pc.any(pc.is_nan(column)).as_py():
+                if (name, "nan") not in self._rows:
+                    self._keep((name, "nan"), batch, _first(pc.is_nan(column)), start)
+                column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        found = pc.min_max(column)
+        for side, better in (("min", pc.less), ("max", pc.greater)):
+            value = found[side]
+            known = self._extremes.get((name, side))
+            if value.is_valid and (known is None or better(value, known).as_py()):
+                self._extremes[name, side] = value
+                self._keep((name, side), batch, pc.index(column, value).as_py(), start)
+
+    def _offer_levels(self, name: str, column: Any, batch: Any, start: int) -> None:
+        import pyarrow as pa
+
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        codes = encoded.indices.drop_null().unique().to_pylist()
+        known = self._n_levels.get(name, 0)
+        places: dict[int, int] | None = None
+        for code in codes:
+            if known >= MAX_LEVELS:
+                break
+            level = encoded.dictionary[code].as_py()
+            if (name, ("level", level)) in self._rows:
+                continue
+            if places is None:
+                values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+                places = dict(zip(*_first_places(values), strict=True))
+            self._keep((name, ("level", level)), batch, places[code], start)
+            known += 1
+        self._n_levels[name] = known
+
+    def _keep(self, key: tuple[str, Hashable], batch: Any, place: int, start: int) -> None:
+        # a copy: a slice would hold on to its whole batch
+        self._rows[key] = (start + place, batch.take([place]))
+
+
+def _first(mask: Any) -> int:
+    import pyarrow.compute as pc
+
+    place: int = pc.index(mask, True).as_py()
+    return place
+
+
+def _first_places(values: NDArray[Any]) -> tuple[list[int], list[int]]:
+    distinct, places = np.unique(values, return_index=True)
+    return distinct.tolist(), places.tolist()
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            pa.types.is_integer,
+            pa.types.is_floating,
+            pa.types.is_temporal,
+            pa.types.is_decimal,
+        )
+    )
+
+
+def _check_finite(name: str, column: Any, start: int) -> None:
+    import pyarrow.compute as pc
+
+    infinite = pc.is_inf(column)
+    if pc.any(infinite).as_py():
+        raise DataError(
+            f"column {name!r} contains infinity, first in row {start + _first(infinite)}; expected "
+            "finite or missing values. Replace them first."
+        )
+
+
+def _joined(reservoir: _Reservoir, landmarks: _Landmarks, target: str) -> Extract:
+    """Return chosen rows and landmarks in the order of the whole table."""
+    import pyarrow as pa
+
+    table, rows = reservoir.rows()
+    chosen = set(rows.tolist())
+    others = {row: part for row, part in landmarks.rows().items() if row not in chosen}
+    tables = [table.unify_dictionaries(), *others.values()]
+    numbers = np.concatenate([rows, np.array(list(others), dtype=np.int64)])
+    order = np.argsort(numbers)
+    whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks().take(order)
+    weights = (np.arange(len(numbers)) < len(rows)).astype(np.float64)[order]
+    counts = {label: reservoir.counts[code] for label, code in reservoir.labels.items()}
+    return Extract(whole.drop_columns([target]), whole[target], weights, counts)
+
+
+def priorities(rows: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    """Return a random number for each row number: a hash of both (SplitMix64, Steele et al. 2014).
+
+    Rows with the lowest ones are a uniform choice, whoever looks at which rows first.
+    """
+    with np.errstate(over="ignore"):
+        x = rows.astype(np.uint64) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
+        x = (x + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

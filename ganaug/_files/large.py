@@ -1,0 +1,305 @@
+"""Files larger than memory: read in parts, and copied part by part with new rows after them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ganaug._encoding.scan import batches, check_dataset
+from ganaug._files.csv_columns import CsvColumn, DateColumn, NumberColumn, TextColumn, detect_column
+from ganaug._files.output import replacing
+from ganaug._files.tables import (
+    ENCODING,
+    check_columns,
+    check_suffix,
+    explaining_parquet,
+    read_header,
+    stored_index,
+)
+from ganaug._optional import optional_import
+from ganaug.exceptions import DataError
+
+__all__ = ["LargeTable", "is_large", "open_large"]
+
+# Files up to this size are read as a whole.
+LARGE_BYTES = 2**28
+ROW_GROUP_ROWS = 131_072
+# The first lines of a CSV file say what its columns are.
+DETECTION_ROWS = 20_000
+
+
+class LargeTable(ABC):
+    """A labelled table that stays in its file or files.
+
+    Attributes
+    ----------
+    dataset : pyarrow.dataset.Dataset
+        The features and the target.
+    names : list of str
+        The columns of the files.
+    """
+
+    dataset: Any
+    names: list[str]
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    def class_named(self, name: str) -> Any:
+        """Return the label that reads `name`."""
+        import pyarrow as pa
+
+        kind = self.dataset.schema.field(self.target).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        try:
+            return pa.scalar(name).cast(kind).as_py()
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"there is no class {name!r} in column {self.target!r}, which is {kind}."
+            ) from error
+
+    @abstractmethod
+    def write(
+        self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
+    ) -> int:
+        """Write the rows of the files, then new ones; return how many are new.
+
+        Parameters
+        ----------
+        path : Path
+            The file to write; its suffix says how.
+        new : iterable of (X, y)
+            New rows and their labels, as pyarrow tables and arrays.
+        mark : str or None
+            Name of a further boolean column that is true in new rows.
+        force : bool
+            Whether an existing file may be replaced.
+        """
+
+    def _write_parquet(self, path: Path, tables: Iterable[Any], force: bool) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        with replacing(path, force) as temporary:
+            writer = None
+            try:
+                for table in _row_groups(tables):
+                    if writer is None:
+                        writer = pa.parquet.ParquetWriter(temporary, table.schema)
+                    writer.write_table(table)
+            finally:
+                if writer is not None:
+                    writer.close()
+
+
+class LargeParquet(LargeTable):
+    """A Parquet file or a folder of them."""
+
+    def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
+        super().__init__(target)
+        dataset = optional_import("pyarrow.dataset", extra="io")
+        with explaining_parquet(path):
+            self._whole = dataset.dataset(path, format="parquet")
+        if not self._whole.files:
+            raise DataError(f"{path} has no Parquet files in it.")
+        self.names = list(self._whole.schema.names)
+        check_columns(path, self.names, target, categorical)
+        check_dataset(self._whole, target)
+        schema = self._whole.schema
+        self._index = stored_index(schema)
+        kept = [column for column in schema if column.name not in self._index]
+        self.dataset = self._whole.replace_schema(
+            optional_import("pyarrow", extra="io").schema(kept)
+        )
+
+    def write(
+        self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
+    ) -> int:
+        if not path.name.lower().endswith(".parquet"):
+            raise DataError(f"{path} must end with .parquet: the input is Parquet, and large.")
+        n_new = 0
+
+        labels = {name: RowLabels(self._whole.schema.field(name).type) for name in self._index}
+
+        def originals() -> Iterator[Any]:
+            for table in batches(self._whole):
+                for name, counter in labels.items():
+                    counter.see(table[name])
+                yield _marked(table, mark, is_new=False)
+
+        def synthetic() -> Iterator[Any]:
+            nonlocal n_new
+            for X, y in new:
+                n_new += len(y)
+                table = X.append_column(self.target, y)
+                for name, counter in labels.items():
+                    table = table.append_column(name, counter.next(len(y)))
+                table = table.select(self._whole.schema.names).cast(self._whole.schema)
+                yield _marked(table, mark, is_new=True)
+
+        self._write_parquet(path, chain(originals(), synthetic()), force)
+        return n_new
+
+
+class LargeCsv(LargeTable):
+    """A CSV file; its text is copied as it is."""
+
+    def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
+        super().__init__(target)
+        pd = optional_import("pandas", extra="io")
+        pa = optional_import("pyarrow", extra="io")
+        pa_csv = optional_import("pyarrow.csv", extra="io")
+        dataset = optional_import("pyarrow.dataset", extra="io")
+        self._path = path
+        self.names, self._separator = read_header(path)
+        check_columns(path, self.names, target, categorical)
+        head = pd.read_csv(
+            path, sep=self._separator, dtype=str, na_filter=False, nrows=DETECTION_ROWS,
+            index_col=False, encoding=ENCODING,
+        )  # fmt: skip
+        texts = {target, *categorical}
+        self._columns: dict[str, CsvColumn] = {
+            name: TextColumn() if name in texts else detect_column(head[name])
+            for name in self.names
+        }
+        patterns = {c.pattern for c in self._columns.values() if isinstance(c, DateColumn)}
+        file_format = dataset.CsvFileFormat(
+            parse_options=pa_csv.ParseOptions(delimiter=self._separator),
+            convert_options=pa_csv.ConvertOptions(
+                column_types={name: _arrow_type(column) for name, column in self._columns.items()},
+                timestamp_parsers=[*patterns, pa_csv.ISO8601],
+            ),
+        )
+        with explaining_parquet(path):
+            self.dataset = dataset.dataset(path, format=file_format)
+        check_dataset(self.dataset, target)
+        self._pa = pa
+
+    def write(
+        self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
+    ) -> int:
+        if not path.name.lower().endswith(".csv"):
+            raise DataError(f"{path} must end with .csv: the input is CSV, and large.")
+        if mark is not None:
+            raise DataError(
+                f"{self._path} is copied as it is, so there can be no column {mark!r}; leave "
+                "--mark-synthetic out."
+            )
+        n_new = 0
+        with replacing(path, force) as temporary:
+            shutil.copyfile(self._path, temporary)
+            with open(temporary, "r+b") as raw:
+                raw.seek(-1, 2)
+                ends = raw.read(1) == b"\n"
+            with open(temporary, "a", encoding="utf-8", newline="") as file:
+                if not ends:
+                    file.write("\n")
+                writer = csv.writer(file, delimiter=self._separator, lineterminator="\n")
+                for X, y in new:
+                    n_new += len(y)
+                    writer.writerows(zip(*self._cells(X, y), strict=True))
+        return n_new
+
+    def _cells(self, X: Any, y: Any) -> Iterator[Any]:
+        frame = X.append_column(self.target, y).to_pandas()
+        return (column.format(frame[name]) for name, column in self._columns.items())
+
+
+def _arrow_type(column: CsvColumn) -> Any:
+    import pyarrow as pa
+
+    if isinstance(column, NumberColumn):
+        return pa.int64() if column.decimals == 0 else pa.float64()
+    return pa.timestamp("s") if isinstance(column, DateColumn) else pa.string()
+
+
+def is_large(path: Path) -> bool:
+    """Tell whether a table is read in parts: a folder, or a large file."""
+    return path.is_dir() or (
+        path.is_file()
+        and path.name.lower().endswith((".csv", ".parquet"))
+        and path.stat().st_size > LARGE_BYTES
+    )
+
+
+def open_large(path: Path, target: str, categorical: Sequence[str] = ()) -> LargeTable:
+    """Open a labelled table without reading it.
+
+    Parameters
+    ----------
+    path : Path
+        A Parquet or CSV file, or a folder of Parquet files.
+    target : str
+        Name of the column with the labels.
+    categorical : sequence of str
+        Columns that are categories even if they hold numbers.
+
+    Raises
+    ------
+    DataError
+        If it can't be read as a table, a column doesn't exist, or files differ in their columns.
+    """
+    if path.is_dir():
+        return LargeParquet(path, target, categorical)
+    check_suffix(path)
+    if path.name.lower().endswith(".parquet"):
+        return LargeParquet(path, target, categorical)
+    return LargeCsv(path, target, categorical)
+
+
+def _marked(table: Any, mark: str | None, is_new: bool) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    if mark is None:
+        return table
+    return table.append_column(mark, pa.array(np.full(len(table), is_new)))
+
+
+class RowLabels:
+    """Labels of new rows: numbers count on, any other label is missing."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+        self._last: int | None = None
+
+    def see(self, labels: Any) -> None:
+        """Take note of labels that exist."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_integer(self._kind) and labels.null_count < len(labels):
+            largest = pc.max(labels).as_py()
+            self._last = largest if self._last is None else max(self._last, largest)
+
+    def next(self, n: int) -> Any:
+        """Return labels for so many further rows."""
+        import numpy as np
+        import pyarrow as pa
+
+        if self._last is None:
+            return pa.nulls(n, self._kind)
+        start = self._last + 1
+        self._last += n
+        return pa.array(np.arange(start, start + n), self._kind)
+
+
+def _row_groups(tables: Iterable[Any]) -> Iterator[Any]:
+    """Give rows again, in tables of 131,072."""
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, ROW_GROUP_ROWS)
+            waiting = [whole.slice(ROW_GROUP_ROWS)]
+    if waiting:
+        yield pa.concat_tables(waiting)

@@ -1,0 +1,149 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from ganaug import GANSampler
+from ganaug._encoding import scan
+from ganaug._encoding.scan import extract, priorities
+from ganaug.exceptions import DataError
+
+N = 3000
+
+
+@pytest.fixture
+def table():
+    random = np.random.default_rng(0)
+    label = random.choice(["no", "yes"], N, p=[0.95, 0.05])
+    town = [f"town {k}" for k in random.integers(0, 5, N)]
+    town[1234] = "Ultima Thule"
+    return pa.table(
+        {
+            "size": np.where(random.random(N) < 0.01, np.nan, random.normal(size=N)),
+            "count": pa.array(random.integers(0, 99, N), mask=random.random(N) < 0.01),
+            "town": town,
+            "day": np.datetime64("2020-01-01", "s") + random.integers(0, 99, N),
+            "label": label,
+        }
+    )
+
+
+def written(table, folder, n_files=1, row_group_size=None):
+    folder.mkdir()
+    for k in range(n_files):
+        part = table.slice(k * N // n_files, (k + 1) * N // n_files - k * N // n_files)
+        pq.write_table(part, folder / f"{k}.parquet", row_group_size=row_group_size)
+    return ds.dataset(folder)
+
+
+def test_an_extract_holds_random_rows_and_all_that_occurs(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "MIN_CLASS_ROWS", 50)
+    monkeypatch.setattr(scan, "MAX_ROWS", 200)
+    part = extract(written(table, tmp_path / "a"), "label", seed=0)
+    frame = table.to_pandas()
+    assert part.counts == frame.label.value_counts().to_dict()
+    assert part.X.column_names == ["size", "count", "town", "day"]
+    chosen = pd.Series(part.y.to_pylist())[part.weights == 1]
+    assert chosen.value_counts().to_dict() == {"no": 100, "yes": 100}
+    small = part.X.to_pandas()
+    for name in ("size", "count", "day"):
+        assert (small[name].min(), small[name].max()) == (frame[name].min(), frame[name].max())
+        assert small[name].isna().any() == frame[name].isna().any()
+    assert set(small.town) == set(frame.town)
+    assert abs(small["size"][part.weights == 1].mean() - frame["size"].mean()) < 0.3
+
+
+def test_an_extract_does_not_depend_on_files_and_row_groups(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "MIN_CLASS_ROWS", 50)
+    monkeypatch.setattr(scan, "MAX_ROWS", 100)
+    whole = extract(written(table, tmp_path / "a"), "label", seed=1)
+    monkeypatch.setattr(scan, "BATCH_ROWS", 77)
+    parts = extract(written(table, tmp_path / "b", n_files=4, row_group_size=100), "label", seed=1)
+    pd.testing.assert_frame_equal(parts.X.to_pandas(), whole.X.to_pandas())
+    assert parts.y.equals(whole.y)
+    np.testing.assert_array_equal(parts.weights, whole.weights)
+    other = extract(written(table, tmp_path / "c"), "label", seed=2)
+    assert other.X["count"].to_pylist() != whole.X["count"].to_pylist()
+
+
+def test_priorities_are_spread_evenly_and_change_with_the_seed():
+    low = priorities(np.arange(100_000), 0) < 2**62
+    assert abs(low.mean() - 0.25) < 0.01
+    assert abs((low & (priorities(np.arange(100_000), 1) < 2**62)).mean() - 0.0625) < 0.005
+
+
+def test_fit_on_a_dataset(table, tmp_path):
+    sampler = GANSampler(n_steps=5, random_state=0)
+    dataset = written(table, tmp_path / "a", n_files=2)
+    rows, labels = sampler.fit(dataset, "label").sample(40)
+    counts = table.to_pandas().label.value_counts()
+    assert sampler.sampling_strategy_ == {"yes": counts["no"] - counts["yes"]}
+    assert rows.schema == dataset.schema.remove(dataset.schema.get_field_index("label"))
+    assert labels.to_pylist() == ["yes"] * 40
+    assert sampler.score_samples(rows).shape == (40,)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ("minority", {"yes": 100}),
+        ("all", {"no": 0, "yes": 100}),
+        ("not minority", {"no": 0}),
+        (0.5, {"yes": 37}),
+        (["yes"], {"yes": 100}),
+        ({"yes": 60}, {"yes": 35}),
+    ],
+)
+def test_strategies_count_the_whole_dataset(tmp_path, strategy, expected):
+    y = np.repeat(["no", "yes"], [125, 25])
+    table = pa.table({"x": np.arange(150.0), "y": y})
+    (tmp_path / "a").mkdir()
+    pq.write_table(table, tmp_path / "a" / "0.parquet")
+    sampler = GANSampler(sampling_strategy=strategy, n_steps=2, random_state=0)
+    assert sampler.fit(ds.dataset(tmp_path / "a"), "y").sampling_strategy_ == expected
+
+
+def test_bad_datasets_are_refused_by_name(table, tmp_path):
+    good = written(table, tmp_path / "a")
+    with pytest.raises(DataError, match="no target column 'lable'; its columns are size"):
+        extract(good, "lable", 0)
+    with pytest.raises(DataError, match="y must be the name of its column"):
+        GANSampler().fit(good, table["label"])
+    with pytest.raises(DataError, match="use fit and sample_batches"):
+        GANSampler().fit_resample(good, "label")
+    with pytest.raises(DataError, match="sample_weight can't go"):
+        GANSampler().fit(good, "label", sample_weight=np.ones(N))
+
+    pq.write_table(table.slice(0, 9), tmp_path / "a" / "1.parquet")
+    path = tmp_path / "a" / "2.parquet"
+    column = table.column_names.index("count")
+    pq.write_table(table.set_column(column, "count", table["count"].cast("double")), path)
+    with pytest.raises(
+        DataError, match=r"'count' is double in .*2.parquet, but int64 in the first"
+    ):
+        extract(ds.dataset(tmp_path / "a"), "label", 0)
+    pq.write_table(table.drop_columns(["town"]), path)
+    with pytest.raises(DataError, match=r"2\.parquet has no column 'town'"):
+        extract(ds.dataset(tmp_path / "a"), "label", 0)
+    path.write_bytes((tmp_path / "a" / "0.parquet").read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"2\.parquet can't be read"):
+        extract(ds.dataset(tmp_path / "a"), "label", 0)
+    path.unlink()
+
+    for values, message in (
+        ({"label": pa.nulls(N, pa.string())}, "missing labels, the first in row 0"),
+        ({"size": np.full(N, np.inf)}, "'size' contains infinity, first in row 0"),
+        ({"label": pa.array(np.arange(N))}, "more than 1000 classes"),
+    ):
+        bad = table
+        for name, column in values.items():
+            bad = bad.set_column(bad.column_names.index(name), name, [column])
+        pq.write_table(bad, tmp_path / "bad.parquet")
+        with pytest.raises(DataError, match=message):
+            extract(ds.dataset(tmp_path / "bad.parquet"), "label", 0)
+    pq.write_table(table.slice(0, 0), tmp_path / "bad.parquet")
+    with pytest.raises(DataError, match=r"bad\.parquet has no rows"):
+        extract(ds.dataset(tmp_path / "bad.parquet"), "label", 0)

@@ -1,0 +1,141 @@
+"""Tables read in parts: `ganaug resample` on folders and large files."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ganaug._files import large
+from ganaug.cli import main
+
+N = 2000
+OPTIONS = ["--target", "label", "--seed", "0", "--steps", "5", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def every_file_is_large(monkeypatch):
+    monkeypatch.setattr(large, "LARGE_BYTES", 0)
+
+
+@pytest.fixture
+def table():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": random.normal(size=N).round(3),
+            "count": random.integers(0, 99, N),
+            "zip": [f"0{k}" for k in random.integers(10, 15, N)],
+            "day": np.datetime64("2020-01-01") + random.integers(0, 99, N),
+            "label": random.choice(["no", "yes"], N, p=[0.95, 0.05]),
+        }
+    )
+    frame["day"] = frame["day"].astype("datetime64[ms]")
+    frame.loc[::50, "zip"] = None
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def resample(*arguments):
+    return main(["resample", *map(str, arguments), *OPTIONS])
+
+
+@pytest.fixture
+def folder(table, tmp_path):
+    path = tmp_path / "in"
+    path.mkdir()
+    pq.write_table(table.slice(0, 700), path / "a.parquet", row_group_size=100)
+    pq.write_table(table.slice(700), path / "b.parquet")
+    return path
+
+
+def test_a_folder_is_copied_and_new_rows_follow(table, folder, tmp_path):
+    out = tmp_path / "out.parquet"
+    assert resample(folder, "-o", out, "--mark-synthetic", "new") == 0
+    result = pq.read_table(out)
+    assert result.drop_columns(["new"]).slice(0, N).equals(table)
+    new = result.slice(N).to_pandas()
+    counts = result["label"].to_pandas().value_counts()
+    assert counts["no"] == counts["yes"]
+    assert set(new.label) == {"yes"}
+    assert new.new.all()
+    assert not result["new"].to_pandas()[:N].any()
+    assert set(new.zip.dropna()) <= {f"0{k}" for k in range(10, 15)}
+
+
+def test_files_and_row_groups_make_no_difference(table, folder, tmp_path):
+    pq.write_table(table, tmp_path / "one.parquet", row_group_size=333)
+    assert resample(folder, "-o", tmp_path / "a.parquet") == 0
+    assert resample(tmp_path / "one.parquet", "-o", tmp_path / "b.parquet") == 0
+    assert pq.read_table(tmp_path / "a.parquet").equals(pq.read_table(tmp_path / "b.parquet"))
+
+
+def test_rows_are_written_in_groups_as_they_are_made(table, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(large, "ROW_GROUP_ROWS", 512)
+    out = tmp_path / "out.parquet"
+    assert resample(folder, "-o", out, "--strategy", "yes=1500") == 0
+    metadata = pq.read_metadata(out)
+    sizes = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
+    assert max(sizes[:-1]) == min(sizes[:-1]) == 512
+    assert pq.read_table(out)["label"].to_pandas().value_counts()["yes"] == 1500
+
+
+def test_row_labels_of_pandas_are_no_features(table, tmp_path):
+    frame = table.to_pandas().set_index(np.arange(N) ** 2)
+    frame.to_parquet(tmp_path / "in.parquet")
+    assert resample(tmp_path / "in.parquet", "-o", tmp_path / "out.parquet") == 0
+    result = pd.read_parquet(tmp_path / "out.parquet")
+    pd.testing.assert_frame_equal(result[:N], frame)
+    assert result.index[N:].tolist() == list(
+        range((N - 1) ** 2 + 1, (N - 1) ** 2 + 1 + len(result) - N)
+    )
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_csv_file_is_copied_letter_for_letter(table, tmp_path, end):
+    text = table.to_pandas().to_csv(index=False, sep=";").strip("\n") + end
+    (tmp_path / "in.csv").write_text(text)
+    out = tmp_path / "out.csv"
+    assert resample(tmp_path / "in.csv", "-o", out) == 0
+    result = out.read_text()
+    assert result.startswith(text.strip("\n") + "\n")
+    new = pd.read_csv(out, sep=";", dtype=str, na_filter=False)[N:]
+    assert set(new.label) == {"yes"}
+    assert new["size"].str.fullmatch(r"-?\d+(\.\d{1,3})?").all()
+    assert new["count"].str.fullmatch(r"\d+").all()
+    assert set(new.zip) <= {"", *(f"0{k}" for k in range(10, 15))}
+    assert new.day.str.fullmatch(r"2020-0\d-\d\d").all()
+
+
+def test_bad_input_is_refused_before_anything_is_written(table, folder, tmp_path, capsys):
+    out = tmp_path / "out.parquet"
+
+    def refused(message, *arguments):
+        assert resample(*arguments) == 2
+        assert message in capsys.readouterr().err
+        assert not out.exists()
+        assert not list(tmp_path.glob(".*"))
+
+    (tmp_path / "empty").mkdir()
+    refused("has no Parquet files", tmp_path / "empty", "-o", out)
+    refused("must end with .parquet", folder, "-o", tmp_path / "out.csv")
+    refused("has a column 'size' already", folder, "-o", out, "--mark-synthetic", "size")
+    refused("no categorical column 'x'", folder, "-o", out, "--categorical", "x")
+    refused("asks for 1 rows of class 'yes'", folder, "-o", out, "--strategy", "yes=1")
+    pq.write_table(table.drop_columns(["label"]), tmp_path / "bad.parquet")
+    refused("no target column 'label'", tmp_path / "bad.parquet", "-o", out)
+    pq.write_table(table.slice(0, 0), tmp_path / "bad.parquet")
+    refused("has no rows", tmp_path / "bad.parquet", "-o", out)
+    whole = (folder / "a.parquet").read_bytes()
+    (tmp_path / "bad.parquet").write_bytes(whole[: len(whole) // 2])
+    refused("bad.parquet can't be read", tmp_path / "bad.parquet", "-o", out)
+    pq.write_table(table.rename_columns(["size", "n", "zip", "day", "label"]), folder / "c.parquet")
+    refused("c.parquet has no column 'count'", folder, "-o", out)
+
+
+def test_a_csv_cell_unlike_its_column_is_refused(table, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(large, "DETECTION_ROWS", 100)
+    text = table.to_pandas().to_csv(index=False) + "1.0,many,011,2020-01-01,no\n"
+    (tmp_path / "in.csv").write_text(text)
+    assert resample(tmp_path / "in.csv", "-o", tmp_path / "out.csv") == 2
+    assert "in.csv can't be read" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()
