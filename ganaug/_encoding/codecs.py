@@ -18,16 +18,18 @@ from ganaug.exceptions import DataError
 # Up to so many levels a category is a softmax head, beyond it a vector: a head costs
 # rows x levels in every batch, and a rare level among hundreds is hardly ever drawn right.
 MAX_ONE_HOT_LEVELS = 32
+# Encoded numbers are float32.
+LARGEST = 1e30
 NANOSECONDS = {
     **{"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9},
     **{"D": 86_400 * 10**9, "W": 604_800 * 10**9, "M": 2_629_746 * 10**9, "Y": 31_556_952 * 10**9},
 }
 
 
-def fit_codec(column: Column) -> Codec:
+def fit_codec(column: Column, *, linear: bool = False) -> Codec:
     """Return the codec that fits the kind and the size of a column."""
     if column.levels is None:
-        return NumberCodec.fit(column)
+        return NumberCodec.fit(column, linear=linear)
     if len(column.levels) > MAX_ONE_HOT_LEVELS:
         return VectorCodec.fit(column)
     return CategoryCodec.fit(column)
@@ -135,14 +137,14 @@ class NumberCodec(Codec):
     head: int | None = None
 
     @classmethod
-    def fit(cls, column: Column) -> NumberCodec:
+    def fit(cls, column: Column, *, linear: bool = False) -> NumberCodec:
         present = column.values[~column.missing]
         has_missing = bool(column.missing.any())
         if not len(present):
             return cls(None, None, present, has_missing, column.unit)
         grid = find_grid(present)
-        scale = find_scale(grid.to_unit(present)) if grid.low != grid.high else None
-        atoms = find_atoms(present)
+        scale = find_scale(grid.to_unit(present), linear=linear) if grid.low != grid.high else None
+        atoms = present[:0] if linear else find_atoms(present)
         return cls(grid, scale, atoms, has_missing, column.unit)
 
     def lay_out(
@@ -174,12 +176,18 @@ class NumberCodec(Codec):
             return np.zeros(len(values))
         return self.scale.forward(self.grid.to_unit(values))
 
+    def differs_from_constant(self, column: Column) -> NDArray[np.bool_]:
+        """Return which values are not the only one that was seen."""
+        assert self.grid is not None  # narrows the type
+        return np.asarray(self._in_unit(column) != self.grid.low)
+
     def encode(self, column: Column, out: CompactRows) -> None:
         self._check_kind(column)
         values = self._in_unit(column)
         if self.number is not None:
+            scaled = self.scaled(values).clip(-LARGEST, LARGEST)
             # the mean of the column, 0, stands for a missing number
-            out.numbers[:, self.number] = np.where(column.missing, 0.0, self.scaled(values))
+            out.numbers[:, self.number] = np.where(column.missing, 0.0, scaled)
         if self.head is not None:
             out.heads[:, self.head] = self._states(values, column.missing)
 

@@ -209,12 +209,12 @@ class Scale:
         return np.interp(standard, self.standard, self.unit)
 
 
-def find_scale(unit: NDArray[np.float64]) -> Scale:
+def find_scale(unit: NDArray[np.float64], *, linear: bool = False) -> Scale:
     """Return the scale for places in [0, 1] that are not all equal, and reach from 0 to 1."""
     unit = _thinned(unit, keep=(0.0, 1.0))
     mean, spread = unit.mean(), unit.std()
     standard = (unit - mean) / spread
-    if np.mean(np.square(np.square(standard))) <= HEAVY_TAIL_KURTOSIS:
+    if linear or np.mean(np.square(np.square(standard))) <= HEAVY_TAIL_KURTOSIS:
         return Scale(np.array([0.0, 1.0]), (np.array([0.0, 1.0]) - mean) / spread)
     levels = np.linspace(0.0, 1.0, N_QUANTILES)
     knots, first, counts = np.unique(

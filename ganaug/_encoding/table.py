@@ -27,6 +27,12 @@ MAX_CONTEXT_ROWS = 100_000
 class TableEncoder:
     """Turns the columns of a table into encoded rows and back.
 
+    Parameters
+    ----------
+    linear : bool, default=False
+        Scale all numbers linearly, also those with heavy tails, and give no value that piles up a
+        state of its own: distances are kept, also beyond what was seen.
+
     Attributes
     ----------
     names_ : list
@@ -40,6 +46,9 @@ class TableEncoder:
     names_: list[Hashable]
     layout_: TableLayout
     codecs_: list[Codec]
+
+    def __init__(self, *, linear: bool = False) -> None:
+        self.linear = linear
 
     @classmethod
     def from_parts(
@@ -62,7 +71,7 @@ class TableEncoder:
             say about the class and the other columns.
         """
         self.names_ = [column.name for column in columns]
-        self.codecs_ = [fit_codec(column) for column in columns]
+        self.codecs_ = [fit_codec(column, linear=self.linear) for column in columns]
         rows = _rows_for_context(len(classes))
         known = [column.take(rows) for column in columns]
         context = _context(self.codecs_, known, classes[rows])

@@ -32,10 +32,18 @@ class DifferenceNoise:
     ----------
     layout : TableLayout
     random : torch.Generator
+    scales : tuple of float, default=(0.3, 4.0)
+        The smallest and the largest scale; logarithms in between are equally likely.
     """
 
-    def __init__(self, layout: TableLayout, random: torch.Generator) -> None:
+    def __init__(
+        self,
+        layout: TableLayout,
+        random: torch.Generator,
+        scales: tuple[float, float] = SCALES,
+    ) -> None:
         self._random = random
+        self._scales = scales
         self._continuous = layout.continuous
         self._one_hot = layout.one_hot
         sizes = torch.tensor([slot.size for slot in layout.heads], dtype=torch.long)
@@ -53,7 +61,7 @@ class DifferenceNoise:
 
     def __call__(self, rows: Tensor, others: Tensor) -> Tensor:
         """Return `rows` (n, width) moved by differences of `others` (m, width)."""
-        low, high = (math.log(scale) for scale in SCALES)
+        low, high = (math.log(scale) for scale in self._scales)
         scale = torch.exp(low + (high - low) * self._uniform(len(rows), 1))
         moved = rows.clone()
         moved[:, self._continuous] += scale * self._differences(len(rows), others)

@@ -14,15 +14,27 @@ from torch.optim.adam import adam
 
 from ganaug._gan.states import State
 
-BETAS = (0.0, 0.99)  # no momentum: the opponent moves
+SQUARES_DECAY = 0.99
 EPSILON = 1e-8
 
 
 class FusedAdam:
-    """Minimises objectives over the parameters of one network."""
+    """Minimises objectives over the parameters of one network.
 
-    def __init__(self, parameters: Iterable[torch.nn.Parameter], learning_rate: float) -> None:
-        self._learning_rate = learning_rate
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    learning_rate : float
+        May be changed between two steps.
+    momentum : float, default=0.0
+        Without an opponent that moves, momentum helps.
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor], learning_rate: float, *, momentum: float = 0.0
+    ) -> None:
+        self.learning_rate = learning_rate
+        self._momentum = momentum
         self._parameters: list[Tensor] = list(parameters)
         self._means = [torch.zeros_like(p) for p in self._parameters]
         self._squares = [torch.zeros_like(p) for p in self._parameters]
@@ -41,9 +53,9 @@ class FusedAdam:
                 self._steps,
                 fused=True,
                 amsgrad=False,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                lr=self._learning_rate,
+                beta1=self._momentum,
+                beta2=SQUARES_DECAY,
+                lr=self.learning_rate,
                 weight_decay=0.0,
                 eps=EPSILON,
                 maximize=False,
@@ -51,18 +63,18 @@ class FusedAdam:
 
     def restart(self, factor: float) -> None:
         """Forget all gradients, and take steps of `factor` times the length from now on."""
-        self._learning_rate *= factor
+        self.learning_rate *= factor
         for value in self._moments().values():
             value.zero_()
 
     def state_dict(self) -> State:
         """Return all that further steps depend on, besides the parameters."""
-        rate = torch.tensor(self._learning_rate, dtype=torch.float64)
+        rate = torch.tensor(self.learning_rate, dtype=torch.float64)
         return {"learning_rate": rate, **self._moments()}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from where `state_dict` was called."""
-        self._learning_rate = float(state["learning_rate"])
+        self.learning_rate = float(state["learning_rate"])
         for name, value in self._moments().items():
             value.copy_(state[name])
 

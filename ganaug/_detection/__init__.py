@@ -1,0 +1,1 @@
+"""The parts of the detector: features, reference rows, discriminators, scores, explanation."""

@@ -1,0 +1,106 @@
+"""FeatureMap: columns of a table to points between which distances mean something.
+
+Numbers are standardised and softly clipped: beyond 5 standard deviations they grow with the
+logarithm, so that one wild value neither hides all others nor loses its rank. Categories are
+one-hot, categories with many levels vectors, as in `TableEncoder`. What training has never seen (a
+new level, a value missing where none was, another value than the only one) has a coordinate of its
+own for each column, which is 0 in all training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec
+from ganaug._encoding.columns import MISSING_CODE, Column
+from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._encoding.table import TableEncoder
+
+CLIP = 5.0
+# How far from all training rows an unseen value puts a row, in standard deviations.
+UNSEEN_DISTANCE = 3.0
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Turns the columns of a table into points of shape (n_rows, width + n_columns).
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        Fitted, with linear scales.
+    """
+
+    encoder: TableEncoder
+
+    @classmethod
+    def fit(cls, columns: Sequence[Column]) -> FeatureMap:
+        """Learn scales and levels."""
+        classes = np.zeros(len(columns[0].values), dtype=np.int64)
+        return cls(TableEncoder(linear=True).fit(columns, classes))
+
+    @property
+    def width(self) -> int:
+        """Coordinates of what training has seen; those of the unseen come after them."""
+        return self.encoder.layout_.width
+
+    @property
+    def column_of(self) -> NDArray[np.int64]:
+        """The column of the table that each coordinate belongs to."""
+        layout = self.encoder.layout_
+        slots = [(slot.column, 1) for slot in layout.numbers]
+        slots += [(slot.column, slot.size) for slot in (*layout.vectors, *layout.heads)]
+        seen = [column for column, size in slots for _ in range(size)]
+        return np.array(seen + list(range(len(self.encoder.codecs_))), dtype=np.int64)
+
+    def transform(self, columns: Sequence[Column]) -> NDArray[np.float32]:
+        """Return one point for each row."""
+        rows = self.encoder.transform(columns)
+        unseen = [
+            _is_unseen(codec, column)
+            for codec, column in zip(self.encoder.codecs_, columns, strict=True)
+        ]
+        return np.hstack(
+            [
+                soft_clip(rows.numbers),
+                *_expand_codes(self.encoder.layout_, rows),
+                UNSEEN_DISTANCE * np.stack(unseen, axis=1),
+            ],
+            dtype=np.float32,
+        )
+
+
+def soft_clip(numbers: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the numbers, those beyond 5 drawn in to 5 + log(1 + excess)."""
+    size = np.abs(numbers.astype(np.float64))
+    clipped = np.where(size > CLIP, CLIP + np.log1p(np.maximum(size - CLIP, 0.0)), size)
+    # adding zero turns -0.0 into 0.0: equal rows must have equal bits
+    return np.copysign(clipped, numbers) + 0.0
+
+
+def _expand_codes(layout: TableLayout, rows: EncodedTable) -> list[NDArray[np.float32]]:
+    """Return vectors and one-hot heads, a block of coordinates each; unknown levels are zeros."""
+    tables = [slot.vectors for slot in layout.vectors]
+    tables += [np.eye(slot.size, dtype=np.float32) for slot in layout.heads]
+    blocks = []
+    for codes, table in zip(rows.codes.T, tables, strict=True):
+        with_unknown = np.vstack([table, np.zeros((1, table.shape[1]), dtype=np.float32)])
+        blocks.append(with_unknown[codes])
+    return blocks
+
+
+def _is_unseen(codec: Codec, column: Column) -> NDArray[np.bool_]:
+    """Return which values are of a kind that training did not have."""
+    if isinstance(codec, LevelCodec):
+        return codec.codes(column) == MISSING_CODE
+    assert isinstance(codec, NumberCodec)  # narrows the type
+    if codec.grid is None:
+        return ~column.missing
+    unseen = column.missing & (not codec.has_missing)
+    if codec.scale is None:
+        unseen = unseen | (~column.missing & codec.differs_from_constant(column))
+    return unseen

@@ -1,0 +1,267 @@
+"""DetectionModel: reference rows and discriminators, put together to one number for each row.
+
+The number is the logarithm of a ratio: how much farther a row is from the training table than its
+typical row is. It grows with how anomalous the row is; the sign is turned in `ganaug._scoring`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganaug._detection.discriminators import (
+    N_SCALES,
+    SCALES,
+    Ensemble,
+    EnsembleConfig,
+    half_of,
+    train_ensemble,
+)
+from ganaug._detection.reference import LOCAL, ReferenceRows, Relation
+from ganaug._detection.seen import SeenRows
+from ganaug._encoding.layout import TableLayout
+from ganaug._gan.negatives import DifferenceNoise
+from ganaug._gan.runtime import limited_threads, random_generator
+
+MAX_CALIBRATION_ROWS = 4096
+# Fewer rows than these beyond the reference rows don't make a calibration set.
+MIN_HELD_OUT_ROWS = 1000
+MAX_SCORED_ROWS = 20_000
+MOVED_ROWS = 3000
+MIN_ROWS_TO_TRAIN = 20
+# The discriminators have half their full say when they were trained on so many rows.
+ROWS_FOR_HALF_TRUST = 500
+# Blocks overrule neighbours where they say more than this, as logarithm.
+BLOCK_SHIFT = math.log(0.9)
+SHARPNESS = 8.0
+SMALLEST_SPREAD = 1e-6
+RELATION_UNIT = 0.5
+
+
+class Mode(IntEnum):
+    """How a row is judged."""
+
+    NOVELTY = 0  # by everything: neighbours, discriminators, blocks
+    OUTLIER = 1  # by blocks alone: its neighbours may be its accomplices
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that is decided before the fit."""
+
+    max_reference_rows: int
+    discriminator_weight: float
+    ensemble: EnsembleConfig
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the discriminators say, on the scale of the neighbours.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    centre : float
+        Median of the training rows' logits.
+    scale : float
+        What one unit of logit weighs.
+    """
+
+    ensemble: Ensemble
+    centre: float
+    scale: float
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return how anomalous rows are."""
+        return self.scale * (self.centre - self.ensemble.logits(features).mean(dim=1))
+
+
+@dataclass(frozen=True)
+class DetectionModel:
+    """What was fitted.
+
+    Parameters
+    ----------
+    reference : ReferenceRows
+    seen : SeenRows
+    typical : Tensor of shape (5,)
+        Medians of the reference rows' relations.
+    opinion : Opinion or None
+        None without discriminators.
+    """
+
+    reference: ReferenceRows
+    seen: SeenRows
+    typical: Tensor
+    opinion: Opinion | None
+
+    def modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the mode of each row if nobody says otherwise: training rows may be outliers."""
+        is_seen, _ = self.seen(points)
+        return np.where(is_seen, Mode.OUTLIER, Mode.NOVELTY)
+
+    @torch.inference_mode()
+    def raw_scores(
+        self, points: NDArray[np.float32], modes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return how anomalous rows are, each in its mode: (n_rows,)."""
+        _, own = self.seen(points)
+        with limited_threads(1):
+            relations = self.reference.relations(points, own) - self.typical
+            features = features_of(points[:, : self.reference.rows.shape[1]], relations)
+            said = torch.zeros(len(points)) if self.opinion is None else self.opinion(features)
+        arms = Arms.of(relations, said)
+        return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
+
+
+@dataclass(frozen=True)
+class Arms:
+    """What is known about each row, as logarithms of ratios: arrays of shape (n_rows,).
+
+    In double precision and by numpy, whose results don't depend on the place in the array.
+    """
+
+    neighbours: NDArray[np.float64]
+    discriminators: NDArray[np.float64]
+    blocks: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, relations: Tensor, said: Tensor) -> Arms:
+        found = relations.double().numpy()
+        near = (found[:, Relation.MEAN] + found[:, Relation.RECONSTRUCTION]) / 2
+        return cls(near, said.double().numpy(), found[:, Relation.BLOCKS])
+
+    def novelty(self) -> NDArray[np.float64]:
+        """Return the smooth maximum of neighbours with discriminators, and of blocks."""
+        near = self.neighbours + self.discriminators
+        far = self.blocks + BLOCK_SHIFT
+        return np.logaddexp(SHARPNESS * near, SHARPNESS * far) / SHARPNESS
+
+
+def features_of(points: NDArray[np.float32], relations: Tensor) -> Tensor:
+    """Return what discriminators see: the row and its relations to its neighbours."""
+    return torch.cat([torch.from_numpy(points), relations[:, LOCAL] / RELATION_UNIT], dim=1)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Raw scores of training rows: what is usual in each mode.
+
+    Parameters
+    ----------
+    novelty : ndarray of shape (n_calibration,)
+        Of rows that were kept out of everything that scores them.
+    outlier : ndarray of shape (n_scored,)
+    """
+
+    novelty: NDArray[np.float64]
+    outlier: NDArray[np.float64]
+
+
+def fit_model(
+    points: NDArray[np.float32], layout: TableLayout, config: ModelConfig, seed: int
+) -> tuple[DetectionModel, Calibration]:
+    """Fit a model and calibrate it.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_rows, layout.width + n_columns)
+    layout : TableLayout
+    config : ModelConfig
+    seed : int
+    """
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(points))
+    chosen, rest = np.split(order, [config.max_reference_rows])
+    reference = ReferenceRows.build(points[chosen, : layout.width], random)
+    own = reference.relations(points[chosen], np.arange(len(chosen)))
+    typical = own.median(dim=0).values
+    own = own - typical
+    opinion, said = None, torch.zeros(len(own))
+    if config.discriminator_weight and len(chosen) >= MIN_ROWS_TO_TRAIN:
+        with limited_threads(1):
+            trainer = OpinionTrainer(points[chosen], layout, reference, typical, config, seed)
+            opinion, said = trainer.train(own)
+    model = DetectionModel(reference, SeenRows.build(points, chosen), typical, opinion)
+    if len(rest) >= MIN_HELD_OUT_ROWS:
+        held_out = points[rest[:MAX_CALIBRATION_ROWS]]
+        novelty = model.raw_scores(held_out, np.full(len(held_out), Mode.NOVELTY))
+    else:
+        novelty = Arms.of(own, said).novelty()
+    suspects = points[order[:MAX_SCORED_ROWS]]
+    outlier = model.raw_scores(suspects, np.full(len(suspects), Mode.OUTLIER))
+    return model, Calibration(novelty, outlier)
+
+
+class OpinionTrainer:
+    """Trains discriminators on the reference rows, and weighs what they say.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_reference, layout.width + n_columns)
+    layout : TableLayout
+    reference : ReferenceRows
+    typical : Tensor of shape (5,)
+    config : ModelConfig
+    seed : int
+    """
+
+    def __init__(
+        self,
+        points: NDArray[np.float32],
+        layout: TableLayout,
+        reference: ReferenceRows,
+        typical: Tensor,
+        config: ModelConfig,
+        seed: int,
+    ) -> None:
+        self._points = points
+        self._layout = layout
+        self._reference = reference
+        self._typical = typical
+        self._config = config
+        self._random = random_generator(seed, device=torch.device("cpu"))
+
+    @torch.inference_mode(False)
+    @torch.enable_grad()
+    def train(self, relations: Tensor) -> tuple[Opinion, Tensor]:
+        """Return the opinion, and what it is on each training row by those who don't know it.
+
+        `relations` (n_reference, 5) are those of the training rows.
+        """
+        real = features_of(self._points[:, : self._layout.width], relations)
+        parts = [self._moved(float(scale)) for scale in np.geomspace(*SCALES, N_SCALES)]
+        moved, origins = (torch.stack(part) for part in zip(*parts, strict=True))
+        ensemble = train_ensemble(real, moved, origins, self._config.ensemble, self._random)
+        logits = ensemble.logits(real)
+        strangers = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
+        spread = interquartile_range(Arms.of(relations, strangers).neighbours)
+        trust = len(real) / (len(real) + ROWS_FOR_HALF_TRUST)
+        weight = self._config.discriminator_weight * trust
+        scale = weight * spread / max(interquartile_range(strangers.numpy()), SMALLEST_SPREAD)
+        centre = float(strangers.median())
+        return Opinion(ensemble, centre, scale), scale * (centre - strangers)
+
+    def _moved(self, scale: float) -> tuple[Tensor, Tensor]:
+        """Return the features of rows moved by noise of one scale, and where they come from."""
+        points = torch.from_numpy(self._points)
+        n_moved = MOVED_ROWS
+        origins = torch.randint(len(points), (n_moved,), generator=self._random)
+        noise = DifferenceNoise(self._layout, self._random, (scale, scale))
+        moved = points[origins]
+        width = self._layout.width
+        moved[:, :width] = noise(moved[:, :width], points[:, :width])
+        relations = self._reference.relations(moved.numpy(), origins.numpy()) - self._typical
+        return features_of(moved[:, :width].numpy(), relations), origins
+
+
+def interquartile_range(values: NDArray[np.generic]) -> float:
+    """Return the distance between the quartiles."""
+    low, high = np.quantile(values, [0.25, 0.75])
+    return float(high - low)

@@ -1,0 +1,186 @@
+"""ReferenceRows: how a row relates to rows of the training table.
+
+Everything here is a distance, and everything is written so that a row's result does not depend, to
+the last bit, on the rows beside it: chunks always have the same shape, filled up with zeros.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+CHUNK_ROWS = 256
+N_NEIGHBORS = 10
+N_NEAREST = 5
+RIDGE = 0.5
+BLOCK_ROWS = 32
+MIN_BLOCKS = 32
+BLOCK_QUANTILE = 0.8
+NO_ROW = -1
+# Distances are compared as logarithms; two equal rows are about so far apart.
+SMALLEST_DISTANCE = 1e-4
+
+
+class Relation(IntEnum):
+    """What is measured about a row, in the order of the columns of `ReferenceRows.relations`."""
+
+    NEAREST = 0
+    FARTHEST = 1
+    MEAN = 2
+    RECONSTRUCTION = 3
+    BLOCKS = 4
+
+
+# What the discriminator is told about a row's neighbourhood.
+LOCAL = slice(Relation.NEAREST, Relation.BLOCKS)
+
+
+class Neighbours(NamedTuple):
+    """Differences to the nearest rows, nearest first, and the squared distance to the blocks."""
+
+    differences: Tensor  # (n, k, width)
+    block_square: Tensor  # (n,), a quantile over blocks
+
+
+@dataclass(frozen=True)
+class ReferenceRows:
+    """Rows of the training table in random order, cut into blocks.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_places, width)
+        Filled up with zeros to a whole number of blocks.
+    squares : Tensor of shape (n_places,)
+        Squared length of each row; infinite where there is none.
+    n_rows : int
+    block_rows : int
+    more_blocks : Tensor of shape (n_more, block_rows), dtype int64
+        Further random blocks, where the table is too small for many.
+    """
+
+    rows: Tensor
+    squares: Tensor
+    n_rows: int
+    block_rows: int
+    more_blocks: Tensor
+
+    @classmethod
+    def build(cls, points: NDArray[np.float32], random: np.random.Generator) -> ReferenceRows:
+        """Cut points, which come in random order, into blocks."""
+        n = len(points)
+        size = min(BLOCK_ROWS, max(1, n // 4))
+        n_places = -(-n // size) * size
+        rows = torch.zeros(n_places, points.shape[1])
+        rows[:n] = torch.from_numpy(points)
+        squares = rows.square().sum(dim=1)
+        squares[n:] = torch.inf
+        n_more = max(0, MIN_BLOCKS - n_places // size)
+        more = [random.permutation(n)[:size] for _ in range(n_more)]
+        more_blocks = torch.from_numpy(np.array(more, dtype=np.int64).reshape(-1, size))
+        return cls(rows, squares, n, size, more_blocks)
+
+    @property
+    def n_neighbors(self) -> int:
+        """Neighbours that every row has, even one that is left out itself."""
+        return min(N_NEIGHBORS, self.n_rows - 1)
+
+    def relations(self, points: NDArray[np.float32], own: NDArray[np.int64]) -> Tensor:
+        """Return logarithms of distances, of shape (n_rows, 5), one column for each `Relation`.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_rows, width + n_columns)
+        own : ndarray of shape (n_rows,)
+            The reference row that each row is itself, and is not compared with, or -1.
+        """
+        if not len(points):
+            return torch.empty(0, len(Relation))
+        return torch.cat([self._relations(*chunk)[:n] for *chunk, n in self._chunks(points, own)])
+
+    def _chunks(
+        self, points: NDArray[np.float32], own: NDArray[np.int64]
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, int]]:
+        """Give full chunks: points, squared distance by unseen values, own row, rows that count."""
+        width = self.rows.shape[1]
+        for start in range(0, len(points), CHUNK_ROWS):
+            part = points[start : start + CHUNK_ROWS]
+            chunk = torch.zeros(CHUNK_ROWS, points.shape[1])
+            chunk[: len(part)] = torch.from_numpy(part)
+            left_out = torch.full((CHUNK_ROWS,), NO_ROW)
+            left_out[: len(part)] = torch.from_numpy(own[start : start + CHUNK_ROWS])
+            unseen = chunk[:, width:].square().sum(dim=1)
+            yield chunk[:, :width].contiguous(), unseen, left_out, len(part)
+
+    def _relations(self, points: Tensor, unseen: Tensor, own: Tensor) -> Tensor:
+        differences, block_square = self._neighbours(points, own)
+        squares = differences.square().sum(dim=2)
+        mean = differences[:, :N_NEAREST].mean(dim=1)
+        found = [
+            squares.amin(dim=1),
+            squares.amax(dim=1),
+            mean.square().sum(dim=1),
+            _reconstruction(differences, squares),
+            block_square,
+        ]
+        distances = (torch.stack(found, dim=1) + unseen[:, None]).sqrt()
+        return distances.clamp(min=SMALLEST_DISTANCE).log()
+
+    def _neighbours(self, points: Tensor, own: Tensor) -> Neighbours:
+        """Find the nearest rows: they are in those blocks whose nearest rows are nearest."""
+        squares = self._squares(points, own)
+        blocks = squares.view(len(points), -1, self.block_rows)
+        nearest = blocks.amin(dim=2)
+        # numpy sorts many short rows several times as fast as torch
+        by_distance = np.argsort(nearest.numpy(), axis=1)
+        k = self.n_neighbors
+        chosen = torch.from_numpy(by_distance[:, :k])
+        inside = blocks.gather(1, chosen[:, :, None].expand(-1, -1, self.block_rows)).flatten(1)
+        place = torch.from_numpy(_smallest(inside.numpy(), k))
+        rows = chosen.gather(1, place // self.block_rows) * self.block_rows
+        differences = self.rows[rows + place % self.block_rows] - points[:, None]
+        if len(self.more_blocks):
+            more = squares[:, self.more_blocks.flatten()].view(len(points), -1, self.block_rows)
+            nearest = torch.cat([nearest, more.amin(dim=2)], dim=1)
+            by_distance = np.argsort(nearest.numpy(), axis=1)
+        quantile = by_distance[:, math.ceil(BLOCK_QUANTILE * by_distance.shape[1]) - 1]
+        return Neighbours(differences, nearest[torch.arange(len(points)), quantile])
+
+    def _squares(self, points: Tensor, own: Tensor) -> Tensor:
+        """Return squared distances to all places: (n, n_places)."""
+        squares = torch.addmm(self.squares, points, self.rows.T, alpha=-2.0)
+        squares.add_(points.square().sum(dim=1, keepdim=True)).clamp_(min=0.0)
+        known = torch.nonzero(own != NO_ROW).flatten()
+        squares[known, own[known]] = torch.inf
+        return squares
+
+
+def _smallest(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Return the places of the k smallest values of each row, smallest first."""
+    if k < values.shape[1]:
+        places = np.argpartition(values, k - 1, axis=1)[:, :k]
+    else:
+        places = np.tile(np.arange(k), (len(values), 1))
+    order = np.argsort(np.take_along_axis(values, places, axis=1), axis=1)
+    return np.take_along_axis(places, order, axis=1)
+
+
+def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
+    """Return the squared residual of each row's best affine combination of its neighbours.
+
+    The weights of locally linear embedding (Roweis & Saul 2000), with a ridge.
+    """
+    k = differences.shape[1]
+    gram = differences @ differences.transpose(1, 2)
+    ridge = RIDGE * squares.mean(dim=1) + SMALLEST_DISTANCE**2
+    factor, _ = torch.linalg.cholesky_ex(gram + ridge[:, None, None] * torch.eye(k))
+    weights = torch.cholesky_solve(torch.ones(len(differences), k, 1), factor)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return (weights * differences).sum(dim=1).square().sum(dim=1)

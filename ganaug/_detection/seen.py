@@ -1,0 +1,56 @@
+"""SeenRows: tells whether a row was in the training table, by a number that stands for the row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug._detection.reference import NO_ROW
+
+
+@dataclass(frozen=True)
+class SeenRows:
+    """Fingerprints of all training rows, and of those that are reference rows.
+
+    Parameters
+    ----------
+    fingerprints : ndarray of shape (n_train,), dtype uint64
+        Sorted.
+    reference : ndarray of shape (n_reference,), dtype uint64
+        Sorted.
+    position : ndarray of shape (n_reference,), dtype int64
+        Which reference row each of them is.
+    """
+
+    fingerprints: NDArray[np.uint64]
+    reference: NDArray[np.uint64]
+    position: NDArray[np.int64]
+
+    @classmethod
+    def build(cls, points: NDArray[np.float32], reference: NDArray[np.int64]) -> SeenRows:
+        """Remember the training rows; `reference` are the numbers of the reference rows."""
+        prints = fingerprints(points)
+        order = np.argsort(prints[reference], kind="stable")
+        return cls(np.sort(prints), prints[reference][order], order)
+
+    def __call__(
+        self, points: NDArray[np.float32]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return which rows were seen, and which reference row each one is, or -1."""
+        prints = fingerprints(points)
+        place = np.searchsorted(self.reference, prints).clip(max=len(self.reference) - 1)
+        is_reference = self.reference[place] == prints
+        at = np.searchsorted(self.fingerprints, prints).clip(max=len(self.fingerprints) - 1)
+        return self.fingerprints[at] == prints, np.where(is_reference, self.position[place], NO_ROW)
+
+
+def fingerprints(points: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Return a 64-bit number for each row: a random linear combination of its bits."""
+    random = np.random.default_rng(points.shape[1])
+    factors = random.integers(2**63, size=points.shape[1], dtype=np.uint64) * np.uint64(2)
+    prints = np.zeros(len(points), dtype=np.uint64)
+    for column, factor in zip(points.T, factors + np.uint64(1), strict=True):
+        prints += np.ascontiguousarray(column).view(np.uint32) * factor
+    return prints
