@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganaug._persistence.models import load
+    from ganaug.detector import GANOutlierDetector
     from ganaug.sampler import GANSampler
 
 __version__ = _version("ganaug")
-__all__ = ["GANSampler", "__version__", "load"]
+__all__ = ["GANOutlierDetector", "GANSampler", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from ganaug._persistence.models import load
 
         return load
+    if name == "GANOutlierDetector":
+        from ganaug.detector import GANOutlierDetector
+
+        return GANOutlierDetector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

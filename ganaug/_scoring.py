@@ -3,7 +3,7 @@
 A logit is the discriminator's word on how much a row looks like a row of a class; its scale means
 nothing by itself. Here it is measured against the training rows of the class: 0 is the score that
 5% of them fall below, 1 the distance between their quartiles. Higher is more normal, as everywhere
-in scikit-learn; `to_anomaly` alone turns that round.
+in scikit-learn; only `to_anomaly` and `to_normality` turn that round.
 """
 
 from __future__ import annotations
@@ -61,3 +61,25 @@ def to_anomaly(normality: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     anomaly: NDArray[np.float64] = 0.5 - 0.5 * normality / (1 + np.abs(normality))
     return anomaly
+
+
+def to_normality(anomaly: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a logit for a number that grows with how anomalous a row is."""
+    return -anomaly
+
+
+def conformal_p_values(
+    anomaly: NDArray[np.float64], usual: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of rows, itself among the usual ones, that are as anomalous or more.
+
+    Parameters
+    ----------
+    anomaly : ndarray of shape (n_rows,)
+        Higher = more anomalous.
+    usual : ndarray of shape (n_calibration,)
+        Of rows that are normal.
+    """
+    n_below = np.searchsorted(np.sort(usual), anomaly, side="left")
+    share: NDArray[np.float64] = (1 + len(usual) - n_below) / (len(usual) + 1)
+    return share

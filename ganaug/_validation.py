@@ -26,19 +26,20 @@ from ganaug._encoding.target import Target, read_target
 from ganaug.exceptions import DataError, TrainingError
 
 MIN_CLASS_ROWS = 2
+MIN_DETECTOR_ROWS = 2
 # Generators that learned come near to 70% of the rows of a class and more, collapsed ones to none.
 MIN_COVERAGE = 0.05
 MAX_NAMES_IN_MESSAGE = 20
 MAX_LAYER_SIZE = 2**14
 
 
-def check_layer_sizes(sizes: Any) -> tuple[int, ...]:
+def check_layer_sizes(sizes: Any, owner: str = "GANSampler") -> tuple[int, ...]:
     """Return the units of the hidden layers."""
     if len(sizes) == 0 or not all(
         isinstance(n, int | np.integer) and 0 < n <= MAX_LAYER_SIZE for n in sizes
     ):
         raise InvalidParameterError(
-            "The 'hidden_layer_sizes' parameter of GANSampler must be a tuple of at least one int "
+            f"The 'hidden_layer_sizes' parameter of {owner} must be a tuple of at least one int "
             f"in the range [1, {MAX_LAYER_SIZE}]. Got {sizes!r} instead."
         )
     return tuple(int(n) for n in sizes)
@@ -59,6 +60,25 @@ def check_rows(X: Any) -> Rows:
             "required."
         )
     return rows
+
+
+def check_some_rows(rows: Rows) -> None:
+    """Refuse a table of one row: nothing is unusual among one."""
+    if rows.n_rows < MIN_DETECTOR_ROWS:
+        raise DataError(
+            f"Found array with {rows.n_rows} sample(s) (shape=({rows.n_rows}, {len(rows.names)})) "
+            f"while a minimum of {MIN_DETECTOR_ROWS} is required: what is unusual shows in "
+            "comparison with other rows."
+        )
+
+
+def check_varied(width: int) -> None:
+    """Refuse a table in which no column has two values; `width` counts what varies."""
+    if width == 0:
+        raise DataError(
+            "every column of X is constant or missing throughout; expected at least one with two "
+            "different values. Nothing can be unusual."
+        )
 
 
 def remember_columns(estimator: Any, X: Any) -> None:

@@ -12,10 +12,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ALLOWED = {
     "_encoding": set(),
     "_gan": {"_encoding.layout"},
+    "_detection": {"_encoding", "_gan"},
     "_validation": {"_encoding"},
     "_callbacks": {"sampler"},  # for type checking only
     "sampler": {"_validation", "_encoding", "_gan", "_callbacks", "_scoring", "_persistence"},
     "_persistence": {"sampler", "_encoding", "_gan", "_scoring"},
+    "detector": {"_validation", "_encoding", "_detection", "_scoring", "sampler"},
     "_scoring": set(),
     "datasets": {"_optional"},
     "_files": {"_optional", "_encoding.scan"},
@@ -26,6 +28,7 @@ ALLOWED = {
 }
 FORBIDDEN = {
     "_encoding": {"torch"},
+    "_detection": {"sklearn", "imblearn", "pandas", "narwhals", "polars", "pyarrow"},
     "_gan": {"sklearn", "imblearn", "pandas", "narwhals", "polars", "pyarrow"},
 }
 OPTIONAL = {"matplotlib", "polars", "pyarrow", "pandas", "ray", "onnx", "jinja2"}

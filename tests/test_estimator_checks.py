@@ -8,7 +8,7 @@ from imblearn.utils.estimator_checks import (
 from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
 
-from ganaug import GANSampler
+from ganaug import GANOutlierDetector, GANSampler
 
 
 def quick_sampler() -> GANSampler:
@@ -20,7 +20,11 @@ def test_imbalanced_learn(estimator, check):
     check(estimator)
 
 
-@sklearn_checks([quick_sampler()])
+def quick_detector() -> GANOutlierDetector:
+    return GANOutlierDetector(n_steps=5, random_state=0)
+
+
+@sklearn_checks([quick_sampler(), quick_detector()])
 def test_scikit_learn(estimator, check):
     check(estimator)
 

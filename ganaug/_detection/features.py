@@ -53,7 +53,8 @@ class FeatureMap:
         """The column of the table that each coordinate belongs to."""
         layout = self.encoder.layout_
         slots = [(slot.column, 1) for slot in layout.numbers]
-        slots += [(slot.column, slot.size) for slot in (*layout.vectors, *layout.heads)]
+        slots += [(vector.column, vector.size) for vector in layout.vectors]
+        slots += [(head.column, head.size) for head in layout.heads]
         seen = [column for column, size in slots for _ in range(size)]
         return np.array(seen + list(range(len(self.encoder.codecs_))), dtype=np.int64)
 

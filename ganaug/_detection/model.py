@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from ganaug._detection.discriminators import (
     half_of,
     train_ensemble,
 )
-from ganaug._detection.reference import LOCAL, ReferenceRows, Relation
+from ganaug._detection.reference import CHUNK_ROWS, LOCAL, ReferenceRows, Relation
 from ganaug._detection.seen import SeenRows
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.negatives import DifferenceNoise
@@ -92,6 +93,8 @@ class DetectionModel:
     seen : SeenRows
     typical : Tensor of shape (5,)
         Medians of the reference rows' relations.
+    is_typical : Tensor of shape (n_reference,), dtype bool
+        Which reference rows are nearer to others than half of them are.
     opinion : Opinion or None
         None without discriminators.
     """
@@ -99,6 +102,7 @@ class DetectionModel:
     reference: ReferenceRows
     seen: SeenRows
     typical: Tensor
+    is_typical: Tensor
     opinion: Opinion | None
 
     def modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -114,10 +118,23 @@ class DetectionModel:
         _, own = self.seen(points)
         with limited_threads(1):
             relations = self.reference.relations(points, own) - self.typical
-            features = features_of(points[:, : self.reference.rows.shape[1]], relations)
+            features = features_of(points[:, : self.reference.width], relations)
             said = torch.zeros(len(points)) if self.opinion is None else self.opinion(features)
         arms = Arms.of(relations, said)
         return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
+
+    @torch.inference_mode()
+    def typical_rows_near(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return for each row the nearest typical row of the training table, same shape."""
+        width = self.reference.width
+        rows = self.reference.rows[: self.reference.n_rows, :width][self.is_typical]
+        nearest = np.zeros_like(points)
+        with limited_threads(1):
+            for start in range(0, len(points), CHUNK_ROWS):
+                part = slice(start, start + CHUNK_ROWS)
+                distances = torch.cdist(torch.from_numpy(points[part, :width]), rows)
+                nearest[part, :width] = rows[distances.argmin(dim=1)].numpy()
+        return nearest
 
 
 @dataclass(frozen=True)
@@ -163,6 +180,11 @@ class Calibration:
     novelty: NDArray[np.float64]
     outlier: NDArray[np.float64]
 
+    @property
+    def by_mode(self) -> tuple[NDArray[np.float64], ...]:
+        """The scores of each `Mode`."""
+        return self.novelty, self.outlier
+
 
 def fit_model(
     points: NDArray[np.float32], layout: TableLayout, config: ModelConfig, seed: int
@@ -188,7 +210,10 @@ def fit_model(
         with limited_threads(1):
             trainer = OpinionTrainer(points[chosen], layout, reference, typical, config, seed)
             opinion, said = trainer.train(own)
-    model = DetectionModel(reference, SeenRows.build(points, chosen), typical, opinion)
+    near = torch.from_numpy(Arms.of(own, said).neighbours)
+    is_typical = near <= near.median()
+    seen = SeenRows.build(points, chosen)
+    model = DetectionModel(reference, seen, typical, is_typical, opinion)
     if len(rest) >= MIN_HELD_OUT_ROWS:
         held_out = points[rest[:MAX_CALIBRATION_ROWS]]
         novelty = model.raw_scores(held_out, np.full(len(held_out), Mode.NOVELTY))
@@ -261,7 +286,7 @@ class OpinionTrainer:
         return features_of(moved[:, :width].numpy(), relations), origins
 
 
-def interquartile_range(values: NDArray[np.generic]) -> float:
+def interquartile_range(values: NDArray[Any]) -> float:
     """Return the distance between the quartiles."""
     low, high = np.quantile(values, [0.25, 0.75])
     return float(high - low)

@@ -6,7 +6,6 @@ the last bit, on the rows beside it: chunks always have the same shape, filled u
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,6 +24,8 @@ BLOCK_ROWS = 32
 MIN_BLOCKS = 32
 BLOCK_QUANTILE = 0.8
 NO_ROW = -1
+# Rows start at multiples of so many floats: matrix products round differently where they don't.
+ALIGNMENT = 16
 # Distances are compared as logarithms; two equal rows are about so far apart.
 SMALLEST_DISTANCE = 1e-4
 
@@ -56,10 +57,12 @@ class ReferenceRows:
 
     Parameters
     ----------
-    rows : Tensor of shape (n_places, width)
-        Filled up with zeros to a whole number of blocks.
+    rows : Tensor of shape (n_places, padded_width)
+        Filled up with zeros, to a whole number of blocks and an aligned width.
     squares : Tensor of shape (n_places,)
         Squared length of each row; infinite where there is none.
+    width : int
+        How many coordinates count.
     n_rows : int
     block_rows : int
     more_blocks : Tensor of shape (n_more, block_rows), dtype int64
@@ -68,6 +71,7 @@ class ReferenceRows:
 
     rows: Tensor
     squares: Tensor
+    width: int
     n_rows: int
     block_rows: int
     more_blocks: Tensor
@@ -75,17 +79,17 @@ class ReferenceRows:
     @classmethod
     def build(cls, points: NDArray[np.float32], random: np.random.Generator) -> ReferenceRows:
         """Cut points, which come in random order, into blocks."""
-        n = len(points)
-        size = min(BLOCK_ROWS, max(1, n // 4))
+        n, width = points.shape
+        size = min(BLOCK_ROWS, max(2, n // 4))
         n_places = -(-n // size) * size
-        rows = torch.zeros(n_places, points.shape[1])
-        rows[:n] = torch.from_numpy(points)
+        rows = torch.zeros(n_places, -(-width // ALIGNMENT) * ALIGNMENT)
+        rows[:n, :width] = torch.from_numpy(points)
         squares = rows.square().sum(dim=1)
         squares[n:] = torch.inf
         n_more = max(0, MIN_BLOCKS - n_places // size)
         more = [random.permutation(n)[:size] for _ in range(n_more)]
         more_blocks = torch.from_numpy(np.array(more, dtype=np.int64).reshape(-1, size))
-        return cls(rows, squares, n, size, more_blocks)
+        return cls(rows, squares, width, n, size, more_blocks)
 
     @property
     def n_neighbors(self) -> int:
@@ -109,20 +113,21 @@ class ReferenceRows:
         self, points: NDArray[np.float32], own: NDArray[np.int64]
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, int]]:
         """Give full chunks: points, squared distance by unseen values, own row, rows that count."""
-        width = self.rows.shape[1]
         for start in range(0, len(points), CHUNK_ROWS):
             part = points[start : start + CHUNK_ROWS]
-            chunk = torch.zeros(CHUNK_ROWS, points.shape[1])
-            chunk[: len(part)] = torch.from_numpy(part)
+            n = len(part)
+            chunk = torch.zeros(CHUNK_ROWS, self.rows.shape[1])
+            chunk[:n, : self.width] = torch.from_numpy(part[:, : self.width])
+            unseen = torch.zeros(CHUNK_ROWS)
+            unseen[:n] = torch.from_numpy(np.square(part[:, self.width :]).sum(axis=1))
             left_out = torch.full((CHUNK_ROWS,), NO_ROW)
-            left_out[: len(part)] = torch.from_numpy(own[start : start + CHUNK_ROWS])
-            unseen = chunk[:, width:].square().sum(dim=1)
-            yield chunk[:, :width].contiguous(), unseen, left_out, len(part)
+            left_out[:n] = torch.from_numpy(own[start : start + CHUNK_ROWS])
+            yield chunk, unseen, left_out, n
 
     def _relations(self, points: Tensor, unseen: Tensor, own: Tensor) -> Tensor:
         differences, block_square = self._neighbours(points, own)
         squares = differences.square().sum(dim=2)
-        mean = differences[:, :N_NEAREST].mean(dim=1)
+        mean = _sum(differences[:, :N_NEAREST]) / min(N_NEAREST, self.n_neighbors)
         found = [
             squares.amin(dim=1),
             squares.amax(dim=1),
@@ -150,8 +155,10 @@ class ReferenceRows:
             more = squares[:, self.more_blocks.flatten()].view(len(points), -1, self.block_rows)
             nearest = torch.cat([nearest, more.amin(dim=2)], dim=1)
             by_distance = np.argsort(nearest.numpy(), axis=1)
-        quantile = by_distance[:, math.ceil(BLOCK_QUANTILE * by_distance.shape[1]) - 1]
-        return Neighbours(differences, nearest[torch.arange(len(points)), quantile])
+        n_blocks = (nearest < torch.inf).sum(dim=1)  # not those that the row has for itself
+        rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
+        quantile = torch.from_numpy(by_distance).gather(1, rank[:, None])
+        return Neighbours(differences, nearest.gather(1, quantile).flatten())
 
     def _squares(self, points: Tensor, own: Tensor) -> Tensor:
         """Return squared distances to all places: (n, n_places)."""
@@ -182,5 +189,16 @@ def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
     ridge = RIDGE * squares.mean(dim=1) + SMALLEST_DISTANCE**2
     factor, _ = torch.linalg.cholesky_ex(gram + ridge[:, None, None] * torch.eye(k))
     weights = torch.cholesky_solve(torch.ones(len(differences), k, 1), factor)
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    return (weights * differences).sum(dim=1).square().sum(dim=1)
+    residual = _sum(weights * differences) / _sum(weights)
+    return residual.square().sum(dim=1)
+
+
+def _sum(parts: Tensor) -> Tensor:
+    """Return the sum over the second dimension, (n, k, width) -> (n, width), one by one.
+
+    The order in which `Tensor.sum` adds over it differs from row to row.
+    """
+    total = parts[:, 0]
+    for part in parts.unbind(dim=1)[1:]:
+        total = total + part
+    return total

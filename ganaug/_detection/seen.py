@@ -35,9 +35,7 @@ class SeenRows:
         order = np.argsort(prints[reference], kind="stable")
         return cls(np.sort(prints), prints[reference][order], order)
 
-    def __call__(
-        self, points: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def __call__(self, points: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Return which rows were seen, and which reference row each one is, or -1."""
         prints = fingerprints(points)
         place = np.searchsorted(self.reference, prints).clip(max=len(self.reference) - 1)
@@ -49,8 +47,8 @@ class SeenRows:
 def fingerprints(points: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return a 64-bit number for each row: a random linear combination of its bits."""
     random = np.random.default_rng(points.shape[1])
-    factors = random.integers(2**63, size=points.shape[1], dtype=np.uint64) * np.uint64(2)
     prints = np.zeros(len(points), dtype=np.uint64)
-    for column, factor in zip(points.T, factors + np.uint64(1), strict=True):
-        prints += np.ascontiguousarray(column).view(np.uint32) * factor
+    for column in points.T:
+        odd = random.integers(2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        prints += np.ascontiguousarray(column).view(np.uint32) * odd
     return prints

@@ -1,0 +1,398 @@
+"""GANOutlierDetector: outliers and novelties of mixed tables, by neighbours and discriminators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ganaug import _validation as validation
+from ganaug._detection.discriminators import EnsembleConfig
+from ganaug._detection.explanation import Explanation, PathExplainer
+from ganaug._detection.features import FeatureMap
+from ganaug._detection.model import Mode, ModelConfig, fit_model
+from ganaug._scoring import ScoreScale, conformal_p_values, to_anomaly, to_normality
+from ganaug.sampler import GANSampler
+
+MAX_KEPT_ROWS = 5000
+
+
+class GANOutlierDetector(OutlierMixin, BaseEstimator):
+    """Detect outliers and novelties with neighbours and GAN discriminators.
+
+    A row is compared with rows of the training table: how far it is from what its nearest rows can
+    reproduce [1]_, and how far it is from most of many small random blocks of rows, among which a
+    small cluster of anomalies has no friends [2]_. An ensemble of discriminators, trained to tell
+    real rows from rows moved by difference noise, sees the row and its distances and says how
+    unusual these are at this place. Rows of the training table, whose neighbours may be anomalies
+    like themselves, are judged by blocks alone.
+
+    Parameters
+    ----------
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        The share of outliers in the training table, which sets the threshold of `predict`. "auto"
+        puts it where 5% of training rows lie beyond.
+    categorical_features : "auto", array-like or callable, default="auto"
+        Columns of categories, as in `GANSampler`.
+    novelty : "auto" or bool, default="auto"
+        Whether rows are judged as new ones (by everything) or as suspects that may have
+        accomplices in the training table (by blocks alone). "auto" judges rows that were in the
+        training table as suspects and all others as new. False suits new rows when the training
+        table is known to hold anomalies of the same kind.
+    max_reference_rows : int, default=2048
+        Rows are compared with a random choice of so many training rows. More are slower, and a
+        little more exact on large tables.
+    discriminator_weight : float, default=1.0
+        What the discriminators count; 0 does without them, and trains none.
+    n_steps : int, default=400
+        Training steps of the discriminators.
+    batch_size : int, default=128
+        Real rows, and as many moved ones, in each training batch of each discriminator.
+    hidden_layer_sizes : tuple of int, default=(32, 32)
+        Units of each hidden layer of each discriminator.
+    learning_rate : float, default=2e-3
+        First step size of Adam; it falls to a tenth.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random. With an int, the same data give the same scores, bit for bit.
+
+    Attributes
+    ----------
+    offset_ : float
+        The threshold on `score_samples`: ``decision_function = score_samples - offset_``.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if all of them are strings.
+
+    See Also
+    --------
+    sklearn.neighbors.LocalOutlierFactor : Has the same two uses, told apart by `novelty`.
+    sklearn.ensemble.IsolationForest : The same methods, for numbers.
+
+    Notes
+    -----
+    A row's score does not depend on the rows that it is scored with. Everything runs on one thread
+    of the CPU.
+
+    References
+    ----------
+    .. [1] Roweis and Saul, "Nonlinear dimensionality reduction by locally linear embedding", 2000.
+    .. [2] Sugiyama and Borgwardt, "Rapid distance-based outlier detection via sampling", 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import GANOutlierDetector
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 3))
+    >>> detector = GANOutlierDetector(random_state=0).fit(X)
+    >>> detector.predict([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0]])
+    array([ 1, -1])
+    >>> bool(detector.p_value([[8.0, 0.0, 0.0]])[0] < 0.01)
+    True
+    >>> detector.explain([[8.0, 0.0, 0.0]]).contributions.argmax()
+    np.int64(0)
+    """
+
+    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],
+        "novelty": [StrOptions({"auto"}), "boolean"],
+        "max_reference_rows": [Interval(Integral, 2, 2**16, closed="both")],
+        "discriminator_weight": [Interval(Real, 0, None, closed="left")],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, 2**20, closed="both")],
+        "hidden_layer_sizes": [tuple, list],
+        "learning_rate": [Interval(Real, 0, 1, closed="neither")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        contamination: float | str = "auto",
+        categorical_features: Any = "auto",
+        novelty: bool | str = "auto",
+        max_reference_rows: int = 2048,
+        discriminator_weight: float = 1.0,
+        n_steps: int = 400,
+        batch_size: int = 128,
+        hidden_layer_sizes: Sequence[int] = (32, 32),
+        learning_rate: float = 2e-3,
+        random_state: Any = None,
+    ) -> None:
+        self.contamination = contamination
+        self.categorical_features = categorical_features
+        self.novelty = novelty
+        self.max_reference_rows = max_reference_rows
+        self.discriminator_weight = discriminator_weight
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    # --- public -------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> GANOutlierDetector:
+        """Learn what rows are usual.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            The table: pandas, polars or pyarrow; numpy, scipy sparse or a list of rows. Columns
+            may be numbers, dates, durations, booleans, strings or categories, and miss values.
+        y : ignored
+            For pipelines.
+
+        Returns
+        -------
+        self : GANOutlierDetector
+
+        Raises
+        ------
+        DataError
+            If the data can't be used; the message says why, and what to do.
+        """
+        rows = validation.check_rows(X)
+        validation.check_some_rows(rows)
+        columns = validation.read_columns(rows, self.categorical_features, X)
+        config = self._config()
+        feature_map = FeatureMap.fit(columns)
+        validation.check_varied(feature_map.width)
+        points = feature_map.transform(columns)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        model, calibration = fit_model(points, feature_map.encoder.layout_, config, seed)
+        kept = np.random.default_rng(seed).permutation(rows.n_rows)[:MAX_KEPT_ROWS]
+        builder = rows.builder(columns)
+        validation.remember_columns(self, X)
+        self._feature_map = feature_map
+        self._model = model
+        self._calibration = calibration
+        self._score_scale = ScoreScale.fit(
+            np.concatenate([to_normality(scores) for scores in calibration.by_mode]),
+            np.repeat(list(Mode), [len(scores) for scores in calibration.by_mode]),
+            len(Mode),
+        )
+        self._seed = seed
+        self._row_builder = builder
+        self._kept_columns = [column.take(np.sort(kept)) for column in columns]
+        self._sampler: GANSampler | None = None
+        self.offset_ = self._threshold()
+        return self
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Return how normal rows are: higher = more normal.
+
+        0 is what 5% of training rows fall below (of new rows, kept out of training, and of those
+        in the table, each measured by themselves), 1 more is one distance between their quartiles
+        more.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns of `fit`. Categories that `fit` has not seen, and values missing
+            where none were, count as unusual.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        DataError
+            If the columns are not those of `fit`.
+        sklearn.exceptions.NotFittedError
+            If the detector is not fitted.
+        """
+        points = self._points(X)
+        return self._normality(points, self._modes(points))
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return `score_samples` less `offset_`: negative for outliers.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `score_samples`, with its errors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        decision: NDArray[np.float64] = self.score_samples(X) - self.offset_
+        return decision
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Return -1 for outliers and 1 for the others.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `score_samples`, with its errors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype int64
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def anomaly_score(self, X: Any) -> NDArray[np.float64]:
+        """Return how anomalous rows are, from 0 to 1: higher = more anomalous.
+
+        0.5 is what 5% of training rows exceed. The opposite of `score_samples`.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `score_samples`, with its errors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return to_anomaly(self.score_samples(X))
+
+    def p_value(self, X: Any) -> NDArray[np.float64]:
+        """Return conformal p-values: how often a normal row would score as anomalous as this one.
+
+        New rows are ranked among training rows that were kept out of what scores them: beyond the
+        first `max_reference_rows` rows these are a calibration set, and the p-value of a normal
+        row is below any level p with probability at most p (Vovk et al. 2005; Bates et al. 2023);
+        in smaller tables each row is scored without itself and by those discriminators that have
+        not seen it (cross-conformal), which is approximate. Rows of the training table are ranked
+        among each other. Anomalies in the training table make p-values larger, not smaller.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `score_samples`, with its errors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In (0, 1]; at least 1 / (n_calibration + 1).
+        """
+        points = self._points(X)
+        modes = self._modes(points)
+        raw = self._model.raw_scores(points, modes)
+        by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
+        return np.choose(modes, by_mode)
+
+    def explain(self, X: Any) -> Explanation:
+        """Return which columns make each row anomalous.
+
+        Parameters
+        ----------
+        X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
+            As in `score_samples`, with its errors.
+
+        Returns
+        -------
+        Explanation
+            ``contributions`` of shape (n_samples, n_features), higher = more anomalous, whose sums
+            are ``baseline - score``: the score of the most similar typical row of the training
+            table less that of the row. They are Shapley values, estimated by 4 random orders of
+            the columns and their reverses [1]_.
+
+        References
+        ----------
+        .. [1] Strumbelj and Kononenko, "Explaining prediction models and individual predictions
+           with feature contributions", 2014.
+        """
+        points = self._points(X)
+        modes = self._modes(points)
+        baselines = self._model.typical_rows_near(points)
+        explainer = PathExplainer(
+            self._normality, self._feature_map.column_of, self.n_features_in_, self._seed
+        )
+        return Explanation(
+            explainer.contributions(points, baselines, modes),
+            self._normality(baselines, modes),
+            self._normality(points, modes),
+            tuple(column.name for column in self._kept_columns),
+        )
+
+    def sample(self, n_samples: int) -> Any:
+        """Draw synthetic rows like those of the training table.
+
+        The first call trains a `GANSampler` (with its defaults, on at most 5000 training rows);
+        its two classes are the more and the less typical half of them.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many rows.
+
+        Returns
+        -------
+        X : same container and dtypes as in `fit`, of shape (n_samples, n_features)
+        """
+        check_is_fitted(self, "offset_")
+        if self._sampler is None:
+            self._sampler = self._train_sampler()
+        rows, _ = self._sampler.sample(n_samples)
+        return rows
+
+    # --- the way of a row ---------------------------------------------------------------------
+
+    def _points(self, X: Any) -> NDArray[np.float32]:
+        check_is_fitted(self, "offset_")
+        rows = validation.check_rows(X)
+        validation.compare_columns(self, X)
+        columns = validation.read_fitted_columns(rows, self._feature_map.encoder.is_categorical)
+        return self._feature_map.transform(columns)
+
+    def _modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
+        if self.novelty == "auto":
+            return self._model.modes(points)
+        return np.full(len(points), Mode.NOVELTY if self.novelty else Mode.OUTLIER)
+
+    def _normality(
+        self, points: NDArray[np.float32], modes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        logits = to_normality(self._model.raw_scores(points, modes))
+        return self._score_scale.normality(logits[:, None])[np.arange(len(points)), modes]
+
+    def _threshold(self) -> float:
+        """Return the score that the asked share of training rows falls below."""
+        if self.contamination == "auto":
+            return 0.0
+        mode = Mode.NOVELTY if self.novelty is True else Mode.OUTLIER
+        logits = to_normality(self._calibration.by_mode[mode])
+        scores = self._score_scale.normality(logits[:, None])[:, mode]
+        return float(np.quantile(scores, float(self.contamination)))
+
+    def _train_sampler(self) -> GANSampler:
+        X = self._row_builder.build(self._kept_columns)
+        points = self._feature_map.transform(self._kept_columns)
+        normality = self._normality(points, np.full(len(points), Mode.OUTLIER))
+        is_typical = np.argsort(np.argsort(normality, kind="stable")) >= len(points) // 2
+        sampler = GANSampler(
+            categorical_features=self._feature_map.encoder.is_categorical, random_state=self._seed
+        )
+        return sampler.fit(X, is_typical)
+
+    def _config(self) -> ModelConfig:
+        sizes = validation.check_layer_sizes(self.hidden_layer_sizes, type(self).__name__)
+        return ModelConfig(
+            self.max_reference_rows,
+            self.discriminator_weight,
+            EnsembleConfig(sizes, self.n_steps, self.batch_size, self.learning_rate),
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.string = True
+        tags.non_deterministic = self.random_state is None
+        return tags

@@ -1,0 +1,329 @@
+"""GANOutlierDetector: the right way up, calibrated, explained, and exact."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kstest
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+from sklearn.utils._param_validation import InvalidParameterError
+
+from ganaug import GANOutlierDetector
+from ganaug.exceptions import DataError
+
+
+def quick(**parameters):
+    return GANOutlierDetector(**{"n_steps": 50, "random_state": 0, **parameters})
+
+
+def random_table(seed):
+    """Return a table of a random shape, and rows of it moved far off."""
+    rng = np.random.default_rng(seed)
+    n_features = int(rng.integers(1, 40))
+    X, _ = make_blobs(
+        n_samples=int(rng.integers(60, 900)),
+        n_features=n_features,
+        centers=int(rng.integers(1, 5)),
+        random_state=seed,
+    )
+    X = X * 10.0 ** rng.integers(-3, 4, n_features)
+    directions = rng.normal(size=(20, n_features))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    planted = X[rng.integers(0, len(X), 20)] + 9 * np.sqrt(n_features) * directions * X.std(axis=0)
+    return X, planted
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_planted_outliers_score_extreme(seed):
+    X, planted = random_table(seed)
+    rng = np.random.default_rng(seed)
+    kept_out = rng.random(len(X)) < 0.3
+    rows = np.r_[X[kept_out], planted]
+    is_planted = np.arange(len(rows)) >= kept_out.sum()
+    detector = quick().fit(X[~kept_out])
+    assert roc_auc_score(is_planted, detector.anomaly_score(rows)) > 0.95
+    assert roc_auc_score(is_planted, -detector.score_samples(rows)) > 0.95
+    assert roc_auc_score(is_planted, -detector.decision_function(rows)) > 0.95
+    assert roc_auc_score(is_planted, -detector.p_value(rows)) > 0.9
+    assert (detector.predict(planted) == -1).mean() > 0.9
+    # and where they were in the training table
+    everything = np.r_[X, planted]
+    is_planted = np.arange(len(everything)) >= len(X)
+    detector = quick(contamination=0.1).fit(everything)
+    assert roc_auc_score(is_planted, detector.anomaly_score(everything)) > 0.95
+    assert roc_auc_score(is_planted, -detector.p_value(everything)) > 0.95
+
+
+def test_a_cluster_of_anomalies_can_not_vouch_for_itself():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(500, 4)), rng.normal(size=(15, 4)) * 0.05 + 5]
+    is_planted = np.arange(515) >= 500
+    assert roc_auc_score(is_planted, quick().fit(X).anomaly_score(X)) > 0.99
+
+
+def test_novelty_says_how_new_rows_are_judged():
+    rng = np.random.default_rng(0)
+    cluster = rng.normal(size=(45, 4)) * 0.05 + 4
+    X = np.r_[rng.normal(size=(500, 4)), cluster[:15]]
+    new = np.r_[rng.normal(size=(300, 4)), cluster[15:]]
+    is_planted = np.arange(330) >= 300
+    suspects = quick(novelty=False).fit(X)
+    strangers = quick(novelty=True).fit(X)
+    assert roc_auc_score(is_planted, suspects.anomaly_score(new)) > 0.95
+    assert not np.array_equal(strangers.score_samples(X), suspects.score_samples(X))
+    by_itself = quick().fit(X)
+    np.testing.assert_array_equal(by_itself.score_samples(X), suspects.score_samples(X))
+    np.testing.assert_array_equal(by_itself.score_samples(new), strangers.score_samples(new))
+
+
+@pytest.mark.parametrize("contamination", [0.01, 0.1, 0.37])
+@pytest.mark.parametrize("n", [100, 3000])
+def test_the_asked_share_is_flagged(n, contamination):
+    X = np.random.default_rng(0).normal(size=(n, 3))
+    detector = quick(contamination=contamination).fit(X)
+    flagged = (detector.predict(X) == -1).mean()
+    assert flagged == pytest.approx(contamination, abs=1 / n + 1e-9)
+    np.testing.assert_array_equal(detector.fit_predict(X) == -1, detector.decision_function(X) < 0)
+
+
+def test_auto_flags_one_normal_row_in_twenty_old_or_new():
+    rng = np.random.default_rng(0)
+    detector = quick().fit(rng.normal(size=(2000, 5)))
+    new = rng.normal(size=(4000, 5))
+    assert (detector.predict(new) == -1).mean() == pytest.approx(0.05, abs=0.015)
+    assert detector.offset_ == 0.0
+
+
+@pytest.mark.parametrize("n", [60, 400, 4000])
+def test_p_values_of_normal_rows_are_uniform(n):
+    p_values = []
+    for seed in range(8 if n < 1000 else 3):  # a single calibration set has luck of its own
+        rng = np.random.default_rng(seed)
+        mixing = rng.normal(size=(6, 6))
+        detector = GANOutlierDetector(random_state=seed).fit(rng.normal(size=(n, 6)) @ mixing)
+        p_values.append(detector.p_value(rng.normal(size=(150, 6)) @ mixing))
+    found = np.concatenate(p_values)
+    assert kstest(found, "uniform").statistic < 0.07
+    for level in (0.05, 0.1, 0.2):
+        assert (found <= level).mean() <= level + 0.03
+
+
+def test_p_values_of_few_rows_are_valid():
+    small = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        detector = quick(random_state=seed).fit(rng.normal(size=(10, 2)))
+        small.append(detector.p_value(rng.normal(size=(50, 2))))
+    found = np.concatenate(small)
+    assert found.min() >= 1 / 11
+    assert (found <= 0.2).mean() <= 0.25
+
+
+def test_p_values_of_training_rows_are_their_ranks():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    detector = quick().fit(X)
+    p_values = detector.p_value(X)
+    np.testing.assert_array_equal(np.argsort(p_values), np.argsort(detector.score_samples(X)))
+    assert p_values.max() == 1.0
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    n = 600
+    plan = rng.choice(["free", "paid"], n)
+    return pd.DataFrame(
+        {
+            "pay": rng.normal(size=n) + 3 * (plan == "paid"),
+            "age": rng.integers(20, 60, n),
+            "plan": plan,
+            "since": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 99, n), "D"),
+            "note": np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
+            "shop": rng.choice([f"shop {k}" for k in range(50)], n),
+            "land": "AT",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def detector(table):
+    return GANOutlierDetector(random_state=0).fit(table)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("pay", 40.0),
+        ("age", 400),
+        ("plan", "stolen"),
+        ("since", pd.Timestamp("2044-01-01")),
+        ("note", -30.0),
+        ("shop", "shop 999"),
+        ("land", "DE"),
+        ("pay", np.nan),
+        ("plan", None),
+        ("land", None),
+    ],
+)
+def test_what_was_never_seen_is_anomalous_and_explained(table, detector, column, value):
+    changed = table[:40].assign(**{column: value})
+    assert (detector.anomaly_score(changed) > 0.5).mean() > 0.9
+    explanation = detector.explain(changed)
+    first = [columns[0][0] for columns in explanation.top()]
+    assert np.mean([name == column for name in first]) > 0.9
+
+
+def test_contributions_sum_to_the_excess_over_the_baseline(table, detector):
+    rows = table[:30].assign(pay=9.0)
+    explanation = detector.explain(rows)
+    assert explanation.contributions.shape == (30, 7)
+    assert explanation.feature_names == tuple(table.columns)
+    np.testing.assert_array_equal(explanation.score, detector.score_samples(rows))
+    np.testing.assert_allclose(
+        explanation.contributions.sum(axis=1), explanation.baseline - explanation.score, rtol=1e-9
+    )
+    assert np.median(explanation.baseline) > 0  # a typical row is normal
+
+
+def test_wrong_combinations_are_found(table, detector):
+    rows = table[table["plan"] == "free"][:50].assign(pay=3.0, note=np.nan)
+    right = rows.assign(plan="paid")
+    assert np.median(detector.score_samples(rows)) < np.median(detector.score_samples(right))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_row_is_scored_alone_bit_for_bit(seed):
+    rng = np.random.default_rng(seed)
+    n, width = int(rng.integers(2, 400)), int(rng.integers(1, 50))
+    X = rng.normal(size=(n, width))
+    detector = quick(n_steps=3).fit(X)
+    rows = np.r_[rng.normal(size=(int(rng.integers(2, 600)), width)), X[:20]]
+    scores = detector.score_samples(rows)
+    assert scores.dtype == np.float64
+    order = rng.permutation(len(rows))
+    np.testing.assert_array_equal(detector.score_samples(rows[order]), scores[order])
+    k = int(rng.integers(len(rows)))
+    np.testing.assert_array_equal(detector.score_samples(rows[k : k + 1]), scores[k : k + 1])
+
+
+def test_two_fits_agree_bit_for_bit_and_leave_no_trace(table, detector):
+    state = np.random.get_state()[1].copy()
+    again = GANOutlierDetector(random_state=0).fit(table)
+    np.testing.assert_array_equal(again.score_samples(table), detector.score_samples(table))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_scores_do_not_depend_on_the_container(table, detector):
+    expected = detector.score_samples(table)
+    for rows in (pl.from_pandas(table), pl.from_pandas(table).to_arrow()):
+        np.testing.assert_allclose(detector.score_samples(rows), expected, rtol=1e-5)
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    sparse = quick(n_steps=5).fit(sp.csr_array(X))
+    np.testing.assert_array_equal(
+        sparse.score_samples(sp.csr_array(X)), quick(n_steps=5).fit(X).score_samples(X)
+    )
+
+
+def test_scores_are_finite_at_the_ends_of_the_number_line(detector, table):
+    far = table[:3].assign(pay=[1e300, -1e300, 1e30], age=[2**62, -(2**62), 0])
+    scores = detector.score_samples(far)
+    assert np.isfinite(scores).all()
+    assert (scores < 0).all()
+
+
+def test_farther_is_more_anomalous(detector, table):
+    row = table[:1]
+    far = pd.concat([row.assign(pay=10.0**k) for k in range(1, 12)])
+    assert (np.diff(detector.score_samples(far)) < 0).all()
+
+
+def test_sampled_rows_are_valid_rows(table, detector):
+    rows = detector.sample(25)
+    assert rows.shape == (25, 7)
+    assert (rows.dtypes == table.dtypes).all()
+    assert set(rows["plan"]) <= {"free", "paid"}
+    assert rows["age"].between(20, 60).all()
+    pd.testing.assert_frame_equal(detector.sample(25), rows)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 11, 33])
+def test_tables_of_few_rows(n):
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    detector = quick().fit(X)
+    assert detector.predict([[1e3, 1e3]]) == -1
+    assert np.isfinite(detector.score_samples(X)).all()
+    assert np.isfinite(detector.explain(X).contributions).all()
+
+
+def test_equal_rows_and_empty_columns():
+    X = np.zeros((100, 3))
+    X[:5, 0] = 1.0
+    X[:, 2] = np.nan
+    detector = quick(contamination=0.05).fit(X)
+    assert detector.score_samples(X[:1]) <= detector.score_samples(X[-1:])
+    assert (detector.predict([[9.0, 0.0, np.nan], [0.0, 7.0, np.nan]]) == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.ones((1, 3)), "1 sample.*a minimum of 2 is required"),
+        (np.ones((0, 3)), "0 sample"),
+        (np.ones((9, 3)), "every column of X is constant or missing throughout"),
+        (np.full((9, 2), np.nan), "every column of X is constant or missing throughout"),
+        (np.array([[1.0, 2.0], [np.inf, 1.0], [2.0, 2.0]]), r"column 0 contains infinity .*row 1"),
+        (np.ones(5), "Expected 2D array"),
+    ],
+)
+def test_tables_that_can_not_be_used(X, message):
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        quick().fit(X)
+
+
+@pytest.mark.parametrize("contamination", [0.0, -0.1, 0.6, "half", None])
+def test_contamination_out_of_range(contamination):
+    with pytest.raises(InvalidParameterError, match="'contamination' parameter"):
+        quick(contamination=contamination).fit(np.eye(5))
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"hidden_layer_sizes": ()}, {"n_steps": 0}, {"novelty": "maybe"}]
+)
+def test_parameters_out_of_range(parameters):
+    with pytest.raises(InvalidParameterError, match=next(iter(parameters))):
+        quick(**parameters).fit(np.eye(5))
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["score_samples", "decision_function", "predict", "anomaly_score", "p_value", "explain"],
+)
+def test_before_fit(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(quick(), method)(np.eye(5))
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        quick().sample(3)
+
+
+def test_columns_that_differ_from_fit_are_named(table, detector):
+    for changed, message in (
+        (table.drop(columns="pay"), "missing:\n- pay"),
+        (table.assign(extra=1), "unseen at fit time:\n- extra"),
+        (table.assign(age="old"), "'age' was numbers in fit, but holds categories now"),
+    ):
+        with pytest.raises(ValueError, match=f"(?s){message}"):
+            detector.score_samples(changed)
+
+
+def test_without_discriminators_it_is_the_reference_arm():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    alone, together = quick(discriminator_weight=0).fit(X), quick().fit(X)
+    new = X + 0.5
+    assert not np.array_equal(alone.score_samples(new), together.score_samples(new))
+    assert roc_auc_score(np.arange(600) >= 300, alone.anomaly_score(np.r_[new, X + 5])) > 0.95
