@@ -106,7 +106,7 @@ class NamedSampler:
         base, _, arguments = name.partition(":")
         if base not in METHODS:
             raise ValueError(f"no sampler {base!r}; there are {', '.join(METHODS)}")
-        return cls(name, METHODS[base], _parse_keywords(name, arguments))
+        return cls(name, METHODS[base], parse_keywords(name, arguments))
 
     def __call__(self, fold: Fold, seed: int) -> Resampled:
         """Resample a training fold."""
@@ -132,7 +132,8 @@ def split_names(text: str) -> list[str]:
     return [name.strip() for name in re.split(outside_brackets, text) if name.strip()]
 
 
-def _parse_keywords(name: str, arguments: str) -> dict[str, Any]:
+def parse_keywords(name: str, arguments: str) -> dict[str, Any]:
+    """Read ``keyword=value,keyword=value``."""
     try:
         call = ast.parse(f"f({arguments})", mode="eval").body
         assert isinstance(call, ast.Call)

@@ -64,13 +64,13 @@ class Results:
         finally:
             os.close(descriptor)
 
-    def forget(self, samplers: Iterable[str]) -> None:
-        """Remove the rows of some samplers, so that they run again."""
-        unwanted = set(samplers)
+    def forget(self, names: Iterable[str], column: str = "sampler") -> None:
+        """Remove the rows of some samplers (or detectors), so that they run again."""
+        unwanted = set(names)
         if not unwanted or not self.path.exists():
             return
         with self.path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["sampler"] not in unwanted]
+            rows = [row for row in csv.DictReader(file) if row[column] not in unwanted]
         self._replace(self._as_text(rows, header=True))
 
     def _as_text(self, rows: Sequence[Row], *, header: bool) -> str:

@@ -110,18 +110,22 @@ class DetectionModel:
         is_seen, _ = self.seen(points)
         return np.where(is_seen, Mode.OUTLIER, Mode.NOVELTY)
 
-    @torch.inference_mode()
     def raw_scores(
         self, points: NDArray[np.float32], modes: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Return how anomalous rows are, each in its mode: (n_rows,)."""
+        arms = self.arms(points)
+        return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
+
+    @torch.inference_mode()
+    def arms(self, points: NDArray[np.float32]) -> Arms:
+        """Return what is known about each row."""
         _, own = self.seen(points)
         with limited_threads(1):
             relations = self.reference.relations(points, own) - self.typical
             features = features_of(points[:, : self.reference.width], relations)
             said = torch.zeros(len(points)) if self.opinion is None else self.opinion(features)
-        arms = Arms.of(relations, said)
-        return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
+        return Arms.of(relations, said)
 
     @torch.inference_mode()
     def typical_rows_near(self, points: NDArray[np.float32]) -> NDArray[np.float32]:

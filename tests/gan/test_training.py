@@ -169,7 +169,7 @@ def test_steps_are_smaller_after_each_return(table):
     answers = iter([False, True, False, *[True] * 9])
     trainer._is_finite = lambda quality: next(answers)
     list(trainer.train())
-    assert trainer._generator_optimizer._learning_rate == pytest.approx(2e-3 * 0.3**2)
+    assert trainer._generator_optimizer.learning_rate == pytest.approx(2e-3 * 0.3**2)
 
 
 def test_training_that_never_is_finite_is_an_error(table):

@@ -1,0 +1,186 @@
+"""Tables and pictures of a comparison of detectors: ``python -m benchmarks.detection_report``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.anomalies import PROTOCOLS
+from benchmarks.detectors import label_of
+from benchmarks.diagram import draw_ranks
+from benchmarks.goals import Goal
+from benchmarks.markdown import goals_table, section
+from benchmarks.ranking import wilcoxon_p
+
+OURS, REFERENCE = "ganaug", "knn"
+METRICS = {"roc_auc": "ROC AUC", "average_precision": "AP", "precision_at_n": "P@n"}
+KEY = ["dataset", "seed"]
+NEARLY_ALL = 0.8
+SEMI_AUC_GAIN, SEMI_AP_GAIN, UNSUPERVISED_AUC = 1.5, 3.0, 82.0
+
+
+def write(path: Path) -> list[Path]:
+    """Write the tables of a file of results, and a picture for each protocol, beside it."""
+    results = read(path)
+    written = [path.with_suffix(".md")]
+    parts = [_heading(results)]
+    if {OURS, REFERENCE} <= set(results["detector"]):
+        parts.append(goals_table(goals(results)))
+    for protocol in PROTOCOLS:
+        rows = results[results["protocol"] == protocol]
+        if rows.empty:
+            continue
+        fast, slow = fields(rows)
+        parts.append(_overall(fast, protocol, rows))
+        if len(slow):
+            parts.append(_overall(slow, f"{protocol}, with the slow ones", rows))
+        parts.append(_by_dataset(fast, protocol))
+        picture = path.with_name(f"{path.stem}-{protocol}-ranks.png")
+        ranks = dataset_ranks(fast)
+        if min(ranks.shape) > 1:
+            draw_ranks(ranks.rename(columns=label_of), picture)
+            parts.append(f"![Mean ranks, {protocol}]({picture.name})\n")
+            written.append(picture)
+    written[0].write_text("\n".join(parts), encoding="utf-8")
+    return written
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a file of results; metrics in percent, the last of several rows for a cell."""
+    results = pd.read_csv(path, na_values=[""], keep_default_na=False)
+    results = results.drop_duplicates(["protocol", *KEY, "detector"], keep="last")
+    results[list(METRICS)] = 100 * results[list(METRICS)].astype(float)
+    return results
+
+
+def fields(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return rows that can be compared: detectors of nearly all cells on the cells they share.
+
+    The second table has all detectors that were tried, on the cells that all of them tried; it
+    is empty if no detector was left out of the first. A detector that failed has the worst score.
+    """
+    tried = rows.assign(there=1).pivot_table(index=KEY, columns="detector", values="there")
+    counts = tried.notna().sum()
+    many = counts.index[counts >= NEARLY_ALL * counts.max()]
+    fast = _shared(rows, tried[many])
+    return fast, (_shared(rows, tried) if len(many) < len(counts) else rows[:0])
+
+
+def _shared(rows: pd.DataFrame, tried: pd.DataFrame) -> pd.DataFrame:
+    cells = tried.dropna().index
+    kept = rows[rows["detector"].isin(tried.columns)].set_index(KEY)
+    kept = kept[kept.index.isin(cells)].reset_index()
+    for metric in METRICS:
+        worst = kept.groupby(KEY)[metric].transform("min")
+        kept[metric] = kept[metric].fillna(worst)
+    return kept
+
+
+def mean_scores(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return data set x detector: means over seeds."""
+    return rows.pivot_table(index="dataset", columns="detector", values=metric)
+
+
+def dataset_ranks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return data set x detector: ranks (1 is best), averaged over ROC AUC and AP."""
+    ranks = [
+        mean_scores(rows, metric).rank(axis=1, ascending=False)
+        for metric in ("roc_auc", "average_precision")
+    ]
+    return (ranks[0] + ranks[1]) / 2
+
+
+def goals(results: pd.DataFrame) -> list[Goal]:
+    """Return what was aimed at, and what was measured."""
+    found = []
+    for protocol in PROTOCOLS:
+        rows, _ = fields(results[results["protocol"] == protocol])
+        if OURS not in set(rows["detector"]) or REFERENCE not in set(rows["detector"]):
+            continue
+        auc, ap = (mean_scores(rows, name).mean() for name in ("roc_auc", "average_precision"))
+        ranks = dataset_ranks(rows).mean()
+        if protocol == "semi":
+            for means, name, aim in ((auc, "ROC AUC", SEMI_AUC_GAIN), (ap, "AP", SEMI_AP_GAIN)):
+                gain = means[OURS] - means[REFERENCE]
+                figure = f"{means[OURS]:.2f}, kNN {means[REFERENCE]:.2f} ({gain:+.2f})"
+                found.append(Goal(f"semi: mean {name} at least kNN + {aim}", figure, gain >= aim))
+        else:
+            best = auc.drop(OURS).max()
+            figure = f"{auc[OURS]:.2f}, the best other {best:.2f}"
+            met = auc[OURS] >= UNSUPERVISED_AUC and auc[OURS] > best
+            found.append(
+                Goal(f"unsupervised: mean ROC AUC {UNSUPERVISED_AUC:g}, above all", figure, met)
+            )
+        first = str(ranks.idxmin())
+        figure = f"{ranks[OURS]:.2f}; first is {label_of(first)}, {ranks.min():.2f}"
+        found.append(Goal(f"{protocol}: mean rank first", figure, first == OURS))
+    return found
+
+
+def _heading(results: pd.DataFrame) -> str:
+    return (
+        "# Detection of anomalies\n\n"
+        f"{results['dataset'].nunique()} data sets, {results['detector'].nunique()} detectors. "
+        f"At most {results['max_rows'].max()} training rows (0: all), 5000 normal test rows and "
+        "2500 anomalies. Means are over data sets, after averaging over seeds; ranks (1 is best) "
+        "are taken within each data set and averaged over ROC AUC and average precision (AP). "
+        "A detector that failed counts as the worst. Figures in percent, times in seconds "
+        "(median), on one thread of a busy machine.\n"
+    )
+
+
+def _overall(rows: pd.DataFrame, title: str, everything: pd.DataFrame) -> str:
+    means = {metric: mean_scores(rows, metric).mean() for metric in METRICS}
+    ranks = dataset_ranks(rows).mean().sort_values()
+    failed = (rows["status"] == "failed").groupby(rows["detector"]).sum()
+    times = rows.groupby("detector")[["fit_seconds", "score_seconds"]].median()
+    auc = mean_scores(rows, "roc_auc")
+    table = []
+    for name in ranks.index:
+        against = (
+            "" if name == OURS or OURS not in auc else f"{wilcoxon_p(auc[OURS] - auc[name]):.3f}"
+        )
+        table.append(
+            [
+                label_of(str(name)),
+                f"{ranks[name]:.2f}",
+                *(f"{means[metric][name]:.2f}" for metric in METRICS),
+                f"{times.loc[name, 'fit_seconds']:.2f}",
+                f"{times.loc[name, 'score_seconds']:.2f}",
+                int(failed[name]),
+                against,
+            ]
+        )
+    cells = rows[KEY].drop_duplicates()
+    note = (
+        f"{cells['dataset'].nunique()} data sets, {len(cells)} cells. p: Wilcoxon's signed-rank "
+        "test of ROC AUC against ganaug over data sets."
+    )
+    header = ["detector", "mean rank", *METRICS.values(), "fit s", "score s", "failed", "p"]
+    return section(title, header, table, note)
+
+
+def _by_dataset(rows: pd.DataFrame, title: str) -> str:
+    auc = mean_scores(rows, "roc_auc")
+    order = auc.mean().sort_values(ascending=False).index
+    table = [[name, *(f"{auc.loc[name, d]:.1f}" for d in order)] for name in auc.index]
+    means = ["**mean**", *(f"{auc[d].mean():.2f}" for d in order)]
+    header = ["ROC AUC", *(label_of(str(d)) for d in order)]
+    return section(f"{title}: each data set", header, [*table, means])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the tables of the files that are named."""
+    for name in argv if argv is not None else sys.argv[1:]:
+        for path in write(Path(name)):
+            print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    np.seterr(all="ignore")
+    sys.exit(main())
