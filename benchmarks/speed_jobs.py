@@ -7,9 +7,14 @@ is measured; it returns figures as a dict.
 from __future__ import annotations
 
 import importlib
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -122,6 +127,40 @@ def ganaug_encode(n_rows: int, n_minority: int) -> Figures:
     return figures | {"rows": n_rows}
 
 
+def ganaug_large(n_rows: int, n_minority: int) -> Figures:
+    """`ganaug resample` of a Parquet file in parts; megabytes are all that the process holds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    part_rows = 500_000
+    with TemporaryDirectory() as folder:
+        path, out = Path(folder, "in.parquet"), Path(folder, "out.parquet")
+        writer = None
+        n_bytes = 0
+        for k in range(n_rows // part_rows):
+            X, y = make_table(part_rows, n_minority * part_rows // n_rows, seed=k)
+            table = pa.Table.from_pandas(X.assign(target=y), preserve_index=False)
+            n_bytes += table.nbytes
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+        assert writer is not None
+        writer.close()
+        n_new = n_minority // 10
+        command = [
+            *(sys.executable, "-m", "ganaug", "resample", str(path), "-o", str(out), "--seed", "0"),
+            *("--target", "target", "--strategy", f"1={n_minority + n_new}", "--quiet"),
+        ]
+        with _timed() as figures:
+            subprocess.run(command, check=True)
+        assert pq.read_metadata(out).num_rows == n_rows + n_new
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return figures | {
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "megabytes": usage.ru_maxrss / 1024,
+        "input_mb": n_bytes / MEGABYTE,
+    }
+
+
 def smote_resample(n_rows: int, n_minority: int) -> Figures:
     """SMOTE on codes, which is faster than SMOTENC and makes no valid categories."""
     from imblearn.over_sampling import SMOTE
@@ -166,6 +205,7 @@ JOBS: dict[str, Callable[..., Figures]] = {
     "fit": ganaug_fit,
     "sample": ganaug_sample,
     "encode": ganaug_encode,
+    "resample in parts": ganaug_large,
     "SMOTE": smote_resample,
     "CTGAN": ctgan_resample,
 }

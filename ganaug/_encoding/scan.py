@@ -22,6 +22,7 @@ MIN_CLASS_ROWS = 5000
 MAX_ROWS = 100_000
 MAX_CLASSES = 1000
 BATCH_ROWS = 32_768
+BUFFER_BYTES = 2**18
 # A column with more levels than that is an identifier: further ones need not all be kept.
 MAX_LEVELS = 20_000
 
@@ -119,18 +120,33 @@ def batches(dataset: Any) -> Iterator[Any]:
     import pyarrow as pa
 
     for fragment in dataset.get_fragments():
-        reader = iter(
-            fragment.to_batches(
-                schema=dataset.schema,
-                batch_size=BATCH_ROWS,
-                batch_readahead=1,
-                fragment_readahead=1,
-                use_threads=False,
-            )
-        )
+        read = _read_parquet if hasattr(fragment, "row_groups") else _read_any
+        reader = read(fragment, dataset.schema)
         while (batch := _explained(fragment, lambda reader=reader: next(reader, None))) is not None:
             if len(batch):
-                yield pa.Table.from_batches([batch])
+                yield pa.Table.from_batches([batch]).cast(dataset.schema)
+
+
+def _read_parquet(fragment: Any, schema: Any) -> Iterator[Any]:
+    """Give record batches of a Parquet file, with a small buffer for each column.
+
+    A dataset's own scanner holds several row groups, read and decoded, at the same time.
+    """
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(fragment.open(), buffer_size=BUFFER_BYTES, pre_buffer=False)
+    for batch in file.iter_batches(BATCH_ROWS, columns=schema.names, use_threads=False):
+        yield batch.select(schema.names)
+
+
+def _read_any(fragment: Any, schema: Any) -> Iterator[Any]:
+    yield from fragment.to_batches(
+        schema=schema,
+        batch_size=BATCH_ROWS,
+        batch_readahead=1,
+        fragment_readahead=1,
+        use_threads=False,
+    )
 
 
 def _explained(fragment: Any, read: Any) -> Any:
