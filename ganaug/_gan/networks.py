@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -89,44 +89,39 @@ class CategoryHead(nn.Module):
 
     def __init__(self, sizes: Sequence[int], device: torch.device) -> None:
         super().__init__()
-        width, longest = sum(sizes), max(sizes, default=0)
-        gather = torch.full((len(sizes), longest), width, dtype=torch.long)
-        offset = 0
-        for head, size in enumerate(sizes):
-            gather[head, :size] = torch.arange(offset, offset + size)
-            offset += size
         self.sizes = list(sizes)
-        self.n_heads, self.longest = len(sizes), longest
-        # what follows from the layout is no part of the state
-        self.register_buffer("gather", gather.flatten().to(device), persistent=False)
-        self.register_buffer(
-            "scatter",
-            torch.nonzero(gather.flatten() < width).flatten().to(device),
-            persistent=False,
-        )
-        self.gather: Tensor
-        self.scatter: Tensor
+        heads = torch.arange(len(sizes)).repeat_interleave(torch.tensor(self.sizes).long())
+        self.register_buffer("head_of_level", heads.to(device))
+        self.register_buffer("member", torch.eye(len(sizes), dtype=DTYPE)[heads].to(device))
+        padded = torch.full((len(sizes), max(sizes, default=0)), len(heads), dtype=torch.long)
+        for head, levels in enumerate(torch.arange(len(heads)).split(self.sizes)):
+            padded[head, : len(levels)] = levels
+        self.register_buffer("padded", padded.to(device))
+        self.head_of_level: Tensor
+        self.member: Tensor  # (one_hot_width, n_heads)
+        self.padded: Tensor
 
     def forward(self, logits: Tensor) -> Tensor:
-        if not self.n_heads:
+        if not self.sizes:
             return logits
+        with torch.no_grad():
+            peaks, levels = self._peaks(logits)
+            hard = torch.zeros_like(logits).scatter_(1, levels, 1.0)
         if not torch.is_grad_enabled():
-            return self._hardest(logits)
-        padded = nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.gather]
-        padded = padded.view(-1, self.n_heads, self.longest)
-        soft = torch.softmax(padded / SOFTMAX_TEMPERATURE, dim=2)
-        hard = torch.zeros_like(soft).scatter_(2, padded.argmax(dim=2, keepdim=True), 1.0)
-        straight_through = hard + (soft - soft.detach())
-        return straight_through.flatten(1)[:, self.scatter]
+            return hard
+        soft = torch.exp((logits - peaks[:, self.head_of_level]) / SOFTMAX_TEMPERATURE)
+        soft = soft / ((soft @ self.member) @ self.member.T)
+        return hard + (soft - soft.detach())
 
-    def _hardest(self, logits: Tensor) -> Tensor:
-        """Return the arg max of each head; one by one, that is fast where no gradient is needed."""
-        starts = accumulate(self.sizes, initial=0)
-        levels = [
-            head.argmax(dim=1) + start
-            for head, start in zip(logits.split(self.sizes, dim=1), starts, strict=False)
-        ]
-        return torch.zeros_like(logits).scatter_(1, torch.stack(levels, dim=1), 1.0)
+    def _peaks(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the largest logit of each head and its level, each of shape (batch, n_heads)."""
+        if logits.device.type == "cpu":  # a small loop costs less than moving everything
+            parts = [head.max(dim=1) for head in logits.split(self.sizes, dim=1)]
+            values, levels = (torch.stack(part, dim=1) for part in zip(*parts, strict=True))
+        else:
+            rows = nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.padded]
+            values, levels = rows.max(dim=2)
+        return values, levels + self.padded[:, 0]
 
 
 class StateGate(nn.Module):
@@ -220,15 +215,21 @@ class Discriminator(nn.Module):
         return self.density.of_all_classes(self._free_features(rows))
 
     def _free_features(self, rows: Tensor) -> Tensor:
-        return self._features(torch.zeros_like(rows), rows.new_zeros(len(rows), 1), rows)[-1]
+        """Return the last features of rows without an anchor; its zeros are not multiplied."""
+        first = cast(nn.Linear, self.hidden[0])
+        out = nn.functional.linear(rows, first.weight[:, : self.width], first.bias)
+        return self._later_features(_activate(out))[-1]
 
     def _features(self, anchor: Tensor, anchored: Tensor, rows: Tensor) -> list[Tensor]:
         """Return the output of each hidden layer, (batch, hidden)."""
-        out = torch.cat([rows - anchor, anchor, anchored], dim=1)
-        features = []
-        for layer in self.hidden:
-            out = _activate(layer(out))
-            features.append(out)
+        out = self.hidden[0](torch.cat([rows - anchor, anchor, anchored], dim=1))
+        return self._later_features(_activate(out))
+
+    def _later_features(self, out: Tensor) -> list[Tensor]:
+        """Return the output of the first layer and of each after it."""
+        features = [out]
+        for layer in self.hidden[1:]:
+            features.append(_activate(layer(features[-1])))
         return features
 
 

@@ -22,6 +22,7 @@ from ganaug._gan.losses import (
 )
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.noise import draw_noise, gumbel_noise
 from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.quality import energy_distance
 from ganaug._gan.runtime import DTYPE
@@ -372,16 +373,3 @@ class QualityMonitor:
             for generated, real in zip(rows.split(self._share), self._real, strict=True)
         ]
         return float(torch.stack(distances).mean())
-
-
-def draw_noise(generator: Generator, n: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return latent noise (n, latent_dim) and Gumbel noise (n, one_hot_width)."""
-    shape = (n, generator.latent_dim)
-    latent = torch.randn(shape, generator=random, dtype=DTYPE, device=random.device)
-    return latent, gumbel_noise((n, generator.level_bias.shape[1]), random)
-
-
-def gumbel_noise(shape: tuple[int, int], random: torch.Generator) -> Tensor:
-    """Return noise that makes the arg max of logits a draw from their softmax."""
-    noise = torch.empty(shape, dtype=DTYPE, device=random.device)
-    return -noise.exponential_(generator=random).log()
