@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -53,7 +52,7 @@ class TrainingJob:
     seed: int
     checkpoint: Checkpoint | None
 
-    @cached_property
+    @property
     def codes_to_add(self) -> NDArray[np.int64]:
         """The class code of each row to add."""
         return validation.check_sample_request(self.strategy, None, self.target.classes)
@@ -528,11 +527,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _fit_resample(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
-        if is_dataset(X):
-            raise DataError(
-                "fit_resample returns all rows, and a dataset may be larger than memory; use fit "
-                "and sample_batches, or `ganaug resample`."
-            )
+        validation.refuse_dataset(X)
         job = self._fit(X, y, sample_weight)
         codes = job.codes_to_add
         columns = self._new_columns(codes, self._seed, Stream.RESAMPLE)
