@@ -21,7 +21,6 @@ from sklearn.utils.validation import _num_samples, validate_data
 from ganaug._encoding.columns import Column
 from ganaug._encoding.frames import wrap_rows
 from ganaug._encoding.rows import Rows
-from ganaug._encoding.scan import is_dataset
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, read_target
 from ganaug.exceptions import DataError, TrainingError
@@ -314,26 +313,6 @@ def check_sample_weight(
             f"all sample weights of class {label!r} are zero; at least one must be positive."
         )
     return weights
-
-
-def check_dataset_request(target: Any, sample_weight: Any) -> None:
-    """Refuse what can't go with a dataset."""
-    if not isinstance(target, str):
-        raise DataError(
-            "X is a dataset, so y must be the name of its column with the labels, got "
-            f"{type(target).__name__}."
-        )
-    if sample_weight is not None:
-        raise DataError("sample_weight can't go with a dataset; leave it out.")
-
-
-def refuse_dataset(X: Any) -> None:
-    """Refuse to return a dataset with rows added."""
-    if is_dataset(X):
-        raise DataError(
-            "fit_resample returns all rows, and a dataset may be larger than memory; use fit and "
-            "sample_batches, or `ganaug resample`."
-        )
 
 
 def check_sample_request(

@@ -21,7 +21,7 @@ from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._encoding.columns import Column, assemble, regrouped
 from ganaug._encoding.rows import RowBuilder, Rows
-from ganaug._encoding.scan import extract, is_dataset
+from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, refuse_dataset
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, take_rows
 from ganaug._gan.batches import BatchConfig
@@ -527,7 +527,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _fit_resample(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
-        validation.refuse_dataset(X)
+        refuse_dataset(X)
         job = self._fit(X, y, sample_weight)
         codes = job.codes_to_add
         columns = self._new_columns(codes, self._seed, Stream.RESAMPLE)
@@ -541,7 +541,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
         counts = None
         if is_dataset(X):
-            validation.check_dataset_request(y, sample_weight)
+            check_dataset_request(y, sample_weight)
             part = extract(X, y, _draw_seed(self.random_state))
             X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
         job = self._check_input(X, y, sample_weight, counts)

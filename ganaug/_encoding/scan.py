@@ -52,6 +52,26 @@ def is_dataset(X: Any) -> bool:
     return type(X).__module__ == "pyarrow._dataset"
 
 
+def check_dataset_request(target: Any, sample_weight: Any) -> None:
+    """Refuse what can't go with a dataset."""
+    if not isinstance(target, str):
+        raise DataError(
+            "X is a dataset, so y must be the name of its column with the labels, got "
+            f"{type(target).__name__}."
+        )
+    if sample_weight is not None:
+        raise DataError("sample_weight can't go with a dataset; leave it out.")
+
+
+def refuse_dataset(X: Any) -> None:
+    """Refuse to return a dataset with rows added."""
+    if is_dataset(X):
+        raise DataError(
+            "fit_resample returns all rows, and a dataset may be larger than memory; use fit and "
+            "sample_batches, or `ganaug resample`."
+        )
+
+
 def extract(dataset: Any, target: Any, seed: int) -> Extract:
     """Read a dataset once, in memory that does not grow with its rows.
 
