@@ -19,7 +19,9 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._encoding.columns import Column
+from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.frames import wrap_rows
+from ganaug._encoding.layout import Found
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, read_target
@@ -344,6 +346,38 @@ def check_sample_request(
     code_of = _code_of(classes)
     _check_known_classes(set(labels), Counter(code_of))
     return np.array([code_of[label] for label in labels], dtype=np.int64)
+
+
+def check_where(where: Any) -> Mapping[Any, Any]:
+    """Return `where` if it is a mapping from columns to conditions; none is an empty one."""
+    if where is None:
+        return {}
+    if isinstance(where, Mapping):
+        return where
+    raise DataError(
+        "where must say what columns must be, such as {'country': 'DE', 'age': (30, 40)}, got "
+        f"{type(where).__name__}."
+    )
+
+
+def check_found(found: Found, conditions: TableConditions, label: Any) -> None:
+    """Refuse conditions that a class can't meet, saying how much of each there is."""
+    if all(found.within_reach):
+        return
+    counts = ", ".join(
+        f"{condition.text}: {n}"
+        for condition, n in zip(conditions.encoded, found.n_meeting_each, strict=True)
+    )
+    refused = next(
+        condition.text
+        for condition, is_within in zip(conditions.encoded, found.within_reach, strict=True)
+        if not is_within
+    )
+    raise DataError(
+        f"class {label!s} can't be sampled with {refused}: none of its {found.n_rows} training "
+        f"rows is like that (rows that meet {counts}; all at once: {found.n_meeting_all}). "
+        "Ask for another class, or for less."
+    )
 
 
 def check_sample_counts(

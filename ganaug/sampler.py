@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._encoding.columns import Column, assemble, regrouped
+from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.rows import RowBuilder, Rows
 from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, refuse_dataset
 from ganaug._encoding.table import TableEncoder
@@ -36,6 +37,7 @@ from ganaug.exceptions import DataError, TrainingError
 
 MAX_CLASS_ROWS = 5000
 AUTO_STEPS = 1000
+NO_CONDITIONS = TableConditions()
 AUTO_PATIENCE = 6
 
 
@@ -330,7 +332,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return self._fit_resample(X, y, sample_weight)
 
     def sample(
-        self, n_samples: int | dict[Any, int], y: Any = None, *, random_state: Any = None
+        self,
+        n_samples: int | dict[Any, int],
+        y: Any = None,
+        *,
+        where: Mapping[Any, Any] | None = None,
+        random_state: Any = None,
     ) -> tuple[Any, Any]:
         """Draw synthetic rows from the trained generator, without refitting.
 
@@ -341,6 +348,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         y : label or array-like of shape (n_samples,), default=None
             The class of all rows, or of each. By default an int is divided among classes as
             `fit_resample` would add to them (equally if it would add nothing).
+        where : mapping, default=None
+            What the rows must be: column -> value, range ``(low, high)`` with ``None`` for an open
+            end, or list of levels; a missing value asks for missing ones. All hold for every row,
+            in bounded time: levels are conditioned where they are drawn, numbers are folded into
+            their range, and rows start from training rows that meet the conditions or, where none
+            meets all, most of them.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw. By default it follows from the fit: the same call gives the same
             rows, which are not those that `fit_resample` returned. A larger sample of a class
@@ -354,30 +367,37 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Raises
         ------
         DataError
-            If a class is unknown or a number of rows isn't one.
+            If a class is unknown, a number of rows isn't one, or a class can't be what `where`
+            asks for; the message says how much of it there is.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
 
         Examples
         --------
+        >>> import numpy as np
         >>> from sklearn.datasets import make_classification
         >>> from ganaug import GANSampler
         >>> X, y = make_classification(n_samples=300, weights=[0.9], random_state=0)
         >>> sampler = GANSampler(n_steps=50, random_state=0).fit(X, y)
         >>> sampler.sample({0: 1, 1: 2})[1]
         array([0, 1, 1])
+        >>> X_near, _ = sampler.sample(3, y=1, where={0: (-0.5, 0.5)})
+        >>> bool(np.abs(X_near[:, 0]).max() <= 0.5)
+        True
         """
         check_is_fitted(self, "generator_")
         codes = validation.check_sample_request(
             n_samples, y, self.classes_, self.sampling_strategy_
         )
-        return self._rows_of(codes, self._sample_seed(random_state), Stream.SAMPLE)
+        conditions = self._conditions(where, set(codes.tolist()))
+        return self._rows_of(codes, self._sample_seed(random_state), Stream.SAMPLE, conditions)
 
     def sample_batches(
         self,
         n_samples: int | dict[Any, int],
         y: Any = None,
         *,
+        where: Mapping[Any, Any] | None = None,
         batch_rows: int = 65_536,
         random_state: Any = None,
     ) -> Iterator[tuple[Any, Any]]:
@@ -389,6 +409,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             How many rows; or class -> how many rows of it.
         y : label, default=None
             The class of all rows. By default an int is divided among classes as in `sample`.
+        where : mapping, default=None
+            What the rows must be, as in `sample`.
         batch_rows : int, default=65536
             Rows of each batch; the last one of a class may have fewer.
         random_state : int, RandomState instance or None, default=None
@@ -402,7 +424,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Raises
         ------
         DataError
-            If a class is unknown or a number of rows isn't one.
+            If a class is unknown, a number of rows isn't one, or a class can't be what `where`
+            asks for; the message says how much of it there is.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
 
@@ -420,7 +443,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             n_samples, y, self.classes_, self.sampling_strategy_
         )
         batch_rows = validation.check_batch_rows(batch_rows)
-        return self._batches(counts, batch_rows, self._sample_seed(random_state))
+        conditions = self._conditions(where, set(counts))
+        return self._batches(counts, batch_rows, self._sample_seed(random_state), conditions)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Return how normal rows are: higher = more normal.
@@ -664,18 +688,37 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self._label_prototypes = fitted.label_prototypes
         self._score_scale = fitted.score_scale
 
-    def _rows_of(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> tuple[Any, Any]:
+    def _conditions(self, where: Mapping[Any, Any] | None, codes: set[int]) -> TableConditions:
+        """Return conditions that all these classes can meet."""
+        where = validation.check_where(where)
+        if not where:
+            return NO_CONDITIONS
+        conditions = self.encoder_.conditions(where)
+        for code in sorted(codes):
+            found = self._gan.find(code, conditions.encoded)
+            validation.check_found(found, conditions, self.classes_[code])
+        return conditions
+
+    def _rows_of(
+        self, codes: NDArray[np.int64], seed: int, stream: Stream, conditions: TableConditions
+    ) -> tuple[Any, Any]:
         """Return new rows and their labels, one for each class code."""
-        columns = self._new_columns(codes, seed, stream)
+        columns = self._new_columns(codes, seed, stream, conditions)
         return self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
 
-    def _new_columns(self, codes: NDArray[np.int64], seed: int, stream: Stream) -> list[Column]:
+    def _new_columns(
+        self,
+        codes: NDArray[np.int64],
+        seed: int,
+        stream: Stream,
+        conditions: TableConditions = NO_CONDITIONS,
+    ) -> list[Column]:
         """Return new rows as columns, one for each class code."""
 
         def parts() -> Iterator[tuple[NDArray[np.int64], list[Column]]]:
             for code in np.unique(codes).tolist():
                 places, done = np.flatnonzero(codes == code), 0
-                for part in self._decoded(code, len(places), seed, stream):
+                for part in self._decoded(code, len(places), seed, stream, conditions):
                     yield places[done : done + len(part[0])], part
                     done += len(part[0])
 
@@ -683,18 +726,20 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return assemble(nothing, parts(), len(codes))
 
     def _batches(
-        self, counts: dict[int, int], batch_rows: int, seed: int
+        self, counts: dict[int, int], batch_rows: int, seed: int, conditions: TableConditions
     ) -> Iterator[tuple[Any, Any]]:
         for code, count in counts.items():
-            parts = self._decoded(code, count, seed, Stream.SAMPLE)
+            parts = self._decoded(code, count, seed, Stream.SAMPLE, conditions)
             for columns in regrouped(parts, batch_rows):
                 codes = np.full(len(columns[0]), code)
                 yield self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
 
-    def _decoded(self, code: int, count: int, seed: int, stream: Stream) -> Iterator[list[Column]]:
+    def _decoded(
+        self, code: int, count: int, seed: int, stream: Stream, conditions: TableConditions
+    ) -> Iterator[list[Column]]:
         """Give new rows of a class as columns, some thousand rows at a time."""
-        for rows in self._gan.sample(code, count, seed, stream):
-            yield self.encoder_.inverse_transform(rows)
+        for rows in self._gan.sample(code, count, seed, stream, conditions.encoded):
+            yield conditions.keep(self.encoder_.inverse_transform(rows))
 
     def _sample_seed(self, random_state: Any) -> int:
         return self._seed if random_state is None else _draw_seed(random_state)

@@ -128,6 +128,52 @@ class TableLayout:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What a generated row must be in one column, in terms of the slots of that column.
+
+    Parameters
+    ----------
+    text : str
+        The condition as one would write it down, for messages.
+    number : int or None
+        A number that must lie in [`low`, `high`] (encoded).
+    vector : int or None
+        A vector slot whose level must be one of `levels`.
+    head : int or None
+        A head whose level must be one of `states`.
+    """
+
+    text: str
+    number: int | None = None
+    low: float = 0.0
+    high: float = 0.0
+    vector: int | None = None
+    levels: tuple[int, ...] = ()
+    head: int | None = None
+    states: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What training rows of a class there are for some conditions.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_meeting_each : tuple of int
+        Rows that meet each condition.
+    n_meeting_all : int
+    within_reach : tuple of bool
+        Whether rows that meet a condition can be generated.
+    """
+
+    n_rows: int
+    n_meeting_each: tuple[int, ...]
+    n_meeting_all: int
+    within_reach: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class EncodedTable:
     """Compact rows.
 

@@ -7,6 +7,7 @@ dates in nanoseconds). Then t is standardised, linearly or, where tails are heav
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from scipy.special import ndtri
 HEAVY_TAIL_KURTOSIS = 20.0
 N_QUANTILES = 257
 MAX_DECIMALS = 9
+VALUES_SHOWN = 8
 # A number with few values, many rows to each, takes no others.
 MAX_VALUES = 64
 MIN_ROWS_PER_VALUE = 20
@@ -63,6 +65,19 @@ class IntegerGrid:
         # two's complement: adding modulo 2^64 is right for signed and unsigned alike
         return (whole * np.uint64(self.step) + np.uint64(self.low % 2**64)).view(dtype)
 
+    def inside(self, low: float, high: float) -> tuple[int, int] | None:
+        """Return the smallest and the largest value in [low, high], None if there is none."""
+        step = max(self.step, 1)
+        above = 0 if low <= self.low else -(-(math.ceil(low) - self.low) // step)
+        below = self.high if high >= self.high else math.floor(high)
+        first, last = self.low + above * step, self.low + (below - self.low) // step * step
+        return (first, last) if self.low <= first <= last <= self.high else None
+
+    def describe(self) -> str:
+        """Say which values there are."""
+        step = f" in steps of {self.step}" if self.step > 1 else ""
+        return f"whole numbers from {self.low} to {self.high}{step}"
+
 
 @dataclass(frozen=True)
 class FloatGrid:
@@ -102,6 +117,22 @@ class FloatGrid:
             values = np.round(self.low + steps * self.step, self.decimals)
         return np.clip(values, self.low, self.high)
 
+    def inside(self, low: float, high: float) -> tuple[float, float] | None:
+        """Return the smallest and the largest value in [low, high], None if there is none."""
+        first, last = max(float(low), self.low), min(float(high), self.high)
+        if self.step and first <= last:
+            slack = 1e-9  # 0.3 is a whole number of steps of 0.1, but not to the last bit
+            above = math.ceil((first - self.low) / self.step - slack)
+            below = math.floor((last - self.low) / self.step + slack)
+            first = round(self.low + above * self.step, self.decimals)
+            last = round(self.low + below * self.step, self.decimals)
+        return (first, last) if self.low <= first <= last <= self.high else None
+
+    def describe(self) -> str:
+        """Say which values there are."""
+        step = f" in steps of {self.step:g}" if self.step else ""
+        return f"values from {self.low:g} to {self.high:g}{step}"
+
 
 @dataclass(frozen=True)
 class ValueGrid:
@@ -131,6 +162,16 @@ class ValueGrid:
         places = self.to_unit(self.values)
         nearest: NDArray[Any] = self.values[np.searchsorted((places[1:] + places[:-1]) / 2, unit)]
         return nearest
+
+    def inside(self, low: float, high: float) -> tuple[Any, Any] | None:
+        """Return the smallest and the largest value in [low, high], None if there is none."""
+        found = self.values[(self.values >= low) & (self.values <= high)]
+        return (found[0].item(), found[-1].item()) if len(found) else None
+
+    def describe(self) -> str:
+        """Say which values there are."""
+        shown = ", ".join(f"{value:g}" for value in self.values[:VALUES_SHOWN])
+        return f"only the values {shown}{', ...' if len(self.values) > VALUES_SHOWN else ''}"
 
     def _range(self) -> IntegerGrid | FloatGrid:
         if self.values.dtype.kind in "iu":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ganaug._encoding.codecs import (
     fit_codec,
 )
 from ganaug._encoding.columns import Column
+from ganaug._encoding.conditions import TableConditions, encode_conditions
 from ganaug._encoding.layout import EncodedTable, TableLayout
 
 MAX_CONTEXT_ROWS = 100_000
@@ -102,6 +103,16 @@ class TableEncoder:
         for codec, column in zip(self.codecs_, columns, strict=True):
             codec.encode(column, out)
         return out.table()
+
+    def conditions(self, where: Mapping[Any, Any]) -> TableConditions:
+        """Return conditions on columns (name -> value, range or levels) as ones on encoded rows.
+
+        Raises
+        ------
+        DataError
+            If a column is unknown, or can never be what is asked for.
+        """
+        return encode_conditions(where, self._names, self.codecs_)
 
     def inverse_transform(self, rows: NDArray[np.float32]) -> list[Column]:
         """Decode expanded rows of shape (n_rows, layout_.width) to valid columns."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
+from ganaug._gan.conditions import Conditions
 from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator
 from ganaug._gan.noise import draw_noise
@@ -98,6 +99,8 @@ class RowSampler:
     class_code : int
     config : SamplingConfig
     seed : tuple of int
+    conditions : Conditions or None
+        What the rows must be.
     """
 
     def __init__(
@@ -107,30 +110,46 @@ class RowSampler:
         class_code: int,
         config: SamplingConfig,
         seed: tuple[int, ...],
+        conditions: Conditions | None = None,
     ) -> None:
         self._generator = generator
         self._table = table
         self._class_code = class_code
         self._config = config
         self._seed = seed
+        self._conditions = conditions or Conditions((), table.layout, table.device)
         self._validity = Validity(table.layout, generator, table.device)
         self._random = random_generator(*seed, device=table.device)
         anchors = table.class_rows(class_code, len(table), self._random)
         shuffled = torch.randperm(len(anchors), generator=self._random, device=table.device)
         self._anchors = anchors[shuffled]
+        self._level_shares = torch.zeros(table.layout.one_hot_width, device=table.device)
+        if len(self._conditions):
+            rows = table.expand(self._anchors)
+            self._level_shares = rows[:, table.layout.one_hot].mean(dim=0)
+            # those that meet all conditions or, if none does, as many as any does
+            n_met = self._conditions.holds(rows).sum(dim=1)
+            self._anchors = self._anchors[n_met == n_met.max()]
 
     def rows(self, n_rows: int) -> Iterator[Tensor]:
         """Give the first `n_rows` rows, of shape (at most 4096, width) at a time."""
         if n_rows == 0:
             return
         margins = Margins(self._table, self._class_code, self._anchors, self._random)
-        selection = Selection(self._table.layout, margins.class_mean())
+        selection = Selection(self._table.layout, self._mean(margins))
         for block in blocks():
             rows = self._block(block, margins, selection)[:n_rows]
             yield rows
             n_rows -= len(rows)
             if n_rows == 0:
                 return
+
+    def _mean(self, margins: Margins) -> Tensor:
+        """Return the mean that rows should have: that of the class, or of what is wanted of it."""
+        if not len(self._conditions):
+            return margins.class_mean()
+        anchors = self._table.expand(self._anchors)
+        return self._conditions.impose(anchors, self._level_shares).mean(dim=0)
 
     def candidates(self, n_rows: int) -> Tensor:
         """Return one candidate for each of the first `n_rows` homes, of shape (n_rows, width)."""
@@ -176,11 +195,13 @@ class RowSampler:
 
     def _draw(self, homes: Tensor, anchored: Tensor, random: torch.Generator) -> Tensor:
         rows_of_homes = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
-        anchor = self._table.expand(rows_of_homes) * anchored
+        conditions = self._conditions
+        anchor = conditions.impose(self._table.expand(rows_of_homes), self._level_shares) * anchored
         latent, gumbel = draw_noise(self._generator, len(anchor), random)
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
-        rows: Tensor = self._generator(anchor, anchored, latent, gumbel, classes)
-        return rows
+        gumbel = gumbel + conditions.log_allowed
+        rows = self._generator(anchor, anchored, latent, gumbel, classes)
+        return conditions.impose(rows, self._level_shares)
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

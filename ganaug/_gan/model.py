@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
+from ganaug._gan.conditions import Conditions
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
@@ -236,7 +237,12 @@ class ConditionalGAN:
 
     @torch.inference_mode()
     def sample(
-        self, class_code: int, n_rows: int, seed: int, stream: Stream
+        self,
+        class_code: int,
+        n_rows: int,
+        seed: int,
+        stream: Stream,
+        conditions: Sequence[Condition] = (),
     ) -> Iterator[NDArray[np.float32]]:
         """Give rows of a class in chunks of shape (at most 4096, layout.width).
 
@@ -244,7 +250,12 @@ class ConditionalGAN:
         """
         purpose = (seed, stream, class_code)
         sampler = RowSampler(
-            self.generator, self._table, class_code, self._config.sampling, purpose
+            self.generator,
+            self._table,
+            class_code,
+            self._config.sampling,
+            purpose,
+            self._conditions(conditions),
         )
         chunks = sampler.rows(n_rows)
         while True:
@@ -253,6 +264,23 @@ class ConditionalGAN:
             if chunk is None:
                 return
             yield chunk.cpu().numpy()
+
+    def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
+        """Return how many training rows of a class meet conditions, and which are out of reach."""
+        wanted = self._conditions(conditions)
+        rows = self._table.expand(
+            self._table.class_rows(class_code, len(self._table), self._random(Stream.SAMPLE))
+        )
+        holds = wanted.holds(rows)
+        return Found(
+            n_rows=len(rows),
+            n_meeting_each=tuple(holds.sum(dim=0).tolist()),
+            n_meeting_all=int(holds.all(dim=1).sum()),
+            within_reach=tuple(wanted.within_reach(rows).tolist()),
+        )
+
+    def _conditions(self, conditions: Sequence[Condition]) -> Conditions:
+        return Conditions(conditions, self._table.layout, self._device)
 
     def no_rows(self) -> NDArray[np.float32]:
         """Return an empty chunk, of shape (0, layout.width)."""

@@ -1,0 +1,219 @@
+"""Conditions on columns, from what a user writes to what a generator can be held to.
+
+A condition is a value, a range or several levels; here it becomes a `Condition` on slots of the
+encoded row, snapped to the column's own grid, so that what meets it encoded also meets it decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
+from ganaug._encoding.columns import Column, is_missing
+from ganaug._encoding.layout import Condition
+from ganaug.exceptions import DataError
+
+LEVELS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class TableConditions:
+    """Conditions on several columns of a table.
+
+    Parameters
+    ----------
+    encoded : tuple of Condition
+    bounds : dict of int -> (low, high)
+        Position of a numeric column -> its range, in the column's own values.
+    levels : dict of int -> tuple of int
+        Position of a column of many levels -> the codes of those that are wanted.
+    """
+
+    encoded: tuple[Condition, ...] = ()
+    bounds: Mapping[int, tuple[Any, Any]] = field(default_factory=dict)
+    levels: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def keep(self, columns: Sequence[Column]) -> list[Column]:
+        """Return decoded columns with what decoding may have moved put back.
+
+        A last bit may put a number out of its range, and of two levels with the same coordinates
+        only the first is ever decoded.
+        """
+        return [self._kept(position, column) for position, column in enumerate(columns)]
+
+    def _kept(self, position: int, column: Column) -> Column:
+        if position in self.bounds:
+            return replace(column, values=np.clip(column.values, *self.bounds[position]))
+        if position in self.levels:
+            wanted = self.levels[position]
+            is_other = ~column.missing & ~np.isin(column.values, wanted)
+            return replace(column, values=np.where(is_other, wanted[0], column.values))
+        return column
+
+
+def encode_conditions(
+    where: Mapping[Any, Any], names: Sequence[Any], codecs: Sequence[Codec]
+) -> TableConditions:
+    """Return the conditions on the slots of an encoded row.
+
+    Parameters
+    ----------
+    where : mapping
+        Name of a column -> value, missing value, (low, high) or several levels.
+    names : sequence
+        Names of all columns.
+    codecs : sequence of Codec
+
+    Raises
+    ------
+    DataError
+        If a column is unknown, or can never be what is asked for.
+    """
+    encoded: list[Condition] = []
+    bounds: dict[int, tuple[Any, Any]] = {}
+    levels: dict[int, tuple[int, ...]] = {}
+    for name, wanted in where.items():
+        position = _position(name, names)
+        codec = codecs[position]
+        if isinstance(codec, LevelCodec):
+            encoded.append(_level_condition(codec, name, wanted))
+            if encoded[-1].levels:
+                levels[position] = encoded[-1].levels
+        elif isinstance(codec, NumberCodec):
+            condition, limits = _number_condition(codec, name, wanted)
+            encoded.append(condition)
+            if limits is not None:
+                bounds[position] = limits
+    return TableConditions(tuple(encoded), bounds, levels)
+
+
+def _position(name: Any, names: Sequence[Any]) -> int:
+    # `in` would take True for 1
+    for position, known in enumerate(names):
+        if known == name and isinstance(known, bool) == isinstance(name, bool):
+            return position
+    shown = ", ".join(map(repr, names[:LEVELS_SHOWN]))
+    raise DataError(
+        f"where asks for column {name!r}, which was not in fit; the columns are {shown}"
+        f"{', ...' if len(names) > LEVELS_SHOWN else ''}."
+    )
+
+
+# --- categories ---------------------------------------------------------------------------------
+
+
+def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
+    several = isinstance(wanted, list | tuple | set | frozenset) and wanted not in codec.levels
+    codes = [_level_code(codec, name, level) for level in (wanted if several else [wanted])]
+    if not codes:
+        raise DataError(f"where asks for none of the levels of column {name!r}; name at least one.")
+    text = f"{name} in {sorted(map(repr, wanted))}" if several else f"{name} == {wanted!r}"
+    head = getattr(codec, "head", None)
+    if not isinstance(codec, VectorCodec):
+        return Condition(text, head=head, states=tuple(codes))
+    levels = tuple(code for code in codes if code < len(codec.levels))
+    states = ((0,) if levels else ()) + ((1,) if len(levels) < len(codes) else ())
+    vector = codec.vector if levels else None
+    return Condition(text, vector=vector, levels=levels, head=head, states=states)
+
+
+def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
+    if is_missing(wanted):
+        if not codec.has_missing:
+            raise DataError(f"column {name!r} had no missing values in fit, but where asks for it.")
+        return len(codec.levels)
+    for code, level in enumerate(codec.levels):
+        if level == wanted and isinstance(level, bool) == isinstance(wanted, bool):
+            return code
+    shown = ", ".join(map(repr, codec.levels[:LEVELS_SHOWN]))
+    more = len(codec.levels) - LEVELS_SHOWN
+    raise DataError(
+        f"column {name!r} had no level {wanted!r} in fit; it had {shown}"
+        f"{f' and {more} more' if more > 0 else ''}."
+    )
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def _number_condition(
+    codec: NumberCodec, name: Any, wanted: Any
+) -> tuple[Condition, tuple[Any, Any] | None]:
+    """Return the condition, and the range in the column's own values."""
+    if not isinstance(wanted, tuple) and is_missing(wanted):
+        if not codec.has_missing:
+            raise DataError(f"column {name!r} had no missing values in fit, but where asks for it.")
+        # a column of which nothing else was ever seen needs no head
+        return Condition(f"{name} is missing", head=codec.head, states=(1,)), None
+    if codec.grid is None:
+        raise DataError(
+            f"column {name!r} was missing in all rows of fit; where can't ask for more."
+        )
+    low, high = _range(codec, name, wanted)
+    text = f"{name} == {wanted}" if not isinstance(wanted, tuple) else _range_text(name, wanted)
+    inside = codec.grid.inside(low, high)
+    if inside is None:
+        raise DataError(
+            f"where asks for {text}, but column {name!r} takes {codec.grid.describe()}; "
+            "widen the range."
+        )
+    ends = np.array(inside)
+    places = [float(place) for place in codec.scaled(ends)]
+    at_atom = [k for k, atom in enumerate(codec.atoms) if inside[0] <= atom <= inside[1]]
+    first_atom = 1 + codec.has_missing
+    states = (
+        *(() if inside[0] == inside[1] and at_atom else (0,)),
+        *(first_atom + k for k in at_atom),
+    )
+    condition = Condition(text, codec.number, places[0], places[1], head=codec.head, states=states)
+    return condition, inside
+
+
+def _range(codec: NumberCodec, name: Any, wanted: Any) -> tuple[Any, Any]:
+    """Return the ends of what is wanted as numbers; an open end is infinite."""
+    if isinstance(wanted, list | set | frozenset | Mapping) or (
+        isinstance(wanted, tuple) and len(wanted) != 2
+    ):
+        raise DataError(
+            f"where asks for {wanted!r} in column {name!r}, which holds numbers or dates; expected "
+            "a value or a range (low, high), where None leaves an end open."
+        )
+    ends = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+    low, high = (
+        open_end if end is None else _as_number(codec, name, end)
+        for end, open_end in zip(ends, (-np.inf, np.inf), strict=True)
+    )
+    if not low <= high:
+        raise DataError(f"where asks for {wanted!r} in column {name!r}; expected low <= high.")
+    return low, high
+
+
+def _as_number(codec: NumberCodec, name: Any, value: Any) -> Any:
+    """Return a number, or the ticks of a date or duration."""
+    if codec.unit is not None:
+        kind = "timedelta64" if _is_duration(value) else "datetime64"
+        if getattr(value, "tzinfo", None) is not None:
+            value = value.replace(tzinfo=None)  # columns keep their local clock
+        try:
+            ticks: int = np.array(value, dtype=f"{kind}[{codec.unit}]").astype(np.int64).item()
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"where asks for {value!r} in column {name!r}; expected a date or a duration."
+            ) from error
+        return ticks
+    if isinstance(value, bool | np.bool_ | str | bytes) or not np.isscalar(value):
+        raise DataError(f"where asks for {value!r} in column {name!r}; expected a number.")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_duration(value: Any) -> bool:
+    return hasattr(value, "total_seconds") or isinstance(value, np.timedelta64)
+
+
+def _range_text(name: Any, wanted: tuple[Any, Any]) -> str:
+    low, high = wanted
+    return f"{'' if low is None else f'{low} <= '}{name}{'' if high is None else f' <= {high}'}"

@@ -1,0 +1,133 @@
+"""Conditions on generated rows, met by construction and not by waiting for lucky rows.
+
+Categories are conditioned where they are drawn: levels that are not allowed get no probability.
+Numbers are folded into their range like a paper strip, which keeps them spread where cutting them
+off would pile them up at the ends. So that the rest of a row fits, rows start from anchors that
+meet the conditions, or as many of them as any row does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ganaug._encoding.layout import Condition, TableLayout
+from ganaug._gan.runtime import DTYPE
+
+NEVER = -1e9
+# Encoded numbers are single floats.
+TOLERANCE = 1e-5
+NARROW = 1e-12
+
+
+class Conditions:
+    """What rows must be.
+
+    Parameters
+    ----------
+    conditions : sequence of Condition
+    layout : TableLayout
+    device : torch.device
+    """
+
+    def __init__(
+        self, conditions: Sequence[Condition], layout: TableLayout, device: torch.device
+    ) -> None:
+        self._conditions = tuple(conditions)
+        self._layout = layout
+        self._vectors = {
+            condition.vector: torch.from_numpy(
+                layout.vectors[condition.vector].vectors[list(condition.levels)]
+            ).to(device)
+            for condition in conditions
+            if condition.vector is not None
+        }
+        self.log_allowed = torch.zeros(layout.one_hot_width, dtype=DTYPE, device=device)
+        for condition in conditions:
+            if condition.head is not None:
+                part = self.log_allowed[layout.head_slices[condition.head]]
+                part.fill_(NEVER)
+                part[list(condition.states)] = 0.0
+
+    def __len__(self) -> int:
+        return len(self._conditions)
+
+    def holds(self, rows: Tensor) -> Tensor:
+        """Return which conditions rows (n, width) meet, (n, n_conditions)."""
+        if not self._conditions:
+            return rows.new_ones(len(rows), 0, dtype=torch.bool)
+        return torch.stack([self._holds(condition, rows) for condition in self._conditions], dim=1)
+
+    def within_reach(self, rows: Tensor) -> Tensor:
+        """Return which conditions rows of these columns could meet, (n_conditions,).
+
+        Levels must occur among the rows; of a number, what lies between the smallest and the
+        largest can be generated.
+        """
+        return torch.stack([self._within_reach(condition, rows) for condition in self._conditions])
+
+    def impose(self, rows: Tensor, level_shares: Tensor) -> Tensor:
+        """Return rows moved to the nearest ones (or so) that meet the conditions.
+
+        A level that is not wanted becomes all those that are, each by its share (one_hot_width,).
+        """
+        if not self._conditions:
+            return rows
+        rows = rows.clone()
+        for condition in self._conditions:
+            if condition.number is not None:
+                number = rows[:, condition.number]
+                rows[:, condition.number] = fold(number, condition.low, condition.high)
+            if condition.vector is not None:
+                part, allowed = self._vector(condition), self._vectors[condition.vector]
+                rows[:, part] = allowed[torch.cdist(rows[:, part], allowed).argmin(dim=1)]
+            if condition.head is not None:
+                part = self._layout.head_slices[condition.head]
+                head = rows[:, self._layout.one_hot][:, part]
+                allowed = (self.log_allowed[part] == 0).to(rows)
+                shares = level_shares[part] * allowed + TOLERANCE * allowed
+                is_allowed = (head @ allowed > 0)[:, None]
+                head[:] = torch.where(is_allowed, head, shares / shares.sum())
+        return rows
+
+    def _holds(self, condition: Condition, rows: Tensor) -> Tensor:
+        holds = rows.new_ones(len(rows), dtype=torch.bool)
+        if condition.number is not None:
+            number = rows[:, condition.number]
+            holds &= (number >= condition.low - TOLERANCE) & (number <= condition.high + TOLERANCE)
+        if condition.vector is not None:
+            point, wanted = rows[:, self._vector(condition)], self._vectors[condition.vector]
+            is_at = [(point - level).abs().amax(dim=1) < TOLERANCE for level in wanted]
+            holds &= torch.stack(is_at).any(dim=0)
+        if condition.head is not None:
+            part = self._layout.head_slices[condition.head]
+            holds &= rows[:, self._layout.one_hot][:, part][:, list(condition.states)].any(dim=1)
+        return holds
+
+    def _within_reach(self, condition: Condition, rows: Tensor) -> Tensor:
+        if condition.number is None:
+            return self._holds(condition, rows).any()
+        number = rows[:, condition.number]
+        return (number.amin() <= condition.high + TOLERANCE) & (
+            number.amax() >= condition.low - TOLERANCE
+        )
+
+    def _vector(self, condition: Condition) -> slice:
+        return self._layout.vector_slices[condition.vector or 0]
+
+
+def fold(values: Tensor, low: float, high: float) -> Tensor:
+    """Return values reflected at the ends of [low, high] until they lie in it.
+
+    Examples
+    --------
+    >>> fold(torch.tensor([-1.0, 0.5, 2.5, 5.0]), 0.0, 2.0).tolist()
+    [1.0, 0.5, 1.5, 1.0]
+    """
+    width = high - low
+    if width < NARROW:  # too narrow to fold single floats into
+        return torch.full_like(values, low)
+    turns = (values - low).remainder(2 * width)
+    return (low + width - (turns - width).abs()).clamp(low, high)

@@ -1,0 +1,174 @@
+"""`sample(where=...)`: conditions are met exactly, in bounded time, or refused with figures."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganaug import GANSampler
+from ganaug.exceptions import DataError
+
+TOWNS = [f"town{k}" for k in range(60)]
+
+
+@pytest.fixture(scope="module")
+def table():
+    random = np.random.default_rng(0)
+    n = 600
+    y = np.repeat([0, 1], [500, 100])
+    country = np.where(y == 0, random.choice(["DE", "FR", "IT"], n), random.choice(["DE", "FR"], n))
+    age = random.integers(18, 80, n)
+    return pd.DataFrame(
+        {
+            "age": age,
+            "income": age * 100 + random.normal(0, 200, n) + (country == "FR") * 3000,
+            "price": random.integers(1, 400, n) / 20,
+            "grade": random.choice([1.0, 1.5, 4.0], n),
+            "balance": np.where(random.random(n) < 0.4, 0.0, random.normal(500, 100, n)),
+            "seen": np.where(random.random(n) < 0.2, np.nan, random.normal(size=n)),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 900, n), "D"),
+            "country": pd.Categorical(country),
+            "member": random.random(n) < 0.3,
+            "town": random.choice(TOWNS, n),
+            "constant": 7,
+        }
+    ), y
+
+
+@pytest.fixture(scope="module")
+def sampler(table):
+    return GANSampler(n_steps=30, random_state=0).fit(*table)
+
+
+@pytest.mark.parametrize(
+    ("where", "is_met"),
+    [
+        ({"country": "FR"}, lambda X: X["country"] == "FR"),
+        ({"country": ["FR", "DE"]}, lambda X: X["country"].isin(["FR", "DE"])),
+        ({"member": True}, lambda X: X["member"]),
+        ({"town": "town17"}, lambda X: X["town"] == "town17"),
+        ({"town": {"town3", "town5"}}, lambda X: X["town"].isin(["town3", "town5"])),
+        ({"age": (30, 40)}, lambda X: X["age"].between(30, 40)),
+        ({"age": (30.2, None)}, lambda X: X["age"] >= 31),
+        ({"age": 33}, lambda X: X["age"] == 33),
+        ({"income": (4000.0, 4000.5)}, lambda X: X["income"].between(4000.0, 4000.5)),
+        ({"price": (0.1, 0.3)}, lambda X: X["price"].between(0.1, 0.3)),
+        ({"grade": (1.2, 2)}, lambda X: X["grade"] == 1.5),
+        ({"balance": 0.0}, lambda X: X["balance"] == 0),
+        ({"balance": (1, None)}, lambda X: X["balance"] >= 1),
+        ({"seen": np.nan}, lambda X: X["seen"].isna()),
+        ({"seen": (None, 0)}, lambda X: X["seen"] <= 0),
+        ({"since": (pd.Timestamp("2021-01-01"), None)}, lambda X: X["since"] >= "2021-01-01"),
+        (
+            {"since": (dt.date(2020, 3, 1), np.datetime64("2020-03-31"))},
+            lambda X: X["since"].between("2020-03-01", "2020-03-31"),
+        ),
+        ({"constant": 7}, lambda X: X["constant"] == 7),
+        (
+            {"country": "DE", "age": (30, 40), "seen": None, "town": "town1"},
+            lambda X: (X["country"] == "DE") & X["age"].between(30, 40) & X["seen"].isna(),
+        ),
+    ],
+    ids=str,
+)
+def test_every_row_meets_the_conditions(sampler, where, is_met):
+    X, y = sampler.sample(300, y=0, where=where)
+    assert is_met(X).all()
+    assert (y == 0).all()
+    assert len(X) == 300
+
+
+def test_the_other_columns_follow(table):
+    X, y = table
+    sampler = GANSampler(n_steps=300, random_state=0).fit(X, y)
+    young, old = (
+        sampler.sample(200, y=0, where={"age": ages, "country": "DE"})[0]["income"].median()
+        for ages in ((20, 30), (60, 70))
+    )
+    assert young == pytest.approx(2500, abs=800)
+    assert old == pytest.approx(6500, abs=800)
+
+
+def test_no_value_piles_up_at_the_ends(sampler):
+    age = sampler.sample(600, y=0, where={"age": (30, 39)})[0]["age"]
+    assert age.value_counts(normalize=True).max() < 0.35
+    assert age.nunique() == 10
+
+
+def test_a_larger_sample_begins_with_a_smaller_one(sampler):
+    where = {"country": "FR", "age": (20, 60)}
+    small, large = (sampler.sample(n, y=1, where=where)[0] for n in (20, 900))
+    pd.testing.assert_frame_equal(small, large.head(20))
+
+
+def test_batches_meet_the_conditions(sampler):
+    batches = list(sampler.sample_batches(500, y=1, where={"country": "FR"}, batch_rows=200))
+    assert [len(X) for X, _ in batches] == [200, 200, 100]
+    assert all((X["country"] == "FR").all() for X, _ in batches)
+
+
+def test_no_conditions_change_nothing(sampler):
+    pd.testing.assert_frame_equal(sampler.sample(50, y=1, where={})[0], sampler.sample(50, y=1)[0])
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"country": "IT"}, r"class 1 can't be sampled with country == 'IT': none of its 100"),
+        ({"country": "XX"}, r"column 'country' had no level 'XX' in fit; it had '"),
+        ({"nation": "DE"}, r"column 'nation', which was not in fit"),
+        ({"age": (100, 120)}, r"takes whole numbers from 18 to 79"),
+        ({"age": (30.2, 30.8)}, r"takes whole numbers"),
+        ({"price": (0.01, 0.04)}, r"in steps of 0.05"),
+        ({"grade": 2.0}, r"only the values 1, 1.5, 4"),
+        ({"age": (40, 30)}, r"expected low <= high"),
+        ({"age": [30, 31]}, r"a value or a range"),
+        ({"age": "young"}, r"expected a number"),
+        ({"age": np.nan}, r"had no missing values in fit"),
+        ({"since": "soon"}, r"expected a date"),
+        ({"constant": 8}, r"only the values 7|whole numbers from 7 to 7"),
+        (["age"], r"where must say what columns must be"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_met_is_refused_with_a_reason(sampler, where, message):
+    with pytest.raises(DataError, match=message):
+        sampler.sample(5, y=1, where=where)
+
+
+def test_arrays_are_conditioned_by_position():
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(300, 3)), np.repeat([0, 1], [250, 50])
+    made = GANSampler(n_steps=10, random_state=0).fit(X, y).sample(50, y=1, where={2: (0, 1)})[0]
+    assert ((made[:, 2] >= 0) & (made[:, 2] <= 1)).all()
+
+
+def test_polars_frames():
+    X = pl.DataFrame({"a": list(range(100)), "b": ["u", "v"] * 50})
+    y = np.repeat([0, 1], [80, 20])
+    made, _ = GANSampler(n_steps=10, random_state=0).fit(X, y).sample(30, y=1, where={"b": "v"})
+    assert (made["b"] == "v").all()
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.5, 1.0])
+def normal_rows(request):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(200, 2)), np.repeat([0, 1], [150, 50])
+    return X, GANSampler(n_steps=1, anchored_share=request.param, random_state=0).fit(X, y)
+
+
+@settings(max_examples=15, deadline=None)
+@given(low=st.floats(-3, 3), width=st.floats(0, 1))
+def test_any_range_holds_exactly(normal_rows, low, width):
+    X, sampler = normal_rows
+    try:
+        made, _ = sampler.sample(40, y=0, where={0: (low, low + width)})
+    except DataError:
+        values = X[:, 0]
+        assert (low > values[:150].max()) or (low + width < values[:150].min())
+    else:
+        assert ((made[:, 0] >= low) & (made[:, 0] <= low + width)).all()
