@@ -112,7 +112,7 @@ class TableEncoder:
         DataError
             If a column is unknown, or can never be what is asked for.
         """
-        return encode_conditions(where, self._names, self.codecs_)
+        return encode_conditions(where, self.names_, self.codecs_)
 
     def inverse_transform(self, rows: NDArray[np.float32]) -> list[Column]:
         """Decode expanded rows of shape (n_rows, layout_.width) to valid columns."""
