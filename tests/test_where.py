@@ -73,7 +73,6 @@ def sampler(table):
             lambda X: (X["country"] == "DE") & X["age"].between(30, 40) & X["seen"].isna(),
         ),
     ],
-    ids=str,
 )
 def test_every_row_meets_the_conditions(sampler, where, is_met):
     X, y = sampler.sample(300, y=0, where=where)
@@ -133,7 +132,6 @@ def test_no_conditions_change_nothing(sampler):
         ({"constant": 8}, r"only the values 7|whole numbers from 7 to 7"),
         (["age"], r"where must say what columns must be"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_met_is_refused_with_a_reason(sampler, where, message):
     with pytest.raises(DataError, match=message):
