@@ -19,9 +19,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._encoding.columns import Column
-from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.frames import wrap_rows
-from ganaug._encoding.layout import Found
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, read_target
@@ -190,7 +188,7 @@ def _wanted_counts(
     if isinstance(strategy, numbers.Real):
         return _ratio_to_counts(float(strategy), counts)
     if isinstance(strategy, list | tuple):
-        _check_known_classes(strategy, counts)
+        check_known_classes(strategy, counts)
         names = list(strategy)
     else:
         names = _named_classes(strategy, counts)
@@ -215,7 +213,7 @@ def _ratio_to_counts(ratio: float, counts: Counter[Any]) -> dict[Any, int]:
 
 
 def _check_requested_counts(strategy: Mapping[Any, Any], counts: Counter[Any]) -> None:
-    _check_known_classes(strategy, counts)
+    check_known_classes(strategy, counts)
     for label, n in strategy.items():
         if not isinstance(n, numbers.Integral) or n < counts[label]:
             raise DataError(
@@ -225,7 +223,7 @@ def _check_requested_counts(strategy: Mapping[Any, Any], counts: Counter[Any]) -
             )
 
 
-def _check_known_classes(labels: Any, counts: Counter[Any]) -> None:
+def check_known_classes(labels: Any, counts: Counter[Any]) -> None:
     for label in labels:
         if label not in counts:
             raise DataError(f"class {label!r} is not in y; its classes are {_names(list(counts))}.")
@@ -246,8 +244,8 @@ def check_labels(y: Any, rows: Rows, classes: NDArray[Any]) -> NDArray[np.int64]
     """Return the class code of each row's label."""
     _check_lengths(y, rows)
     target = read_target(y)
-    code_of = _code_of(classes)
-    _check_known_classes(target.classes.tolist(), Counter(code_of))
+    code_of = codes_by_class(classes)
+    check_known_classes(target.classes.tolist(), Counter(code_of))
     codes = np.array([code_of[label] for label in target.classes.tolist()], dtype=np.int64)
     return codes[target.codes]
 
@@ -317,119 +315,8 @@ def check_sample_weight(
     return weights
 
 
-def check_sample_request(
-    n_samples: Any, y: Any, classes: NDArray[Any], default: Mapping[Any, int] | None = None
-) -> NDArray[np.int64]:
-    """Return the class code of each row that `sample` is to draw.
-
-    Parameters
-    ----------
-    n_samples : int or dict
-    y : label, array of labels or None
-    classes : ndarray
-        The fitted classes.
-    default : mapping
-        Class -> weight; how an int is divided if y is None (equally without it).
-    """
-    if isinstance(n_samples, Mapping) or y is None or np.ndim(y) == 0:
-        counts = check_sample_counts(n_samples, y, classes, default)
-        codes = np.array(list(counts), dtype=np.int64)
-        return np.repeat(codes, np.array(list(counts.values()), dtype=np.int64))
-    n_rows, wanted = _check_count(n_samples), np.asarray(y)
-    if wanted.ndim > 2 or (wanted.ndim == 2 and wanted.shape[1] != 1):
-        raise DataError(
-            f"y must be a label or one label for each row, got an array of shape {wanted.shape}."
-        )
-    labels = wanted.ravel().tolist()
-    if len(labels) != n_rows:
-        raise DataError(f"y has {len(labels)} labels, but n_samples is {n_rows}.")
-    code_of = _code_of(classes)
-    _check_known_classes(set(labels), Counter(code_of))
-    return np.array([code_of[label] for label in labels], dtype=np.int64)
-
-
-def check_where(where: Any) -> Mapping[Any, Any]:
-    """Return `where` if it is a mapping from columns to conditions; none is an empty one."""
-    if where is None:
-        return {}
-    if isinstance(where, Mapping):
-        return where
-    raise DataError(
-        "where must say what columns must be, such as {'country': 'DE', 'age': (30, 40)}, got "
-        f"{type(where).__name__}."
-    )
-
-
-def check_found(found: Found, conditions: TableConditions, label: Any) -> None:
-    """Refuse conditions that a class can't meet, saying how much of each there is."""
-    if all(found.within_reach):
-        return
-    counts = ", ".join(
-        f"{condition.text}: {n}"
-        for condition, n in zip(conditions.encoded, found.n_meeting_each, strict=True)
-    )
-    refused = next(
-        condition.text
-        for condition, is_within in zip(conditions.encoded, found.within_reach, strict=True)
-        if not is_within
-    )
-    raise DataError(
-        f"class {label!s} can't be sampled with {refused}: none of its {found.n_rows} training "
-        f"rows is like that (rows that meet {counts}; all at once: {found.n_meeting_all}). "
-        "Ask for another class, or for less."
-    )
-
-
-def check_sample_counts(
-    n_samples: Any, y: Any, classes: NDArray[Any], default: Mapping[Any, int] | None = None
-) -> dict[int, int]:
-    """Return how many rows of each class code to draw, in the order of the request.
-
-    The parameters are those of `check_sample_request`, without an array of labels.
-    """
-    code_of = _code_of(classes)
-    if isinstance(n_samples, Mapping):
-        if y is not None:
-            raise DataError("n_samples says how many rows of each class; y must be None then.")
-        _check_known_classes(n_samples, Counter(code_of))
-        return {code_of[label]: _check_count(n) for label, n in n_samples.items()}
-    n_rows = _check_count(n_samples)
-    if y is not None:
-        if np.ndim(y) > 0:
-            raise DataError(
-                f"y must be one label here, got an array of shape {np.shape(y)}; pass n_samples as "
-                "a dict of class -> number of rows."
-            )
-        label = np.asarray(y).item()
-        _check_known_classes([label], Counter(code_of))
-        return {code_of[label]: n_rows}
-    if default is None or not any(default.values()):
-        default = dict.fromkeys(code_of, 1)
-    shares = _divide(n_rows, np.array(list(default.values())))
-    return dict(zip((code_of[label] for label in default), shares.tolist(), strict=True))
-
-
-def _code_of(classes: NDArray[Any]) -> dict[Any, int]:
+def codes_by_class(classes: NDArray[Any]) -> dict[Any, int]:
     return {label: code for code, label in enumerate(classes.tolist())}
-
-
-def _check_count(n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
-        raise DataError(f"n_samples must be a whole number of rows, 0 or more, got {n!r}.")
-    return int(n)
-
-
-def check_batch_rows(n: Any) -> int:
-    """Return the number of rows of a batch."""
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
-        raise DataError(f"batch_rows must be a whole number of rows, 1 or more, got {n!r}.")
-    return int(n)
-
-
-def _divide(total: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Divide a number in proportion to weights: whole parts that sum to it."""
-    ends = np.round(np.cumsum(weights) / weights.sum() * total).astype(np.int64)
-    return np.diff(ends, prepend=0)
 
 
 def warn_of_interruption(best_step: int) -> None:

@@ -17,14 +17,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
-from ganaug._encoding.columns import Column, assemble, regrouped
-from ganaug._encoding.conditions import TableConditions
+from ganaug._drawing import Draw, RowDrawer
+from ganaug._encoding.columns import Column
 from ganaug._encoding.rows import RowBuilder, Rows
 from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, refuse_dataset
 from ganaug._encoding.table import TableEncoder
-from ganaug._encoding.target import Target, take_rows
+from ganaug._encoding.target import Target
 from ganaug._gan.batches import BatchConfig
 from ganaug._gan.inference import SamplingConfig
 from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
@@ -37,7 +38,6 @@ from ganaug.exceptions import DataError, TrainingError
 
 MAX_CLASS_ROWS = 5000
 AUTO_STEPS = 1000
-NO_CONDITIONS = TableConditions()
 AUTO_PATIENCE = 6
 
 
@@ -57,7 +57,7 @@ class TrainingJob:
     @property
     def codes_to_add(self) -> NDArray[np.int64]:
         """The class code of each row to add."""
-        return validation.check_sample_request(self.strategy, None, self.target.classes)
+        return requests.check_sample_request(self.strategy, None, self.target.classes)
 
     @property
     def classes_to_add(self) -> list[int]:
@@ -386,11 +386,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         True
         """
         check_is_fitted(self, "generator_")
-        codes = validation.check_sample_request(
-            n_samples, y, self.classes_, self.sampling_strategy_
-        )
-        conditions = self._conditions(where, set(codes.tolist()))
-        return self._rows_of(codes, self._sample_seed(random_state), Stream.SAMPLE, conditions)
+        codes = requests.check_sample_request(n_samples, y, self.classes_, self.sampling_strategy_)
+        conditions = self._drawer.conditions(where, set(codes.tolist()))
+        seed = self._sample_seed(random_state)
+        return self._drawer.rows(codes, Draw(seed, Stream.SAMPLE, conditions))
 
     def sample_batches(
         self,
@@ -439,12 +438,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         [1000, 1000, 500]
         """
         check_is_fitted(self, "generator_")
-        counts = validation.check_sample_counts(
-            n_samples, y, self.classes_, self.sampling_strategy_
-        )
-        batch_rows = validation.check_batch_rows(batch_rows)
-        conditions = self._conditions(where, set(counts))
-        return self._batches(counts, batch_rows, self._sample_seed(random_state), conditions)
+        counts = requests.check_sample_counts(n_samples, y, self.classes_, self.sampling_strategy_)
+        batch_rows = requests.check_batch_rows(batch_rows)
+        conditions = self._drawer.conditions(where, set(counts))
+        seed = self._sample_seed(random_state)
+        return self._drawer.batches(counts, batch_rows, Draw(seed, Stream.SAMPLE, conditions))
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Return how normal rows are: higher = more normal.
@@ -554,9 +552,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         refuse_dataset(X)
         job = self._fit(X, y, sample_weight)
         codes = job.codes_to_add
-        columns = self._new_columns(codes, self._seed, Stream.RESAMPLE)
+        columns = self._drawer.columns(codes, Draw(self._seed, Stream.RESAMPLE))
         X_resampled = job.rows.extended(columns, self._row_builder)
-        y_new = take_rows(self._label_prototypes, codes)
+        y_new = self._drawer.labels_of(codes)
         y_resampled = job.target.append(y_new, job.rows.index_of(X_resampled))
         n_rows = job.rows.n_rows
         self.synthetic_mask_ = np.arange(n_rows + len(codes)) >= n_rows
@@ -688,58 +686,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self._label_prototypes = fitted.label_prototypes
         self._score_scale = fitted.score_scale
 
-    def _conditions(self, where: Mapping[Any, Any] | None, codes: set[int]) -> TableConditions:
-        """Return conditions that all these classes can meet."""
-        where = validation.check_where(where)
-        if not where:
-            return NO_CONDITIONS
-        conditions = self.encoder_.conditions(where)
-        for code in sorted(codes):
-            found = self._gan.find(code, conditions.encoded)
-            validation.check_found(found, conditions, self.classes_[code])
-        return conditions
-
-    def _rows_of(
-        self, codes: NDArray[np.int64], seed: int, stream: Stream, conditions: TableConditions
-    ) -> tuple[Any, Any]:
-        """Return new rows and their labels, one for each class code."""
-        columns = self._new_columns(codes, seed, stream, conditions)
-        return self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
-
-    def _new_columns(
-        self,
-        codes: NDArray[np.int64],
-        seed: int,
-        stream: Stream,
-        conditions: TableConditions = NO_CONDITIONS,
-    ) -> list[Column]:
-        """Return new rows as columns, one for each class code."""
-
-        def parts() -> Iterator[tuple[NDArray[np.int64], list[Column]]]:
-            for code in np.unique(codes).tolist():
-                places, done = np.flatnonzero(codes == code), 0
-                for part in self._decoded(code, len(places), seed, stream, conditions):
-                    yield places[done : done + len(part[0])], part
-                    done += len(part[0])
-
-        nothing = self.encoder_.inverse_transform(self._gan.no_rows())
-        return assemble(nothing, parts(), len(codes))
-
-    def _batches(
-        self, counts: dict[int, int], batch_rows: int, seed: int, conditions: TableConditions
-    ) -> Iterator[tuple[Any, Any]]:
-        for code, count in counts.items():
-            parts = self._decoded(code, count, seed, Stream.SAMPLE, conditions)
-            for columns in regrouped(parts, batch_rows):
-                codes = np.full(len(columns[0]), code)
-                yield self._row_builder.build(columns), take_rows(self._label_prototypes, codes)
-
-    def _decoded(
-        self, code: int, count: int, seed: int, stream: Stream, conditions: TableConditions
-    ) -> Iterator[list[Column]]:
-        """Give new rows of a class as columns, some thousand rows at a time."""
-        for rows in self._gan.sample(code, count, seed, stream, conditions.encoded):
-            yield conditions.keep(self.encoder_.inverse_transform(rows))
+    @property
+    def _drawer(self) -> RowDrawer:
+        return RowDrawer(
+            self._gan, self.encoder_, self._row_builder, self._label_prototypes, self.classes_
+        )
 
     def _sample_seed(self, random_state: Any) -> int:
         return self._seed if random_state is None else _draw_seed(random_state)
