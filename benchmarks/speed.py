@@ -63,7 +63,7 @@ def cases() -> Iterator[Case]:
         for job in ("ganaug", "SMOTE"):
             yield Case("million", job, 1_000_000, n_minority)
     yield Case("sample", "sample", 20_000, 1000)
-    yield Case("large", "resample in parts", 20_000_000, 1_000_000)
+    yield Case("large", "resample in parts", 25_000_000, 1_000_000)
     yield Case("encode", "encode", 1_000_000, 100_000)
     for n_rows in (5000, 20_000, 80_000, 320_000, 1_000_000):
         yield Case("model", "fit", n_rows, n_rows // 20)

@@ -178,13 +178,14 @@ def ctgan_resample(n_rows: int, n_minority: int) -> Figures:
     ctgan = importlib.import_module("ctgan")
 
     X, y = make_table(n_rows, n_minority)
-    table = X.fillna(0).assign(target=y)  # it takes no gaps
-    discrete = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)] + ["target"]
+    discrete = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
+    numbers = X.drop(columns=discrete).fillna(0)  # it takes no gaps
+    table = pd.concat([numbers, X[discrete]], axis=1).assign(target=y)
     seconds = []
     for epochs in CTGAN_EPOCHS:
         model = ctgan.CTGAN(epochs=epochs, enable_gpu=False)
         with _timed() as figures:
-            model.fit(table, discrete)
+            model.fit(table, [*discrete, "target"])
         seconds.append(figures["seconds"])
     epoch = (seconds[1] - seconds[0]) / (CTGAN_EPOCHS[1] - CTGAN_EPOCHS[0])
     start = seconds[0] - CTGAN_EPOCHS[0] * epoch
