@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ganaug import _arguments as arguments
 from ganaug._files.large import is_large, open_large
 from ganaug._files.output import check_output
+from ganaug._files.streams import as_arrow, write_tables
 from ganaug._files.tables import check_suffix, read_table
 from ganaug.exceptions import DataError, GanaugError
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 SAMPLER_OPTIONS = ("sampling_strategy", "n_steps", "random_state", "device")
+MODEL_SUFFIX = ".ganaug"
 USER_ERROR, INTERRUPTED = 2, 130
 
 OVERVIEW = """\
@@ -62,11 +63,14 @@ examples:
 """
 
 SAMPLE = """\
-Train on a table and write synthetic rows only.
+Train on a table, or take a saved sampler (.ganaug), and write synthetic rows only.
+
+Rows of a saved sampler are written as they are made: their number is not bound by memory.
 
 examples:
   ganaug sample data.csv --target y -n 1000 -o rows.csv
   ganaug sample data.parquet --target y -n 1000 --class yes --seed 0 -o rows.parquet
+  ganaug sample model.ganaug -n 50_000_000 -o rows.parquet
 """
 
 DEMO = """\
@@ -134,7 +138,7 @@ def _resample(args: argparse.Namespace) -> None:
     strategy = getattr(args, "sampling_strategy", None)
     if isinstance(strategy, dict):
         args.sampling_strategy = {
-            _class_named(name, table, args): count for name, count in strategy.items()
+            _class_named(name, table.classes): count for name, count in strategy.items()
         }
     sampler = _sampler(args)
     with _refusals():
@@ -167,12 +171,32 @@ def _resample_large(args: argparse.Namespace) -> None:
 
 
 def _sample(args: argparse.Namespace) -> None:
+    if args.input.name.endswith(MODEL_SUFFIX):
+        _sample_from_model(args)
+        return
+    if args.target is None:
+        raise DataError(f"name the column of {args.input} with the labels: --target.")
     table = _read(args)
-    label = None if args.label is None else _class_named(args.label, table, args)
+    label = None if args.label is None else _class_named(args.label, table.classes)
     with _refusals():
         X, y = _sampler(args).fit(table.X, table.y).sample(args.n_samples, y=label)
     table.write(args.output, X, y, originals=False, mark=None, force=args.force)
     _tell(args, f"{args.output}: {len(y):,} synthetic rows")
+
+
+def _sample_from_model(args: argparse.Namespace) -> None:
+    """Write rows of a saved sampler as they are made."""
+    from ganaug import load
+
+    check_output(args.output, args.force)
+    check_suffix(args.output)
+    sampler = load(args.input)
+    label = None if args.label is None else _class_named(args.label, sampler.classes_.tolist())
+    seed = getattr(args, "random_state", None)
+    batches = sampler.sample_batches(args.n_samples, y=label, random_state=seed)
+    tables = (as_arrow(X, y, args.target) for X, y in batches)
+    write_tables(args.output, tables, args.force)
+    _tell(args, f"{args.output}: {args.n_samples:,} synthetic rows")
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -206,13 +230,12 @@ def _refusals() -> Iterator[None]:
         raise DataError(str(error)) from error
 
 
-def _class_named(name: str, table: Table, args: argparse.Namespace) -> Any:
+def _class_named(name: str, classes: Sequence[Any]) -> Any:
     """Return the label that reads `name`."""
-    for label in table.classes:
+    for label in classes:
         if str(label) == name:
             return label
-    known = ", ".join(map(str, table.classes))
-    raise DataError(f"there is no class {name!r} in column {args.target!r}; it has {known}.")
+    raise DataError(f"there is no class {name!r}; there are {', '.join(map(str, classes))}.")
 
 
 def _tell(args: argparse.Namespace, message: str) -> None:
@@ -256,15 +279,16 @@ def _parser() -> argparse.ArgumentParser:
     add = partial(_add_command, commands)
 
     resample = add("resample", _resample, RESAMPLE, estimator, "write a table with rows added")
-    _add_table_options(resample)
+    _add_table_options(resample, "the table: .csv, .csv.gz, .parquet or a folder of .parquet files")
+    resample.add_argument("--target", required=True, help="the column with the classes")
     resample.add_argument(
         "--strategy",
         dest="sampling_strategy",
         metavar="STRATEGY",
-        type=_strategy,
+        type=arguments.strategy,
         default=argparse.SUPPRESS,
-        help=f"which classes to fill up: {', '.join(STRATEGIES)}; or the ratio of minority to "
-        "majority; or rows per class afterwards, as CLASS=COUNT,CLASS=COUNT or JSON",
+        help=f"which classes to fill up: {', '.join(arguments.STRATEGIES)}; or the ratio of "
+        "minority to majority; or rows per class afterwards, as CLASS=COUNT,CLASS=COUNT or JSON",
     )
     resample.add_argument(
         "--mark-synthetic", metavar="COLUMN", help="add a boolean column that is true in new rows"
@@ -273,9 +297,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_common_options(resample)
 
     sample = add("sample", _sample, SAMPLE, estimator, "write synthetic rows only")
-    _add_table_options(sample)
+    _add_table_options(sample, f"the table: .csv, .csv.gz or .parquet; or a saved {MODEL_SUFFIX}")
+    sample.add_argument("--target", help="the column with the classes; needed for a table")
     sample.add_argument(
-        "-n", dest="n_samples", metavar="COUNT", type=_count, required=True, help="how many rows"
+        "-n",
+        dest="n_samples",
+        metavar="COUNT",
+        type=arguments.count,
+        required=True,
+        help="how many rows",
     )
     sample.add_argument(
         "--class",
@@ -317,9 +347,8 @@ def _add_command(
     return command
 
 
-def _add_table_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("input", type=Path, help="the table: .csv, .csv.gz or .parquet")
-    command.add_argument("--target", required=True, help="the column with the classes")
+def _add_table_options(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("input", type=Path, help=what)
     command.add_argument(
         "-o",
         "--output",
@@ -342,7 +371,7 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
         "--steps",
         dest="n_steps",
         metavar="STEPS",
-        type=_steps,
+        type=arguments.steps,
         default=argparse.SUPPRESS,
         help="training steps, or auto",
     )
@@ -368,45 +397,6 @@ def _add_common_options(command: argparse.ArgumentParser) -> None:
     volume.add_argument(
         "--verbose", action="store_true", help="always show progress, and tracebacks of errors"
     )
-
-
-def _strategy(text: str) -> str | float | dict[str, int]:
-    """Read a name, a ratio, or rows per class."""
-    if text in STRATEGIES:
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        pass  # neither a name nor a number: rows per class
-    try:
-        pairs = json.loads(text) if text.startswith("{") else _pairs(text)
-        counts = {str(label): int(count) for label, count in pairs.items()}
-    except (TypeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(
-            f"expected one of {', '.join(STRATEGIES)}, a number, CLASS=COUNT pairs or a JSON "
-            f"object, got {text!r}"
-        ) from error
-    return counts
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(pair.rsplit("=", 1) for pair in text.split(","))
-
-
-def _steps(text: str) -> int | str:
-    if text == "auto":
-        return text
-    return _count(text)
-
-
-def _count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
-    return count
 
 
 class _Version(argparse.Action):

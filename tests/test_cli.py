@@ -237,7 +237,7 @@ def test_it_runs_as_a_module():
     [
         (["--target", "outcome"], "no target column 'outcome'; its columns are age, price, score"),
         (["--categorical", "age,work"], "no categorical column 'work'; its columns are age, price"),
-        (["--strategy", "maybe=100"], "there is no class 'maybe' in column 'y'; it has no, yes"),
+        (["--strategy", "maybe=100"], "there is no class 'maybe'; there are no, yes"),
         (["--strategy", "yes=3"], "3"),
         (["--strategy", "-0.5"], "-0.5"),
         (["--device", "abacus"], "abacus"),

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ganaug._files import large
+from ganaug import GANSampler
+from ganaug._files import large, streams
+from ganaug._files.streams import as_arrow
 from ganaug.cli import main
 
 N = 2000
@@ -70,7 +73,7 @@ def test_files_and_row_groups_make_no_difference(table, folder, tmp_path):
 
 
 def test_rows_are_written_in_groups_as_they_are_made(table, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(large, "ROW_GROUP_ROWS", 512)
+    monkeypatch.setattr(streams, "ROW_GROUP_ROWS", 512)
     out = tmp_path / "out.parquet"
     assert resample(folder, "-o", out, "--strategy", "yes=1500") == 0
     metadata = pq.read_metadata(out)
@@ -139,3 +142,37 @@ def test_a_csv_cell_unlike_its_column_is_refused(table, tmp_path, capsys, monkey
     assert resample(tmp_path / "in.csv", "-o", tmp_path / "out.csv") == 2
     assert "in.csv can't be read" in capsys.readouterr().err
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow", "numpy"])
+def test_rows_of_a_saved_sampler_are_written_as_they_are_made(
+    table, tmp_path, monkeypatch, container
+):
+    monkeypatch.setattr(streams, "ROW_GROUP_ROWS", 1000)
+    X, y = table.drop_columns(["label"]), table["label"]
+    if container == "pandas":
+        X, y = X.to_pandas(), y.to_pandas().rename("label")
+    elif container == "polars":
+        X, y = pl.from_arrow(X), pl.from_arrow(y).alias("label")
+    elif container == "numpy":
+        X, y = table.select(["size", "count"]).to_pandas().to_numpy(), np.asarray(y)
+    sampler = GANSampler(n_steps=5, random_state=0).fit(X, y)
+    sampler.save(tmp_path / "model.ganaug")
+    out = tmp_path / "rows.parquet"
+    command = ["sample", str(tmp_path / "model.ganaug"), "-n", "2500", "-o", str(out), "--quiet"]
+    assert main([*command, "--class", "yes"]) == 0
+    result = pq.read_table(out)
+    expected = as_arrow(*sampler.sample(2500, y="yes"), None)
+    assert result.num_rows == 2500
+    assert result.to_pylist() == expected.to_pylist()
+    assert pq.read_metadata(out).num_row_groups == 3
+    text = tmp_path / "rows.csv.gz"
+    assert main([*command[:5], str(text), "--quiet"]) == 0
+    assert len(pd.read_csv(text)) == 2500
+
+
+def test_a_table_to_sample_from_needs_a_target(table, tmp_path, capsys):
+    pq.write_table(table, tmp_path / "in.parquet")
+    out = tmp_path / "out.parquet"
+    assert main(["sample", str(tmp_path / "in.parquet"), "-n", "5", "-o", str(out)]) == 2
+    assert "--target" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from typing import Any
 from ganaug._encoding.scan import batches, check_dataset
 from ganaug._files.csv_columns import CsvColumn, DateColumn, NumberColumn, TextColumn, detect_column
 from ganaug._files.output import replacing
+from ganaug._files.streams import write_parquet
 from ganaug._files.tables import (
     ENCODING,
     check_columns,
@@ -28,7 +29,6 @@ __all__ = ["LargeTable", "is_large", "open_large"]
 
 # Files up to this size are read as a whole.
 LARGE_BYTES = 2**28
-ROW_GROUP_ROWS = 131_072
 # The first lines of a CSV file say what its columns are.
 DETECTION_ROWS = 20_000
 
@@ -82,21 +82,6 @@ class LargeTable(ABC):
             Whether an existing file may be replaced.
         """
 
-    def _write_parquet(self, path: Path, tables: Iterable[Any], force: bool) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet
-
-        with replacing(path, force) as temporary:
-            writer = None
-            try:
-                for table in _row_groups(tables):
-                    if writer is None:
-                        writer = pa.parquet.ParquetWriter(temporary, table.schema)
-                    writer.write_table(table)
-            finally:
-                if writer is not None:
-                    writer.close()
-
 
 class LargeParquet(LargeTable):
     """A Parquet file or a folder of them."""
@@ -143,7 +128,7 @@ class LargeParquet(LargeTable):
                 table = table.select(self._whole.schema.names).cast(self._whole.schema)
                 yield _marked(table, mark, is_new=True)
 
-        self._write_parquet(path, chain(originals(), synthetic()), force)
+        write_parquet(path, chain(originals(), synthetic()), force)
         return n_new
 
 
@@ -288,18 +273,3 @@ class RowLabels:
         start = self._last + 1
         self._last += n
         return pa.array(np.arange(start, start + n), self._kind)
-
-
-def _row_groups(tables: Iterable[Any]) -> Iterator[Any]:
-    """Give rows again, in tables of 131,072."""
-    import pyarrow as pa
-
-    waiting: list[Any] = []
-    for table in tables:
-        waiting.append(table)
-        if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
-            whole = pa.concat_tables(waiting)
-            yield whole.slice(0, ROW_GROUP_ROWS)
-            waiting = [whole.slice(ROW_GROUP_ROWS)]
-    if waiting:
-        yield pa.concat_tables(waiting)

@@ -91,12 +91,12 @@ class CategoryHead(nn.Module):
         super().__init__()
         self.sizes = list(sizes)
         heads = torch.arange(len(sizes)).repeat_interleave(torch.tensor(self.sizes).long())
-        self.register_buffer("head_of_level", heads.to(device))
-        self.register_buffer("member", torch.eye(len(sizes), dtype=DTYPE)[heads].to(device))
         padded = torch.full((len(sizes), max(sizes, default=0)), len(heads), dtype=torch.long)
         for head, levels in enumerate(torch.arange(len(heads)).split(self.sizes)):
             padded[head, : len(levels)] = levels
-        self.register_buffer("padded", padded.to(device))
+        member = torch.eye(len(sizes), dtype=DTYPE)[heads]
+        for name, value in (("head_of_level", heads), ("member", member), ("padded", padded)):
+            self.register_buffer(name, value.to(device), persistent=False)  # the layout says it
         self.head_of_level: Tensor
         self.member: Tensor  # (one_hot_width, n_heads)
         self.padded: Tensor

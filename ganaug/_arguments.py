@@ -1,0 +1,49 @@
+"""Texts of the command line as values; what can't be read is said by argparse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+__all__ = ["STRATEGIES", "count", "steps", "strategy"]
+
+STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+
+
+def strategy(text: str) -> str | float | dict[str, int]:
+    """Read a name, a ratio, or rows per class."""
+    if text in STRATEGIES:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        pass  # neither a name nor a number: rows per class
+    try:
+        pairs = json.loads(text) if text.startswith("{") else _pairs(text)
+        counts = {str(label): int(count) for label, count in pairs.items()}
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected one of {', '.join(STRATEGIES)}, a number, CLASS=COUNT pairs or a JSON "
+            f"object, got {text!r}"
+        ) from error
+    return counts
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(pair.rsplit("=", 1) for pair in text.split(","))
+
+
+def steps(text: str) -> int | str:
+    if text == "auto":
+        return text
+    return count(text)
+
+
+def count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return number

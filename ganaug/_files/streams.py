@@ -1,0 +1,101 @@
+"""Rows written as they are made, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ganaug._files.output import replacing
+from ganaug.exceptions import DataError
+
+__all__ = ["as_arrow", "write_parquet", "write_tables"]
+
+ROW_GROUP_ROWS = 131_072
+
+
+def as_arrow(X: Any, y: Any, target: str | None) -> Any:
+    """Return rows and their labels as one pyarrow table.
+
+    Parameters
+    ----------
+    X : DataFrame, pyarrow.Table, ndarray, sparse matrix or list of shape (n_rows, n_features)
+    y : array-like of shape (n_rows,)
+    target : str or None
+        Name of the column with the labels; by default that of y, or "target".
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    name = target or str(getattr(y, "name", None) or "target")
+    if hasattr(X, "iloc"):
+        table = pa.Table.from_pandas(X, preserve_index=False)
+    elif isinstance(X, pa.Table):
+        table = X
+    elif hasattr(X, "to_arrow"):
+        table = X.to_arrow()
+    else:
+        dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+        table = pa.table({f"x{j}": dense[:, j] for j in range(dense.shape[1])})
+    if name in table.column_names:
+        raise DataError(f"the rows have a column {name!r} already; name the labels with --target.")
+    labels = y.to_arrow() if hasattr(y, "to_arrow") else y
+    is_arrow = isinstance(labels, pa.Array | pa.ChunkedArray)
+    return table.append_column(name, labels if is_arrow else pa.array(np.asarray(labels)))
+
+
+def write_tables(path: Path, tables: Iterable[Any], force: bool) -> None:
+    """Write pyarrow tables to a Parquet, CSV or gzipped CSV file; its suffix says which.
+
+    Parameters
+    ----------
+    path : Path
+    tables : iterable of pyarrow.Table
+    force : bool
+        Whether an existing file may be replaced.
+    """
+    if path.name.lower().endswith(".parquet"):
+        write_parquet(path, tables, force)
+        return
+    import pyarrow.csv
+
+    is_gzip = path.name.lower().endswith(".gz")
+    with replacing(path, force) as temporary, open(temporary, "wb") as raw:
+        # neither time nor name in the header: the same table gives the same file
+        file: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if is_gzip else raw
+        with file:
+            for k, table in enumerate(tables):
+                options = pyarrow.csv.WriteOptions(include_header=k == 0, quoting_style="needed")
+                pyarrow.csv.write_csv(table, file, options)
+
+
+def write_parquet(path: Path, tables: Iterable[Any], force: bool) -> None:
+    """Write pyarrow tables to a Parquet file, a row group at a time."""
+    import pyarrow.parquet
+
+    with replacing(path, force) as temporary:
+        writer = None
+        try:
+            for table in _row_groups(tables):
+                if writer is None:
+                    writer = pyarrow.parquet.ParquetWriter(temporary, table.schema)
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _row_groups(tables: Iterable[Any]) -> Iterator[Any]:
+    """Give rows again, in tables of 131,072."""
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, ROW_GROUP_ROWS)
+            waiting = [whole.slice(ROW_GROUP_ROWS)]
+    if waiting:
+        yield pa.concat_tables(waiting)
