@@ -93,9 +93,9 @@ def _row_groups(tables: Iterable[Any]) -> Iterator[Any]:
     waiting: list[Any] = []
     for table in tables:
         waiting.append(table)
-        if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
+        while sum(map(len, waiting)) >= ROW_GROUP_ROWS:
             whole = pa.concat_tables(waiting)
             yield whole.slice(0, ROW_GROUP_ROWS)
             waiting = [whole.slice(ROW_GROUP_ROWS)]
-    if waiting:
-        yield pa.concat_tables(waiting)
+    if waiting and len(rest := pa.concat_tables(waiting)):
+        yield rest
