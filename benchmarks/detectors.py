@@ -299,6 +299,7 @@ ABLATION = (
     'ganaug:only="blocks"',
     "ganaug:novelty=True",
     "ganaug:novelty=False",
+    "ganaug:max_reference_rows=1024",
     "ganaug:max_reference_rows=8192",
 )
 

@@ -46,7 +46,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         accomplices in the training table (by blocks alone). "auto" judges rows that were in the
         training table as suspects and all others as new. False suits new rows when the training
         table is known to hold anomalies of the same kind.
-    max_reference_rows : int, default=2048
+    max_reference_rows : int, default=3072
         Rows are compared with a random choice of so many training rows. More are slower, and a
         little more exact on large tables.
     discriminator_weight : float, default=1.0
@@ -120,7 +120,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         contamination: float | str = "auto",
         categorical_features: Any = "auto",
         novelty: bool | str = "auto",
-        max_reference_rows: int = 2048,
+        max_reference_rows: int = 3072,
         discriminator_weight: float = 1.0,
         n_steps: int = 400,
         batch_size: int = 128,

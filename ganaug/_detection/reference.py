@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-CHUNK_ROWS = 256
+CHUNK_ROWS = 512
 N_NEIGHBORS = 10
 N_NEAREST = 5
 RIDGE = 0.5
@@ -140,7 +140,7 @@ class ReferenceRows:
 
     def _neighbours(self, points: Tensor, own: Tensor) -> Neighbours:
         """Find the nearest rows: they are in those blocks whose nearest rows are nearest."""
-        squares = self._squares(points, own)
+        squares = self._relative_squares(points, own)
         blocks = squares.view(len(points), -1, self.block_rows)
         nearest = blocks.amin(dim=2)
         # numpy sorts many short rows several times as fast as torch
@@ -158,12 +158,12 @@ class ReferenceRows:
         n_blocks = (nearest < torch.inf).sum(dim=1)  # not those that the row has for itself
         rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
         quantile = torch.from_numpy(by_distance).gather(1, rank[:, None])
-        return Neighbours(differences, nearest.gather(1, quantile).flatten())
+        block_square = nearest.gather(1, quantile).flatten() + points.square().sum(dim=1)
+        return Neighbours(differences, block_square.clamp(min=0.0))
 
-    def _squares(self, points: Tensor, own: Tensor) -> Tensor:
-        """Return squared distances to all places: (n, n_places)."""
+    def _relative_squares(self, points: Tensor, own: Tensor) -> Tensor:
+        """Return squared distances to all places, less each point's squared length."""
         squares = torch.addmm(self.squares, points, self.rows.T, alpha=-2.0)
-        squares.add_(points.square().sum(dim=1, keepdim=True)).clamp_(min=0.0)
         known = torch.nonzero(own != NO_ROW).flatten()
         squares[known, own[known]] = torch.inf
         return squares
