@@ -156,7 +156,7 @@ def _remark(figures: Figures) -> str:
         return f"{figures['rows'] / figures['cpu_seconds']:,.0f} rows per CPU s"
     if "epoch" in figures:
         return (
-            f"{figures['start']:.0f} s to start, {figures['epoch']:.1f} s an epoch, from "
+            f"{figures['start']:.0f} CPU s to start, {figures['epoch']:.1f} an epoch, from "
             f"{' and '.join(map(str, CTGAN_EPOCHS))} epochs; scaled to {CTGAN_DEFAULT_EPOCHS}"
         )
     return ""

@@ -173,8 +173,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     Notes
     -----
-    While training, torch runs on one thread (small networks are no faster on more), and goes back
-    to the caller's setting afterwards. Nothing else outside of the sampler is touched: neither the
+    While training, torch runs on one thread (small networks are no faster on more; networks and
+    batches many times larger than the default get the caller's threads), and goes back to the
+    caller's setting afterwards. Nothing else outside of the sampler is touched: neither the
     random states of torch, numpy and Python, nor torch's default dtype.
 
     References

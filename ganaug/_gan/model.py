@@ -21,7 +21,12 @@ from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.quality import coverage
-from ganaug._gan.runtime import limited_threads, random_generator
+from ganaug._gan.runtime import (
+    explaining_memory,
+    limited_threads,
+    random_generator,
+    threads_for,
+)
 from ganaug._gan.states import State
 from ganaug._gan.training import AdversarialTrainer, Check, QualityMonitor, TrainingConfig
 
@@ -172,7 +177,7 @@ class ConditionalGAN:
         The caller may close the iterator between two checks, to stop there. With the `state` of
         a check of the same training it goes on from there.
         """
-        with limited_threads(1):
+        with limited_threads(self._training_threads()), explaining_memory(self._device):
             trainer = self._trainer(classes)
             if state is not None:
                 trainer.load_state_dict(state)
@@ -259,7 +264,8 @@ class ConditionalGAN:
         )
         chunks = sampler.rows(n_rows)
         while True:
-            with limited_threads(1):  # and not while the caller is at work
+            # not while the caller is at work
+            with limited_threads(1), explaining_memory(self._device):
                 chunk = next(chunks, None)
             if chunk is None:
                 return
@@ -281,6 +287,12 @@ class ConditionalGAN:
 
     def _conditions(self, conditions: Sequence[Condition]) -> Conditions:
         return Conditions(conditions, self._table.layout, self._device)
+
+    def _training_threads(self) -> int:
+        """Return on how many threads to train: a step is some five passes there and back."""
+        n_weights = sum(p.numel() for p in self.generator.parameters())
+        n_weights += sum(p.numel() for p in self.discriminator.parameters())
+        return threads_for(5 * 3 / 2 * n_weights * self._config.batches.batch_size)
 
     def no_rows(self) -> NDArray[np.float32]:
         """Return an empty chunk, of shape (0, layout.width)."""

@@ -115,13 +115,21 @@ class CategoryHead(nn.Module):
 
     def _peaks(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the largest logit of each head and its level, each of shape (batch, n_heads)."""
-        if logits.device.type == "cpu":  # a small loop costs less than moving everything
-            parts = [head.max(dim=1) for head in logits.split(self.sizes, dim=1)]
-            values, levels = (torch.stack(part, dim=1) for part in zip(*parts, strict=True))
-        else:
-            rows = nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.padded]
-            values, levels = rows.max(dim=2)
+        in_turn = logits.device.type == "cpu"  # a loop costs less there than moving everything
+        values, levels = self.peaks_in_turn(logits) if in_turn else self.peaks_at_once(logits)
         return values, levels + self.padded[:, 0]
+
+    def peaks_in_turn(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the largest logits and where they are in their heads: a kernel for each head."""
+        parts = [head.max(dim=1) for head in logits.split(self.sizes, dim=1)]
+        values, levels = zip(*parts, strict=True)
+        return torch.stack(values, dim=1), torch.stack(levels, dim=1)
+
+    def peaks_at_once(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same by few kernels, on copies of the longest head's length."""
+        padded = nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.padded]
+        values, levels = padded.max(dim=2)
+        return values, levels
 
 
 class StateGate(nn.Module):

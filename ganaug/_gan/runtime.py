@@ -83,3 +83,30 @@ class _ThreadLimit:
 
 # Small networks are no faster on several threads, and on busy cores many times slower.
 limited_threads = _ThreadLimit()
+
+SMALL_STEP = 2e9
+
+
+def threads_for(multiplications: float) -> int:
+    """Return on how many threads to train, by the multiplications of a step.
+
+    One for small networks; for large ones as many as the caller lets torch have.
+    """
+    return 1 if multiplications < SMALL_STEP else torch.get_num_threads()
+
+
+@contextmanager
+def explaining_memory(device: torch.device) -> Iterator[None]:
+    """Say what to lower where the device has no memory left.
+
+    Raises
+    ------
+    DeviceError
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"device {str(device)!r} has no memory left; lower batch_size or hidden_layer_sizes, or "
+            "pass device='cpu'."
+        ) from error

@@ -65,6 +65,15 @@ def test_category_head_passes_gradients_through_the_draw():
     assert (logits.grad.abs().sum(dim=0) > 0).all()
 
 
+def test_largest_logits_are_the_same_in_turn_and_at_once(random):
+    head = CategoryHead([2, 5, 1, 3], CPU)
+    logits = torch.randn(50, 11, generator=random)
+    for in_turn, at_once in zip(
+        head.peaks_in_turn(logits), head.peaks_at_once(logits), strict=True
+    ):
+        torch.testing.assert_close(in_turn, at_once, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_category_head_draws_from_the_softmax(seed):
     random = random_generator(seed, device=CPU)

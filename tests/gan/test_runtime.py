@@ -3,7 +3,13 @@ import threading
 import pytest
 import torch
 
-from ganaug._gan.runtime import limited_threads, random_generator, resolve_device
+from ganaug._gan.runtime import (
+    explaining_memory,
+    limited_threads,
+    random_generator,
+    resolve_device,
+    threads_for,
+)
 from ganaug.exceptions import DeviceError
 
 
@@ -66,3 +72,20 @@ def test_threads_are_restored_when_fits_overlap():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
+
+
+def test_only_large_networks_get_the_callers_threads():
+    torch.set_num_threads(2)
+    try:
+        assert threads_for(1e8) == 1
+        assert threads_for(1e11) == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_a_full_device_is_explained():
+    with (
+        pytest.raises(DeviceError, match="'cuda:1' has no memory left; lower batch_size or hidden"),
+        explaining_memory(torch.device("cuda:1")),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")

@@ -1,0 +1,161 @@
+"""Training and sampling on a GPU: ``python -m benchmarks.gpu --help``.
+
+Runs on any device that torch names, on the CPU too, where it shows that the code works and little
+else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from benchmarks.speed import machine
+from benchmarks.speed_jobs import make_table
+from ganaug import GANSampler
+
+RESULTS = Path(__file__).parent / "results"
+# Rows, columns and imbalance of the credit card fraud table (Dal Pozzolo et al. 2015).
+FRAUD_ROWS, FRAUD_MINORITY = 284_807, 492
+BATCH_ROWS, WIDTHS = 192, (177, 128, 128, 1)
+STEPS = (200, 600)
+
+OVERVIEW = """\
+Measure training, sampling and a whole fit_resample on a device.
+
+- A training step: the difference of fits of 600 and 200 steps, beside the bare matrix products of
+  such a step (from a CUDA graph on a GPU).
+- Sampling: rows per second, decoded, in host memory.
+- fit_resample of a table of the size of the credit card fraud data, after a first one.
+
+example:
+  python -m benchmarks.gpu --device cuda
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu",
+        description=OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--device", default="cuda", help="cuda, cuda:1, mps or cpu")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=FRAUD_ROWS, help="of the table")
+    parser.add_argument("--samples", type=int, default=2_000_000)
+    parser.add_argument("--out", type=Path, default=RESULTS / "gpu.md")
+    args = parser.parse_args(argv)
+    figures = measure(torch.device(args.device), args.rows, args.samples, args.repeats)
+    args.out.write_text(report(figures, name_of(torch.device(args.device)), args.repeats))
+    print(args.out.read_text())
+    return 0
+
+
+def measure(
+    device: torch.device, n_rows: int, n_samples: int, repeats: int
+) -> dict[str, tuple[float, str]]:
+    """Return the median of each figure, and its unit."""
+    X, y = make_table(n_rows, max(n_rows * FRAUD_MINORITY // FRAUD_ROWS, 20), n_categorical=0)
+
+    def fitted(n_steps: int | str) -> GANSampler:
+        return GANSampler(random_state=0, n_steps=n_steps, device=device).fit(X, y)
+
+    sampler = fitted(STEPS[0])  # what a process pays once
+    few, more = (seconds(partial(fitted, n), device, repeats) for n in STEPS)
+    step = (more - few) / (STEPS[1] - STEPS[0])
+    bare = seconds(matrix_products(device), device, repeats)
+
+    def sample() -> None:
+        for _ in sampler.sample_batches(n_samples, y=1, batch_rows=2**17):
+            pass
+
+    def resample() -> None:
+        GANSampler(random_state=0, device=device).fit_resample(X, y)
+
+    return {
+        "a training step": (step * 1e3, "ms"),
+        "its bare matrix products": (bare * 1e3, "ms"),
+        "sampling": (n_samples / seconds(sample, device, repeats), "rows/s"),
+        f"fit_resample of {n_rows:,} x 30": (seconds(resample, device, repeats), "s"),
+    }
+
+
+def matrix_products(device: torch.device) -> Callable[[], None]:
+    """Return a call of the matrix products of one step, as a replayed graph on a GPU.
+
+    Five passes of 192 rows forward and back through a network of the discriminator's shape: real
+    and generated rows, rows moved by noise, the generator, and its opponent.
+    """
+    rows = [torch.randn(5 * BATCH_ROWS, width, device=device) for width in WIDTHS[:-1]]
+    weights = [torch.randn(n_in, n_out, device=device) for n_in, n_out in pairwise(WIDTHS)]
+
+    def products() -> None:
+        for x, weight in zip(rows, weights, strict=True):
+            out = x @ weight
+            _ = out @ weight.T, x.T @ out
+
+    if device.type != "cuda":
+        return products
+    side = torch.cuda.Stream(device)
+    side.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(side):  # graphs are captured after a warm-up on another stream
+        for _ in range(3):
+            products()
+    torch.cuda.current_stream(device).wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        products()
+    return graph.replay
+
+
+def seconds(call: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Return the median time of a call, all work of the device included."""
+    times = []
+    for _ in range(repeats):
+        wait_for(device)
+        start = time.perf_counter()
+        call()
+        wait_for(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def name_of(device: torch.device) -> str:
+    """Return the card's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
+
+
+def report(figures: dict[str, tuple[float, str]], name: str, repeats: int) -> str:
+    """Return the figures as Markdown."""
+    lines = [
+        "# On a GPU",
+        "",
+        f"`python -m benchmarks.gpu`, {date.today()}, on {name}, torch {torch.__version__}; "
+        f"medians of {repeats} runs.",
+        "",
+        "| what | median | unit |",
+        "|---|--:|---|",
+        *(f"| {what} | {value:,.3g} | {unit} |" for what, (value, unit) in figures.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
