@@ -96,7 +96,7 @@ def _not_too_close(ours: pd.DataFrame) -> Goal:
     text = "the nearest training row is no nearer than to held-out rows"
     closer = ours[ours["closeness"] < 1]["closeness"]
     figure = f"{len(ours) - len(closer)} of {len(ours)} data sets"
-    figure += "".join(f", {name} {ratio:.2f}" for name, ratio in closer.items())
+    figure += "".join(f", {name} {ratio:.3f}" for name, ratio in closer.items())
     return Goal(text, figure, closer.empty)
 
 
