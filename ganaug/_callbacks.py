@@ -30,11 +30,11 @@ class TrainingTask:
     estimator : GANSampler
     max_checks : int
         How many reports there will be at most.
-    verbose : bool
+    verbose : int or bool
         Whether to show a bar.
     """
 
-    def __init__(self, estimator: GANSampler, max_checks: int, *, verbose: bool) -> None:
+    def __init__(self, estimator: GANSampler, max_checks: int, *, verbose: int | bool) -> None:
         self._estimator = estimator
         self._bar = tqdm(total=max_checks, desc="GANSampler", unit="check", disable=not verbose)
         self._context = None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -22,10 +20,10 @@ from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._drawing import Draw, RowDrawer
 from ganaug._encoding.columns import Column
-from ganaug._encoding.rows import RowBuilder, Rows
+from ganaug._encoding.rows import RowBuilder
 from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, refuse_dataset
 from ganaug._encoding.table import TableEncoder
-from ganaug._encoding.target import Target
+from ganaug._fitting import FittedParts, TrainingJob, train_gan
 from ganaug._gan.batches import BatchConfig
 from ganaug._gan.inference import SamplingConfig
 from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
@@ -34,51 +32,10 @@ from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import TrainingConfig
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale, to_anomaly
-from ganaug.exceptions import DataError, TrainingError
+from ganaug.exceptions import DataError
 
-MAX_CLASS_ROWS = 5000
 AUTO_STEPS = 1000
 AUTO_PATIENCE = 6
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """The checked input of a fit."""
-
-    rows: Rows
-    target: Target
-    strategy: dict[Any, int]
-    weights: NDArray[np.float64] | None
-    config: GANConfig
-    device: torch.device
-    seed: int
-    checkpoint: Checkpoint | None
-
-    @property
-    def codes_to_add(self) -> NDArray[np.int64]:
-        """The class code of each row to add."""
-        return requests.check_sample_request(self.strategy, None, self.target.classes)
-
-    @property
-    def classes_to_add(self) -> list[int]:
-        """The codes of classes to which rows are to be added, or all if there are none."""
-        labels = self.target.classes.tolist()
-        codes = [code for code, label in enumerate(labels) if self.strategy.get(label)]
-        return codes or list(range(len(labels)))
-
-
-@dataclass(frozen=True)
-class FittedParts:
-    """What a fit makes, and what a file of a fitted sampler holds."""
-
-    classes: NDArray[Any]
-    strategy: dict[Any, int]
-    encoder: TableEncoder
-    gan: ConditionalGAN
-    seed: int
-    row_builder: RowBuilder
-    label_prototypes: Any
-    score_scale: ScoreScale
 
 
 class GANSampler(CallbackSupportMixin, BaseOverSampler):
@@ -607,49 +564,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             return checkpoint.seed
         return _draw_seed(self.random_state)
 
-    @torch.inference_mode(False)
-    @torch.enable_grad()
     def _train(
         self, encoder: TableEncoder, job: TrainingJob, columns: list[Column]
     ) -> ConditionalGAN:
-        subset = _training_subset(job.target.codes, job.weights, job.seed)
-        n_classes = len(job.target.classes)
-        gan = ConditionalGAN(
-            encoder.layout_,
-            encoder.transform([column.take(subset) for column in columns]),
-            np.bincount(job.target.codes[subset], minlength=n_classes),
-            job.config,
-            job.seed,
-            job.device,
-            None if job.weights is None else job.weights[subset],
-        )
-        classes = job.classes_to_add
-        try:
-            self._run(gan, classes, job)
-        except TrainingError as error:
-            raise validation.explain_divergence(error, encoder) from error
-        gan.calibrate(classes)
-        validation.warn_of_collapse({job.target.classes[c]: gan.coverage(c) for c in classes})
-        return gan
-
-    def _run(self, gan: ConditionalGAN, classes: Sequence[int], job: TrainingJob) -> None:
-        """Train to the end, to a callback's word or to Ctrl-C; write checkpoints."""
-        run, checkpoint = gan.identity(classes), job.checkpoint
-        state = None if checkpoint is None else checkpoint.state(run)
-        task = TrainingTask(self, gan.max_checks, verbose=bool(self.verbose))
-        with task, closing(gan.train(classes, state)) as checks:
-            try:
-                for check in checks:
-                    if checkpoint is not None:
-                        checkpoint.write(job.seed, run, check.state)
-                    if task.report(check.step, check.quality):
-                        break
-            except KeyboardInterrupt:
-                checks.close()
-                if not gan.history["best_step"]:
-                    raise  # there is nothing to keep
-                gan.history["interrupted"] = np.array(True)
-                validation.warn_of_interruption(int(gan.history["best_step"]))
+        n_checks = job.config.training.max_checks
+        return train_gan(job, encoder, columns, TrainingTask(self, n_checks, verbose=self.verbose))
 
     def _keep(
         self,
@@ -720,20 +639,3 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
 def _draw_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _training_subset(
-    codes: NDArray[np.int64], weights: NDArray[np.float64] | None, seed: int
-) -> NDArray[np.int64]:
-    """Return the rows to train on, sorted by class: all of a class, or a random 5000 of them.
-
-    Rows without weight are left out.
-    """
-    random = np.random.default_rng((seed, Stream.SUBSET))
-    chosen = []
-    for code in range(int(codes.max()) + 1):
-        rows = np.flatnonzero((codes == code) & (True if weights is None else weights > 0))
-        if len(rows) > MAX_CLASS_ROWS:
-            rows = np.sort(random.choice(rows, MAX_CLASS_ROWS, replace=False))
-        chosen.append(rows)
-    return np.concatenate(chosen)

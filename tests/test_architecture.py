@@ -17,18 +17,22 @@ ALLOWED = {
     "_requests": {"_validation", "_encoding"},
     "_drawing": {"_requests", "_encoding", "_gan"},
     "_callbacks": {"sampler"},  # for type checking only
-    "sampler": {
-        "_validation",
-        "_requests",
-        "_drawing",
-        "_encoding",
-        "_gan",
-        "_callbacks",
-        "_scoring",
-        "_persistence",
+    "_fitting": {
+        *("_validation", "_requests", "_encoding", "_gan", "_callbacks", "_scoring"),
+        "_persistence.checkpoints",
     },
-    "_persistence": {"sampler", "_encoding", "_gan", "_scoring"},
-    "detector": {"_validation", "_encoding", "_detection", "_scoring", "sampler"},
+    "sampler": {
+        *("_validation", "_requests", "_drawing", "_encoding", "_gan", "_callbacks"),
+        *("_scoring", "_fitting"),
+        *("_persistence.checkpoints", "_persistence.models"),
+    },
+    "detector": {
+        *("_validation", "_encoding", "_detection", "_scoring", "sampler"),
+        "_persistence.models",
+    },
+    "_persistence": {
+        *("sampler", "detector", "_encoding", "_gan", "_detection", "_scoring", "_fitting"),
+    },
     "_scoring": set(),
     "datasets": {"_optional"},
     "_files": {"_optional", "_encoding.scan"},

@@ -166,11 +166,6 @@ class ConditionalGAN:
         gan.history = state.history
         return gan
 
-    @property
-    def max_checks(self) -> int:
-        """How many checks `train` gives at most."""
-        return self._config.training.max_checks
-
     def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
         """Train on all classes, watching those that will be sampled; give a `Check` now and then.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.table import TableEncoder
+from ganaug._fitting import FittedParts
 from ganaug._gan.model import ConditionalGAN, GANState
 from ganaug._gan.runtime import resolve_device
 from ganaug._persistence import checks
@@ -32,7 +33,7 @@ from ganaug._persistence.containers import (
 from ganaug._persistence.schema import from_document, to_document
 from ganaug._scoring import ScoreScale
 from ganaug.exceptions import PersistenceError
-from ganaug.sampler import FittedParts, GANSampler
+from ganaug.sampler import GANSampler
 
 __all__ = ["load", "save_sampler"]
 

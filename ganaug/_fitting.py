@@ -1,0 +1,128 @@
+"""From checked input to a trained GAN: which rows, checkpoints, interruptions and divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganaug import _requests as requests
+from ganaug import _validation as validation
+from ganaug._callbacks import TrainingTask
+from ganaug._encoding.columns import Column
+from ganaug._encoding.rows import RowBuilder, Rows
+from ganaug._encoding.table import TableEncoder
+from ganaug._encoding.target import Target
+from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
+from ganaug._persistence.checkpoints import Checkpoint
+from ganaug._scoring import ScoreScale
+from ganaug.exceptions import TrainingError
+
+MAX_CLASS_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """The checked input of a fit."""
+
+    rows: Rows
+    target: Target
+    strategy: dict[Any, int]
+    weights: NDArray[np.float64] | None
+    config: GANConfig
+    device: torch.device
+    seed: int
+    checkpoint: Checkpoint | None
+
+    @property
+    def codes_to_add(self) -> NDArray[np.int64]:
+        """The class code of each row to add."""
+        return requests.check_sample_request(self.strategy, None, self.target.classes)
+
+    @property
+    def classes_to_add(self) -> list[int]:
+        """The codes of classes to which rows are to be added, or all if there are none."""
+        labels = self.target.classes.tolist()
+        codes = [code for code, label in enumerate(labels) if self.strategy.get(label)]
+        return codes or list(range(len(labels)))
+
+
+@dataclass(frozen=True)
+class FittedParts:
+    """What a fit makes, and what a file of a fitted sampler holds."""
+
+    classes: NDArray[Any]
+    strategy: dict[Any, int]
+    encoder: TableEncoder
+    gan: ConditionalGAN
+    seed: int
+    row_builder: RowBuilder
+    label_prototypes: Any
+    score_scale: ScoreScale
+
+
+@torch.inference_mode(False)
+@torch.enable_grad()
+def train_gan(
+    job: TrainingJob, encoder: TableEncoder, columns: list[Column], task: TrainingTask
+) -> ConditionalGAN:
+    """Train on the rows of a job, or on a choice of very many; `task` watches."""
+    subset = training_subset(job.target.codes, job.weights, job.seed)
+    gan = ConditionalGAN(
+        encoder.layout_,
+        encoder.transform([column.take(subset) for column in columns]),
+        np.bincount(job.target.codes[subset], minlength=len(job.target.classes)),
+        job.config,
+        job.seed,
+        job.device,
+        None if job.weights is None else job.weights[subset],
+    )
+    classes = job.classes_to_add
+    try:
+        _run(gan, classes, job, task)
+    except TrainingError as error:
+        raise validation.explain_divergence(error, encoder) from error
+    gan.calibrate(classes)
+    validation.warn_of_collapse({job.target.classes[c]: gan.coverage(c) for c in classes})
+    return gan
+
+
+def _run(gan: ConditionalGAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask) -> None:
+    """Train to the end, to a callback's word or to Ctrl-C; write checkpoints."""
+    run, checkpoint = gan.identity(classes), job.checkpoint
+    state = None if checkpoint is None else checkpoint.state(run)
+    with task, closing(gan.train(classes, state)) as checks:
+        try:
+            for check in checks:
+                if checkpoint is not None:
+                    checkpoint.write(job.seed, run, check.state)
+                if task.report(check.step, check.quality):
+                    break
+        except KeyboardInterrupt:
+            checks.close()
+            if not gan.history["best_step"]:
+                raise  # there is nothing to keep
+            gan.history["interrupted"] = np.array(True)
+            validation.warn_of_interruption(int(gan.history["best_step"]))
+
+
+def training_subset(
+    codes: NDArray[np.int64], weights: NDArray[np.float64] | None, seed: int
+) -> NDArray[np.int64]:
+    """Return the rows to train on, sorted by class: all of a class, or a random 5000 of them.
+
+    Rows without weight are left out.
+    """
+    random = np.random.default_rng((seed, Stream.SUBSET))
+    chosen = []
+    for code in range(int(codes.max()) + 1):
+        rows = np.flatnonzero((codes == code) & (True if weights is None else weights > 0))
+        if len(rows) > MAX_CLASS_ROWS:
+            rows = np.sort(random.choice(rows, MAX_CLASS_ROWS, replace=False))
+        chosen.append(rows)
+    return np.concatenate(chosen)
