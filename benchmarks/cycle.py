@@ -51,8 +51,8 @@ def run_cycle(random: np.random.Generator, folder: Path) -> str:
     kinds, name, X, y = draw_table(random)
     flaw = str(random.choice(FLAWS)) if random.random() < FLAWED_SHARE else None
     if flaw is not None:
-        X, y = _spoil(flaw, X, y)
-        _check_refusal(flaw, X, y)
+        X, y = spoil(flaw, X, y)
+        check_refusal(flaw, X, y)
         return f"refused: {flaw}"
     sampler = ganaug.GANSampler(**SMALL, random_state=int(random.integers(2**31)))
     X_resampled, y_resampled = sampler.fit_resample(X, y)
@@ -79,7 +79,8 @@ def draw_table(random: np.random.Generator) -> tuple[list[str], str, Any, Any]:
     return kinds, name, containers[name](columns), random.permutation(np.repeat(labels, counts))
 
 
-def _spoil(flaw: str, X: Any, y: Any) -> tuple[Any, Any]:
+def spoil(flaw: str, X: Any, y: Any) -> tuple[Any, Any]:
+    """Return a table with one of `FLAWS`."""
     n = len(y)
     if flaw == "infinity":
         return np.where(np.arange(n) == n // 2, np.inf, np.arange(n))[:, None], y
@@ -94,7 +95,8 @@ def _spoil(flaw: str, X: Any, y: Any) -> tuple[Any, Any]:
     return np.empty((0, 3)), y[:0]
 
 
-def _check_refusal(flaw: str, X: Any, y: Any) -> None:
+def check_refusal(flaw: str, X: Any, y: Any) -> None:
+    """Check that a flawed table is refused with a message."""
     try:
         ganaug.GANSampler(**SMALL).fit(X, y)
     except GanaugError as error:

@@ -1,0 +1,259 @@
+"""A sampler's whole life: any order of calls, many threads, many fits."""
+
+import gc
+import os
+import pickle
+import random
+import sys
+import tempfile
+import threading
+import tracemalloc
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError
+
+import ganaug
+from ganaug import GANSampler
+
+TABLES = [
+    make_classification(n_samples=60, n_features=4, weights=[0.7], random_state=seed)
+    for seed in (0, 1)
+]
+
+
+def quick(**parameters):
+    small = {"n_steps": 3, "batch_size": 16, "hidden_layer_sizes": (8,), "random_state": 0}
+    return GANSampler(**{**small, **parameters})
+
+
+class Life(RuleBasedStateMachine):
+    """Whatever is done with samplers: the same fit always gives the same rows and scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.expected = {}
+
+    @initialize()
+    def start(self):
+        self.sampler, self.table = quick(), None
+
+    @rule(table=st.sampled_from([0, 1]), seed=st.integers(0, 1), resample=st.booleans())
+    def fit(self, table, seed, resample):
+        self.sampler.set_params(random_state=seed)
+        (self.sampler.fit_resample if resample else self.sampler.fit)(*TABLES[table])
+        self.table = (table, seed)
+        assert hasattr(self.sampler, "synthetic_mask_") == resample
+
+    @rule(flaw=st.sampled_from(["one class", "infinity", "other length"]))
+    def fail_to_fit(self, flaw):
+        X, y = TABLES[0]
+        X, y = {
+            "one class": (X, np.zeros_like(y)),
+            "infinity": (np.where(X[0, 0] == X, np.inf, X), y),
+            "other length": (X, y[1:]),
+        }[flaw]
+        with pytest.raises(ValueError, match=r".{20}"):
+            self.sampler.fit(X, y)
+
+    @rule()
+    def clone(self):
+        assert not hasattr(clone(self.sampler), "generator_")
+        assert repr(clone(self.sampler)) == repr(self.sampler)
+
+    @precondition(lambda self: self.table is not None)
+    @rule()
+    def save_and_load(self):
+        self.sampler.save(self.folder / "model")
+        self.sampler = ganaug.load(self.folder / "model")
+
+    @rule()
+    def pickle(self):
+        self.sampler = pickle.loads(pickle.dumps(self.sampler))
+
+    @rule(n=st.integers(0, 9), label=st.sampled_from([None, 0, 1]))
+    def sample(self, n, label):
+        if self.table is None:
+            with pytest.raises(NotFittedError):
+                self.sampler.sample(n, y=label)
+        else:
+            X, y = self.sampler.sample(n, y=label)
+            self.compare(("sample", n, label), X.tobytes() + y.tobytes())
+
+    @rule(table=st.sampled_from([0, 1]))
+    def score(self, table):
+        if self.table is None:
+            with pytest.raises(NotFittedError):
+                self.sampler.score_samples(TABLES[table][0])
+        else:
+            scores = self.sampler.score_samples(TABLES[table][0])
+            assert np.isfinite(scores).all()
+            self.compare(("score", table), scores.tobytes())
+
+    def compare(self, call, result):
+        assert self.expected.setdefault((self.table, call), result) == result
+
+
+Life.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestLife = Life.TestCase
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return quick(n_steps=30).fit(*TABLES[0])
+
+
+def test_eight_threads_sample_and_score_as_one_does(fitted):
+    X = TABLES[0][0]
+
+    def work(k):
+        rows = fitted.sample(20 + k % 3, random_state=k % 4)[0]
+        return rows.tobytes(), fitted.score_samples(X).tobytes()
+
+    expected = [work(k) for k in range(12)]
+    start = threading.Barrier(8)
+
+    def worker(_):
+        start.wait(30)
+        return [work(k) for k in range(12)]
+
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(worker, range(8)))
+    assert found == [expected] * 8
+    assert torch.get_num_threads() == before
+
+
+def test_threads_fit_without_disturbing_one_another():
+    expected = quick().fit(*TABLES[0]).sample(9)[0]
+    with ThreadPoolExecutor(4) as pool:
+        fits = [pool.submit(lambda: quick().fit(*TABLES[0]).sample(9)[0]) for _ in range(8)]
+    for fit in fits:
+        np.testing.assert_array_equal(fit.result(), expected)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_is_steady_over_200_lives(tmp_path):
+    def live(n):
+        for seed in range(n):
+            sampler = quick(random_state=seed).fit(*TABLES[seed % 2])
+            sampler.sample(20)
+            sampler.score_samples(TABLES[0][0])
+            sampler.save(tmp_path / "model")
+            ganaug.load(tmp_path / "model")
+
+    live(50)
+    gc.collect()
+    held = resident()
+    live(120)
+    gc.collect()
+    assert resident() - held < 32 * 2**20
+    tracemalloc.start()  # makes all this several times as slow
+    try:
+        live(5)
+        gc.collect()
+        traced = tracemalloc.get_traced_memory()[0]
+        live(25)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - traced < 2**18
+    finally:
+        tracemalloc.stop()
+
+
+# --- what is outside ------------------------------------------------------------------------------
+
+
+def outside():
+    """Return all that a call might change outside of it."""
+    name, keys, *rest = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "numpy": (name, keys.tolist(), rest),
+        "numpy errors": np.geterr(),
+        "python": random.getstate(),
+        "threads": torch.get_num_threads(),
+        "interop threads": torch.get_num_interop_threads(),
+        "default dtype": torch.get_default_dtype(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "cudnn": (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark),
+        "matmul precision": torch.get_float32_matmul_precision(),
+        "gradients": torch.is_grad_enabled(),
+        "warnings": list(warnings.filters),
+        "hooks": (sys.excepthook, threading.excepthook),
+        "environment": dict(os.environ),
+        "folder": Path.cwd(),
+    }
+
+
+def test_nothing_outside_is_touched(tmp_path):
+    before = outside()
+    sampler = quick(checkpoint=tmp_path)
+    sampler.fit_resample(*TABLES[0])
+    sampler.sample(5)
+    sampler.score_samples(TABLES[0][0])
+    sampler.save(tmp_path / "model")
+    ganaug.load(tmp_path / "model").sample(5)
+    after = outside()
+    for name, value in before.items():
+        assert after[name] == value, name
+
+
+# --- reproducible ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_larger_sample_of_a_class_begins_with_the_smaller_one(fitted, label):
+    largest = fitted.sample(700, y=label)[0]
+    for n in (0, 1, 63, 64, 65, 200, 512):
+        np.testing.assert_array_equal(fitted.sample(n, y=label)[0], largest[:n])
+
+
+def test_calls_in_between_change_nothing(fitted):
+    expected = fitted.sample(10)[0]
+    torch.rand(3)
+    np.random.rand(3)
+    random.random()
+    fitted.sample(33, random_state=5)
+    fitted.score_samples(TABLES[1][0])
+    np.testing.assert_array_equal(fitted.sample(10)[0], expected)
+
+
+def test_other_processes_make_the_same_rows():
+    import subprocess
+
+    code = (
+        "import hashlib; from tests.test_life import quick, TABLES;"
+        "print(hashlib.sha256(quick().fit_resample(*TABLES[0])[0].tobytes()).hexdigest())"
+    )
+    root = Path(__file__).parents[1]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True,
+            env={
+                **os.environ, "PYTHONHASHSEED": seed,
+                "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "passive",
+            },
+        ).stdout
+        for seed, threads in (("0", "1"), ("1", "2"))
+    }  # fmt: skip
+    assert len(digests) == 1
