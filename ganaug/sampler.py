@@ -497,10 +497,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         >>> bool((ganaug.load("model.ganaug").sample(5)[0] == sampler.sample(5)[0]).all())
         True
         """
-        from ganaug._persistence.models import save_sampler
+        from ganaug._persistence.models import save
 
         check_is_fitted(self, "generator_")
-        save_sampler(self, path)
+        save(self, path)
 
     # --- the way of a row ---------------------------------------------------------------------
 

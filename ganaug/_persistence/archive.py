@@ -81,8 +81,15 @@ def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
     _sync_folder(path.parent)
 
 
-def read_archive(path: str | os.PathLike[str], kind: str, version: int, max_bytes: int) -> Archive:
-    """Read a file of a kind; nothing of it is built before all of it was checked.
+def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_bytes: int) -> Archive:
+    """Read a file; nothing of it is built before all of it was checked.
+
+    Parameters
+    ----------
+    path : path
+    kinds : mapping
+        What the file may be -> the latest version that can be read.
+    max_bytes : int
 
     Raises
     ------
@@ -92,9 +99,9 @@ def read_archive(path: str | os.PathLike[str], kind: str, version: int, max_byte
     """
     parts = _unpack(_read_bytes(path, max_bytes), path)
     header = _from_json(parts[HEADER], HEADER, path)
-    _check_header(header, parts, kind, version, path)
+    _check_header(header, parts, kinds, path)
     return Archive(
-        kind,
+        header["format"],
         header["version"],
         _from_json(parts[DOCUMENT], DOCUMENT, path),
         _from_safetensors(parts[TENSORS], path),
@@ -172,10 +179,12 @@ def _parts(archive: Archive) -> dict[str, bytes]:
 
 
 def _check_header(
-    header: dict[str, Any], parts: Mapping[str, bytes], kind: str, version: int, path: object
+    header: dict[str, Any], parts: Mapping[str, bytes], kinds: Mapping[str, int], path: object
 ) -> None:
-    if header.get("format") != kind:
-        _refuse(path, f"it is a {_shown(header.get('format'))}, expected a {kind!r}")
+    kind = header.get("format")
+    if not isinstance(kind, str) or kind not in kinds:
+        _refuse(path, f"it is a {_shown(kind)}, expected a {' or a '.join(map(repr, kinds))}")
+    version = kinds[kind]
     found = header.get("version")
     if type(found) is not int or found < 1:
         _refuse(path, f"its format version is {_shown(found)}, expected a whole number")

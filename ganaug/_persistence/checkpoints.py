@@ -43,7 +43,7 @@ class Checkpoint:
         self._path = Path(folder) / FILE_NAME
         self._saved: Archive | None = None
         if resume and self._path.exists():
-            self._saved = read_archive(self._path, KIND, VERSION, MAX_BYTES)
+            self._saved = read_archive(self._path, {KIND: VERSION}, MAX_BYTES)
         self._next_time = 0.0
         self._has_failed = False
 

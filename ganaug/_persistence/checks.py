@@ -6,21 +6,26 @@ size or a scale that was not looked at here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ganaug._detection.discriminators import N_HALVES, N_SCALES, Ensemble
+from ganaug._detection.model import DetectionModel
+from ganaug._detection.reference import ReferenceRows, Relation
 from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
+from ganaug._encoding.columns import Column
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.model import GANState
 from ganaug.exceptions import PersistenceError
 
 if TYPE_CHECKING:
-    from ganaug._persistence.models import EncoderState
+    from ganaug._persistence.estimators import EncoderState
 
 MAX_DECIMALS = 18
 MAX_LAYER_SIZE = 2**14
@@ -35,9 +40,12 @@ def require(is_true: bool, complaint: str) -> None:
 # --- the table ------------------------------------------------------------------------------------
 
 
-def check_encoder(encoder: EncoderState, layout: TableLayout) -> None:
+def check_encoder(
+    encoder: EncoderState, layout: TableLayout, feature_names: tuple[str, ...] | None
+) -> None:
     """Check that names, codecs and slots go together."""
     n_columns = len(encoder.names)
+    require(feature_names is None or feature_names == encoder.names, "columns have two names")
     require(n_columns == len(encoder.codecs) > 0, "names and codecs differ in number")
     slots: list[Any] = [*layout.numbers, *layout.vectors, *layout.heads]
     require(all(0 <= slot.column < n_columns for slot in slots), "a slot has no column")
@@ -180,12 +188,79 @@ def _check_sizes(state: GANState, n_classes: int, max_bytes: int) -> None:
     require(derived <= max_bytes, f"it would expand to {derived:,} bytes, max_bytes={max_bytes:,}")
 
 
+# --- the detector ---------------------------------------------------------------------------------
+
+
+def check_detection(model: DetectionModel, layout: TableLayout, n_columns: int) -> None:
+    """Check the shapes of reference rows and discriminators, and that positions are there."""
+    _check_reference(model.reference, layout.width)
+    n_reference = model.reference.n_rows
+    seen, prints = model.seen, model.seen.fingerprints
+    require(prints.ndim == 1 and len(prints) >= n_reference, "rows have no fingerprints")
+    for numbers in (seen.reference, seen.position):
+        require(numbers.shape == (n_reference,), "a reference row has no fingerprint")
+    require(_in_range(seen.position, n_reference), "a fingerprint has no row")
+    require(model.typical.shape == (len(Relation),), "relations have no median")
+    require(model.is_typical.shape == (n_reference,), "a reference row is forgotten")
+    require(
+        model.is_typical.dtype == torch.bool and bool(model.is_typical.any()), "none is typical"
+    )
+    if model.opinion is not None:
+        _check_ensemble(model.opinion.ensemble, layout.width + len(Relation) - 1)
+
+
+def _check_reference(reference: ReferenceRows, width: int) -> None:
+    rows, n = reference.rows, reference.n_rows
+    require(rows.ndim == 2 and rows.dtype == torch.float32, "there are no reference rows")
+    n_places, padded = rows.shape
+    require(reference.width == width <= padded, "reference rows have another width")
+    require(2 <= n <= n_places and reference.block_rows > 0, "reference rows are too few")
+    require(n_places % reference.block_rows == 0, "reference rows fill no blocks")
+    require(reference.squares.shape == (n_places,), "a reference row has no length")
+    more = reference.more_blocks
+    is_blocks = more.ndim == 2 and more.shape[1] == reference.block_rows
+    require(is_blocks and more.dtype == torch.long, "blocks have no rows")
+    require(_in_range(more.numpy(), n), "a block has rows that are not there")
+
+
+def _check_ensemble(ensemble: Ensemble, n_features: int) -> None:
+    n_members, n_in = N_HALVES * N_SCALES, n_features
+    require(0 < len(ensemble.weights) == len(ensemble.biases), "layers have no biases")
+    for weight, bias in zip(ensemble.weights, ensemble.biases, strict=True):
+        require(weight.shape[:2] == (n_members, n_in) and weight.ndim == 3, "a layer does not fit")
+        n_in = weight.shape[2]
+        require(bias.shape == (n_members, 1, n_in), "a bias does not fit")
+        require(weight.dtype == bias.dtype == torch.float32, "weights are not single floats")
+    require(n_in == 1, "the last layer has no single output")
+    for bound in (ensemble.low, ensemble.high):
+        require(bound.shape == (n_features,), "features have no range")
+
+
+def check_columns(columns: Iterable[Column], codecs: Sequence[Any]) -> None:
+    """Check columns that are kept as they are."""
+    kept = tuple(columns)
+    require(len(kept) == len(codecs), "columns and codecs differ in number")
+    for column, codec in zip(kept, codecs, strict=True):
+        require(column.values.shape == column.missing.shape == (len(kept[0]),), "rows differ")
+        levels = None if column.levels is None else len(column.levels)
+        require((levels is None) == isinstance(codec, NumberCodec), "a column is of two kinds")
+        if levels is not None:
+            require(column.values.dtype.kind == "i", "levels have no codes")
+            require(_in_range(column.values[~column.missing], levels), "a level is unknown")
+
+
+def _in_range(numbers: NDArray[Any], n: int) -> bool:
+    return bool(((numbers >= 0) & (numbers < n)).all())
+
+
 # --- the rest -------------------------------------------------------------------------------------
 
 
-def check_levels(lengths: Iterable[int], codecs: Iterable[Any]) -> None:
+def check_levels(lengths: Iterable[int], codecs: Sequence[Any]) -> None:
     """Check that each column has a value for every level that may be decoded."""
-    for n_values, codec in zip(lengths, codecs, strict=True):
+    found = list(lengths)
+    require(len(found) == len(codecs), "columns differ in number")
+    for n_values, codec in zip(found, codecs, strict=True):
         if not isinstance(codec, NumberCodec):
             require(n_values >= codec.n_codes, "a level has no value")
 

@@ -1,6 +1,6 @@
 """Dataclasses as documents: what a field may hold is read from its type.
 
-A dataclass becomes an object with its fields, a tuple an array, numbers arrays a tensor of their
+A dataclass becomes an object with its fields, a tuple an array, an array of numbers a tensor of its
 own, and `Any` a value of the closed list in `values.py`. Reading refuses whatever is not of the
 type that the field declares, by its place in the document. A field that has a default may be
 missing: so a format grows without a new version.
@@ -11,12 +11,14 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ganaug._persistence.archive import DTYPES
 from ganaug._persistence.values import Callables, decode_value, encode_value
@@ -68,7 +70,7 @@ def _encode(value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]])
     if _is_union(hint):
         return _encode_union(value, hint, place, tensors)
     origin = typing.get_origin(hint) or hint
-    if hint is Any:
+    if hint in (Any, Hashable):
         return encode_value(value, place)
     if dataclasses.is_dataclass(hint):
         return {
@@ -81,6 +83,8 @@ def _encode(value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]])
     if origin is dict:
         item = typing.get_args(hint)[1]
         return {name: _encode(v, item, _inside(place, name), tensors) for name, v in value.items()}
+    if hint is Tensor:
+        value, origin = value.detach().cpu().numpy(), np.ndarray
     if origin is np.ndarray:
         if value.dtype not in DTYPES:
             return encode_value(value, place)
@@ -113,7 +117,7 @@ def _decode(
     if _is_union(hint):
         return None if value is None else _decode_union(value, hint, place, tensors, callables)
     origin = typing.get_origin(hint) or hint
-    if hint is Any:
+    if hint in (Any, Hashable):
         return decode_value(value, place, callables)
     if hint in PLAIN:
         return _of_type(value, hint, place)
@@ -158,7 +162,7 @@ def _decode_union(
 
 def _decode_array(
     value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], callables: Callables
-) -> NDArray[Any]:
+) -> Any:
     document = _of_type(value, dict, place)
     if document.keys() == {"tensor"}:
         if document["tensor"] != place or place not in tensors:
@@ -168,6 +172,8 @@ def _decode_array(
         array = decode_value(value, place, callables)
         if not isinstance(array, np.ndarray):
             raise PersistenceError(f"{place} is no array.")
+    if hint is Tensor:
+        return torch.tensor(array)
     expected = _dtype_of(hint)
     if expected is not None and array.dtype != expected:
         raise PersistenceError(f"{place} is of type {array.dtype}, expected {expected}.")

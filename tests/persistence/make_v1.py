@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ganaug import GANSampler
-from ganaug._persistence.models import VERSION, SamplerState
+from ganaug import GANOutlierDetector, GANSampler
+from ganaug._persistence.models import FORMATS
 from ganaug._persistence.schema import describe
 
 DATA = Path(__file__).parents[1] / "data"
@@ -32,6 +32,12 @@ y = np.repeat(["stay", "leave"], [35, 15])
 if __name__ == "__main__":
     DATA.mkdir(exist_ok=True)
     sampler = GANSampler(n_steps=2, batch_size=8, hidden_layer_sizes=(4,), random_state=0)
-    sampler.fit(X, y).save(DATA / f"sampler-v{VERSION}.ganaug")
-    schema = {"version": VERSION, "types": describe(SamplerState)}
+    sampler.fit(X, y).save(DATA / "sampler-v1.ganaug")
+    detector = GANOutlierDetector(
+        n_steps=2, batch_size=8, hidden_layer_sizes=(4,), max_reference_rows=32, random_state=0
+    )
+    detector.fit(X).save(DATA / "detector-v1.ganaug")
+    schema = {
+        form.kind: {"version": form.version, "types": describe(form.state)} for form in FORMATS
+    }
     (DATA / "schema.json").write_text(json.dumps(schema, indent=1) + "\n", "utf-8")

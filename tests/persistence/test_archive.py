@@ -33,7 +33,7 @@ def file(tmp_path):
 
 
 def read(path, kind="test", version=2, max_bytes=10**6):
-    return read_archive(path, kind, version, max_bytes)
+    return read_archive(path, {kind: version}, max_bytes)
 
 
 def test_what_was_written_is_read(file):

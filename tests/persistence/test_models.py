@@ -20,8 +20,8 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 
 import ganaug
-from ganaug import GANSampler
-from ganaug._persistence.models import SamplerState
+from ganaug import GANOutlierDetector, GANSampler
+from ganaug._persistence.models import FORMATS
 from ganaug._persistence.schema import describe
 from ganaug.exceptions import DeviceError, PersistenceError
 from tests.tables import KINDS, MIXED_CONTAINERS, NUMBER_CONTAINERS, draw_column
@@ -295,6 +295,59 @@ def test_pickle_and_joblib_work_too(fitted, tmp_path):
         assert_same(copy.sample(5)[0], fitted.sample(5)[0])
 
 
+# --- the detector ---------------------------------------------------------------------------------
+
+
+def quick_detector(**parameters):
+    small = {"n_steps": 3, "batch_size": 16, "hidden_layer_sizes": (8,), "random_state": 0}
+    return GANOutlierDetector(**{**small, **parameters})
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_detector_comes_back(name, tmp_path):
+    kinds, make = CONTAINERS[name]
+    X = make(columns(kinds))
+    detector = quick_detector(max_reference_rows=40, contamination=0.1).fit(X)
+    detector.save(tmp_path / "one")
+    loaded = ganaug.load(tmp_path / "one")
+    for method in ("score_samples", "predict", "p_value", "anomaly_score"):
+        np.testing.assert_array_equal(getattr(detector, method)(X), getattr(loaded, method)(X))
+    np.testing.assert_array_equal(
+        detector.explain(X).contributions, loaded.explain(X).contributions
+    )
+    loaded.save(tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"discriminator_weight": 0.0}, {"novelty": True}, {"max_reference_rows": 2048}],
+    ids=str,
+)
+def test_a_detector_without_parts_comes_back(parameters, numbers, tmp_path):
+    detector = quick_detector(**parameters).fit(numbers[0])
+    detector.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        detector.score_samples(numbers[0] + 1), loaded.score_samples(numbers[0] + 1)
+    )
+    assert loaded.offset_ == detector.offset_
+
+
+def test_what_a_detector_samples_comes_back(numbers, tmp_path):
+    detector = quick_detector().fit(numbers[0])
+    expected = detector.sample(5)
+    detector.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model")
+    assert loaded._sampler is not None  # it is not trained again
+    assert_same(loaded.sample(5), expected)
+
+
+def test_an_unfitted_detector_is_not_saved(tmp_path):
+    with pytest.raises(NotFittedError):
+        GANOutlierDetector().save(tmp_path / "model")
+
+
 # --- the format -----------------------------------------------------------------------------------
 
 
@@ -311,10 +364,19 @@ def test_files_of_version_1_stay_readable():
     assert np.isfinite(loaded.score_samples(X)).all()
 
 
+def test_detectors_of_version_1_stay_readable():
+    detector = ganaug.load(DATA / "detector-v1.ganaug")
+    X, _ = ganaug.load(DATA / "sampler-v1.ganaug").sample(4)
+    assert np.isfinite(detector.score_samples(X)).all()
+    assert set(detector.predict(X)) <= {-1, 1}
+
+
 def test_the_written_schema_is_the_one_of_its_version():
     """Whoever changes a class behind it: give the field a default, or write version 2."""
     written = json.loads((DATA / "schema.json").read_text("utf-8"))
-    assert written == {"version": 1, "types": describe(SamplerState)}
+    assert written == {
+        form.kind: {"version": form.version, "types": describe(form.state)} for form in FORMATS
+    }
 
 
 def test_a_larger_file_needs_the_callers_word(fitted, tmp_path):

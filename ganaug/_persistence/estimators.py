@@ -1,0 +1,79 @@
+"""What the files of all estimators have in common."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
+from ganaug._encoding.table import TableEncoder
+from ganaug.exceptions import PersistenceError
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file: the class that is saved, and the dataclass that says what is in it.
+
+    The dataclass has three methods: `of(estimator)`, `check(max_bytes)` and `build(device)`.
+    """
+
+    kind: str
+    version: int
+    estimator: Any
+    state: Any
+
+
+@dataclass(frozen=True)
+class EncoderState:
+    """A `TableEncoder`, without its layout."""
+
+    names: tuple[Any, ...]
+    codecs: tuple[NumberCodec | CategoryCodec | VectorCodec, ...]
+
+    @classmethod
+    def of(cls, encoder: TableEncoder) -> EncoderState:
+        codecs: Any = encoder.codecs_
+        return cls(tuple(encoder.names_), tuple(codecs))
+
+
+def parameters_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters, in forms that can be stored."""
+    parameters: dict[str, Any] = estimator.get_params(deep=False)
+    if "device" in parameters:
+        parameters["device"] = str(parameters["device"])
+    for name, value in parameters.items():
+        if isinstance(value, os.PathLike):
+            parameters[name] = os.fspath(value)
+    chosen = parameters["categorical_features"]
+    if hasattr(chosen, "tolist"):  # an array, an index or a column
+        parameters["categorical_features"] = chosen.tolist()
+    return parameters
+
+
+def with_parameters(estimator: Any, parameters: dict[str, Any]) -> Any:
+    """Return an estimator of this class, its parameters checked."""
+    if unknown := parameters.keys() - estimator().get_params(deep=False).keys():
+        raise PersistenceError(f"{estimator.__name__} has no parameters {sorted(unknown)[:5]}.")
+    out = estimator(**parameters)
+    try:
+        out._validate_params()
+        out._config()
+    except ValueError as error:
+        raise PersistenceError(f"a parameter is out of range ({error}).") from error
+    return out
+
+
+def names_of(estimator: Any) -> tuple[str, ...] | None:
+    """Return `feature_names_in_`, if there is one."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else tuple(map(str, names))
+
+
+def remember_names(estimator: Any, names: tuple[str, ...] | None, n_columns: int) -> None:
+    """Set `n_features_in_` and `feature_names_in_`."""
+    estimator.n_features_in_ = n_columns
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, dtype=object)

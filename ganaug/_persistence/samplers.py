@@ -1,0 +1,108 @@
+"""`GANSampler` as data, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganaug._encoding.table import TableEncoder
+from ganaug._fitting import FittedParts
+from ganaug._gan.model import ConditionalGAN, GANState
+from ganaug._gan.runtime import resolve_device
+from ganaug._persistence import checks
+from ganaug._persistence.containers import (
+    ArrayState,
+    FrameState,
+    LabelState,
+    PandasState,
+    builder_state,
+)
+from ganaug._persistence.estimators import (
+    EncoderState,
+    Format,
+    names_of,
+    parameters_of,
+    remember_names,
+    with_parameters,
+)
+from ganaug._scoring import ScoreScale
+from ganaug.sampler import GANSampler
+
+
+@dataclass(frozen=True)
+class SamplerState:
+    """A fitted `GANSampler`."""
+
+    parameters: dict[str, Any]
+    feature_names: tuple[str, ...] | None
+    classes: NDArray[Any]
+    rows_to_add: tuple[tuple[int, ...], ...]  # class code, number of rows
+    encoder: EncoderState
+    gan: GANState
+    rows: ArrayState | PandasState | FrameState
+    labels: LabelState
+    score_scale: ScoreScale
+    synthetic_mask: NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, sampler: GANSampler) -> SamplerState:
+        code_of = {label: code for code, label in enumerate(sampler.classes_.tolist())}
+        return cls(
+            parameters=parameters_of(sampler),
+            feature_names=names_of(sampler),
+            classes=sampler.classes_,
+            rows_to_add=tuple((code_of[c], n) for c, n in sampler.sampling_strategy_.items()),
+            encoder=EncoderState.of(sampler.encoder_),
+            gan=sampler._gan.state(),
+            rows=builder_state(sampler._row_builder),
+            labels=LabelState.of(sampler._label_prototypes),
+            score_scale=sampler._score_scale,
+            synthetic_mask=getattr(sampler, "synthetic_mask_", None),
+        )
+
+    def check(self, max_bytes: int) -> None:
+        """Refuse what contradicts itself."""
+        classes, n_classes = self.classes, len(self.classes)
+        checks.require(classes.ndim == 1 and n_classes >= 2, "there are no classes")
+        for pair in self.rows_to_add:
+            is_class = len(pair) == 2 and 0 <= pair[0] < n_classes
+            checks.require(is_class and pair[1] >= 0, "rows to add have no class")
+        checks.check_encoder(self.encoder, self.gan.layout, self.feature_names)
+        checks.check_gan(self.gan, n_classes, max_bytes)
+        checks.check_history(self.gan.history)
+        checks.check_levels(map(len, self.rows.levels), self.encoder.codecs)
+        for values in (self.score_scale.origin, self.score_scale.unit):
+            checks.require(values.shape == classes.shape, "a class has no score")
+
+    def build(self, device: Any) -> GANSampler:
+        """Return the sampler; `device` replaces the parameter if it is not None."""
+        change = {} if device is None else {"device": device}
+        sampler = with_parameters(GANSampler, {**self.parameters, **change})
+        place = resolve_device(sampler.device)
+        labels = self.labels.build()
+        checks.require(len(labels) == len(self.classes), "classes and labels differ in number")
+        classes = self.classes.tolist()
+        sampler._set(
+            FittedParts(
+                classes=self.classes,
+                strategy={classes[code]: n for code, n in self.rows_to_add},
+                encoder=TableEncoder.from_parts(
+                    self.encoder.names, self.encoder.codecs, self.gan.layout
+                ),
+                gan=ConditionalGAN.from_state(self.gan, sampler._config(), place),
+                seed=self.gan.seed,
+                row_builder=self.rows.build(),
+                label_prototypes=labels,
+                score_scale=self.score_scale,
+            )
+        )
+        remember_names(sampler, self.feature_names, len(self.encoder.names))
+        if self.synthetic_mask is not None:
+            sampler.synthetic_mask_ = self.synthetic_mask
+        return sampler
+
+
+SAMPLER = Format("ganaug sampler", 1, GANSampler, SamplerState)
