@@ -183,8 +183,9 @@ def _check_sizes(state: GANState, n_classes: int, max_bytes: int) -> None:
     ):
         n_found = sum(array.size for array in weights.values())
         require(n_expected <= n_found, "the networks are larger than their weights")
-    longest = max((slot.size for slot in layout.heads), default=0)
-    derived = 8 * layout.one_hot_width * layout.continuous_width + 8 * len(layout.heads) * longest
+    n_heads, longest = len(layout.heads), max((slot.size for slot in layout.heads), default=0)
+    by_level = layout.one_hot_width * (layout.continuous_width + n_heads)
+    derived = 8 * (by_level + n_heads * longest)  # bytes of two buffers of single floats
     require(derived <= max_bytes, f"it would expand to {derived:,} bytes, max_bytes={max_bytes:,}")
 
 
