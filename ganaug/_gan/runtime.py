@@ -107,6 +107,6 @@ def explaining_memory(device: torch.device) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise DeviceError(
-            f"device {str(device)!r} has no memory left; lower batch_size or hidden_layer_sizes, or "
-            "pass device='cpu'."
+            f"device {str(device)!r} has no memory left; lower batch_size or hidden_layer_sizes, "
+            "or pass device='cpu'."
         ) from error
