@@ -146,6 +146,11 @@ class AdversarialTrainer:
         self._noise = noise
         self._config = config
         self._random = random
+        # walking through the modules takes longer than averaging
+        self._averaged: tuple[list[Tensor], list[Tensor]] = (
+            list(self.average.parameters()),
+            list(generator.parameters()),
+        )
         self._generator_optimizer = FusedAdam(generator.parameters(), config.learning_rate)
         self._discriminator_optimizer = FusedAdam(discriminator.parameters(), config.learning_rate)
         self._losses = torch.zeros(2, config.n_steps, dtype=DTYPE, device=random.device)
@@ -277,11 +282,8 @@ class AdversarialTrainer:
 
     @torch.no_grad()
     def _average_generator(self) -> None:
-        torch._foreach_lerp_(
-            list(self.average.parameters()),
-            list(self.generator.parameters()),
-            1 - self._config.averaging_decay,
-        )
+        average, latest = self._averaged
+        torch._foreach_lerp_(average, latest, 1 - self._config.averaging_decay)
 
     def _check(self, quality: float) -> Check:
         step = self._n_steps
