@@ -17,6 +17,8 @@ from benchmarks.markdown import goals_table, section
 from benchmarks.ranking import wilcoxon_p
 
 OURS, REFERENCE = "ganaug", "knn"
+# Without these beside it a rank says nothing.
+OTHER_PEERS = ("iforest", "lof")
 METRICS = {"roc_auc": "ROC AUC", "average_precision": "AP", "precision_at_n": "P@n"}
 KEY = ["dataset", "seed"]
 NEARLY_ALL = 0.8
@@ -29,7 +31,7 @@ def write(path: Path) -> list[Path]:
     written = [path.with_suffix(".md")]
     parts = [_heading(results)]
     is_adbench = not results["dataset"].str.startswith(TABLE_PREFIX).any()
-    if is_adbench and {OURS, REFERENCE} <= set(results["detector"]):
+    if is_adbench and {OURS, REFERENCE, *OTHER_PEERS} <= set(results["detector"]):
         parts.append(goals_table(goals(results)))
     for protocol in PROTOCOLS:
         rows = results[results["protocol"] == protocol]
