@@ -191,6 +191,8 @@ def _sample_from_model(args: argparse.Namespace) -> None:
     check_output(args.output, args.force)
     check_suffix(args.output)
     sampler = load(args.input)
+    if not hasattr(sampler, "sample_batches"):
+        raise DataError(f"{args.input} holds a detector; `ganaug sample` takes a saved sampler.")
     label = None if args.label is None else _class_named(args.label, sampler.classes_.tolist())
     seed = getattr(args, "random_state", None)
     batches = sampler.sample_batches(args.n_samples, y=label, random_state=seed)

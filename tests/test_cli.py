@@ -1,7 +1,10 @@
 import io
+import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -352,3 +355,24 @@ def test_progress_is_shown_on_a_terminal(mixed_files, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     ganaug("resample", mixed_files[".csv"], "--target", "y", "-o", tmp_path / "out.csv")
     assert "GANSampler" in terminal.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
+def test_a_killed_run_leaves_a_whole_output_or_none(tmp_path):
+    command = [sys.executable, "-m", "tests.killed_cli", str(tmp_path)]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert counts["kills"] >= 4
+    assert counts["half"] == 0
+
+
+def test_a_saved_detector_is_no_sampler(tmp_path, capsys):
+    from ganaug import GANOutlierDetector
+
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    GANOutlierDetector(n_steps=1, random_state=0).fit(X).save(tmp_path / "model.ganaug")
+    arguments = ["sample", tmp_path / "model.ganaug", "--target", "y", "-n", 5]
+    assert ganaug(*arguments, "-o", tmp_path / "out.csv") == 2
+    assert "holds a detector" in capsys.readouterr().err
