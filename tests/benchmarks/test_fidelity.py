@@ -103,7 +103,7 @@ def results_of(accuracies, **columns):
 def test_goals():
     accuracies = {(f"set {i}", "ganaug"): 0.6 for i in range(5)}
     accuracies |= {(f"set {i}", "smote"): 0.7 if i else 0.5 for i in range(5)}
-    results = results_of(accuracies, closeness=1.0)
+    results = results_of(accuracies, distance=1.0, distance_real=1.0)
     smote, ctgan, copies, distance = fidelity_report.fidelity_goals(results)
     assert smote.figure == "4 of 5; not set 0 +0.100"
     assert smote.met
@@ -113,7 +113,9 @@ def test_goals():
 
 
 def test_copies_and_close_rows_miss_the_goal():
-    results = results_of({("a", "ganaug"): 0.5, ("b", "ganaug"): 0.5}, closeness=0.9, copies=0.01)
+    results = results_of(
+        {("a", "ganaug"): 0.5, ("b", "ganaug"): 0.5}, distance=0.9, distance_real=1.0, copies=0.01
+    )
     *_, copies, distance = fidelity_report.fidelity_goals(results)
     assert not copies.met
     assert copies.figure == "0 of 2 tables of numbers, a 1.00%, b 1.00%"
