@@ -202,6 +202,11 @@ def check_detection(model: DetectionModel, layout: TableLayout, n_columns: int) 
         require(numbers.shape == (n_reference,), "a reference row has no fingerprint")
     require(_in_range(seen.position, n_reference), "a fingerprint has no row")
     require(model.typical.shape == (len(Relation),), "relations have no median")
+    opinion = (
+        [] if model.opinion is None else [model.opinion.ensemble.low, model.opinion.ensemble.high]
+    )
+    for values in (model.typical, model.reference.squares, *opinion):
+        require(values.dtype == torch.float32, "a number is no single float")
     require(model.is_typical.shape == (n_reference,), "a reference row is forgotten")
     require(
         model.is_typical.dtype == torch.bool and bool(model.is_typical.any()), "none is typical"

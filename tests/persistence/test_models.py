@@ -21,6 +21,7 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOutlierDetector, GANSampler
+from ganaug._persistence.archive import read_archive, write_archive
 from ganaug._persistence.models import FORMATS
 from ganaug._persistence.schema import describe
 from ganaug.exceptions import DeviceError, PersistenceError
@@ -341,6 +342,22 @@ def test_what_a_detector_samples_comes_back(numbers, tmp_path):
     loaded = ganaug.load(tmp_path / "model")
     assert loaded._sampler is not None  # it is not trained again
     assert_same(loaded.sample(5), expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("model.typical", "model.reference.squares", "model.reference.rows"),
+        *("model.opinion.ensemble.low", "model.opinion.ensemble.weights.0", "model.is_typical"),
+    ],
+)
+def test_tensors_of_another_type_are_refused(name, numbers, tmp_path):
+    quick_detector().fit(numbers[0]).save(tmp_path / "model")
+    archive = read_archive(tmp_path / "model", {"ganaug detector": 1}, 2**28)
+    archive.tensors[name] = np.zeros(archive.tensors[name].shape, np.int64)
+    write_archive(tmp_path / "model", archive)
+    with pytest.raises(PersistenceError, match="can't be read"):
+        ganaug.load(tmp_path / "model")
 
 
 def test_an_unfitted_detector_is_not_saved(tmp_path):
