@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
+from ganaug._gan.runtime import in_double, random_generator
 
 MAX_REFERENCE_ROWS = 2000
 N_NEIGHBORS = 3
@@ -15,6 +16,12 @@ ANCHORS_AT_ONCE = 96
 # So many rows beside one anchor are compared with the real rows near it, in place of all.
 MANY_ROWS = 16
 N_NEAR = 32
+
+# The margin of what is known to be a row of another class.
+CONTRADICTION = -1e6
+# Sums of a thousand such weights are exact in double precision.
+MAX_WEIGHT = 2.0**42
+PROJECTION_SEED = 0
 
 
 class Margins:
@@ -46,6 +53,9 @@ class Margins:
         self._own = _References(table.expand(own), k, len(anchors))
         self._others = _References(table.expand(other), k, len(anchors))
         self._is_known = torch.zeros(len(anchors), dtype=torch.bool, device=table.device)
+        self._contradictions = (
+            None if table.layout.continuous_width else _KnownRows(table, class_code)
+        )
 
     def class_mean(self) -> Tensor:
         """Return the mean of the real rows of the class, of shape (width,)."""
@@ -66,6 +76,8 @@ class Margins:
             margins[is_near] = self.beside_anchors(rows[is_near], homes[is_near])
         if not is_near.all():
             margins[~is_near] = self.anywhere(rows[~is_near].flatten(0, 1)).view(-1, rows.shape[1])
+        if self._contradictions is not None:
+            margins[self._contradictions.are_of_others(rows)] = CONTRADICTION
         return margins
 
     def anywhere(self, rows: Tensor) -> Tensor:
@@ -99,6 +111,35 @@ class Margins:
         self._own.look_around(new, anchors)
         self._others.look_around(new, anchors)
         self._is_known[new] = True
+
+
+class _KnownRows:
+    """Tells which rows are rows of other classes and not of the own, in tables of categories alone.
+
+    There a generated row may be, to the last column, a row that is known to be of another class.
+    Rows are told apart by a random projection; all training rows are looked at.
+    """
+
+    def __init__(self, table: DeviceTable, class_code: int) -> None:
+        random = random_generator(PROJECTION_SEED, device=table.device)
+        self._projection = torch.rand(table.layout.width, generator=random, device=table.device)
+        rows = torch.arange(len(table), device=table.device)
+        keys = torch.cat([self._keys(table.expand(part)) for part in rows.split(DISTANCE_ROWS)])
+        start, stop = table.starts[class_code : class_code + 2].tolist()
+        self._own = keys[start:stop].unique()
+        self._others = torch.cat([keys[:start], keys[stop:]]).unique()
+
+    def are_of_others(self, rows: Tensor) -> Tensor:
+        """Return a mask of rows (..., width): known in other classes, unknown in the own."""
+        keys = self._keys(rows)
+        return torch.isin(keys, self._others) & ~torch.isin(keys, self._own)
+
+    def _keys(self, rows: Tensor) -> Tensor:
+        """Return whole numbers that are equal for equal rows."""
+        levels = in_double(rows.flatten(0, -2)) > 0.5
+        # whole numbers, whose sums don't depend on their order
+        weights = (in_double(self._projection) * MAX_WEIGHT).round()
+        return (levels.to(weights) @ weights).to(rows.device, torch.long).view(rows.shape[:-1])
 
 
 class _References:
