@@ -39,8 +39,9 @@ def coverage(generated: Tensor, real: Tensor, weights: Tensor) -> Tensor:
         How much each real row counts.
     """
     # rows that occur more than once would be their own nearest ones
-    real, which = real.unique(dim=0, return_inverse=True)
-    weights = weights.new_zeros(len(real)).index_add_(0, which, weights)
+    if real.shape[1]:  # torch can't tell rows without columns apart
+        real, which = real.unique(dim=0, return_inverse=True)
+        weights = weights.new_zeros(len(real)).index_add_(0, which, weights)
     distance = torch.cdist(real, real).fill_diagonal_(torch.inf)
     k = min(COVERAGE_NEIGHBORS, max(len(real) - 1, 1))
     radius = distance.topk(k, largest=False).values[:, -1:]  # a row alone is near to everything
