@@ -52,18 +52,7 @@ def mean_recall(model, X, y):
     return np.mean([np.mean(predicted[y == code] == code) for code in np.unique(y)])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(name for name in TABLES if name != "wine"),
-        pytest.param(
-            "wine",
-            marks=pytest.mark.xfail(
-                strict=False, reason="the forest finds 95.4% of generated, 97.9% of real rows"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", TABLES)
 def test_classifiers_find_generated_rows_in_their_class(name):
     X, y = TABLES[name]()
     real, generated = {}, {}

@@ -97,7 +97,7 @@ def test_strong_correlations_are_kept():
     np.testing.assert_allclose(np.corrcoef(new.T), real, atol=0.02)
 
 
-@pytest.mark.xfail(strict=False, reason="rows leave the plane by up to 3.8 times its thickness")
+@pytest.mark.xfail(reason="rows leave the plane by up to 3.8 times its thickness")
 def test_rows_stay_near_the_plane_on_which_the_class_lies():
     random = np.random.default_rng(0)
     y = np.repeat([0, 1], [300, 80])
