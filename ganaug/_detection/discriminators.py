@@ -26,7 +26,7 @@ SCALES = (1.0, 4.0)
 N_SCALES = 4
 N_HALVES = 2
 FINAL_LEARNING_RATE = 0.1
-MOMENTUM = 0.5
+BETAS = (0.5, 0.99)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def train_ensemble(
     """
     weights, biases = _new_networks(real.shape[1], config, random)
     parameters = [*weights, *biases]
-    optimizer = FusedAdam(parameters, config.learning_rate, momentum=MOMENTUM)
+    optimizer = FusedAdam(parameters, config.learning_rate, betas=BETAS)
     batches = _Batches(real, moved, origins, config.batch_size, random)
     for step in range(config.n_steps):
         decay = 1 - (1 - FINAL_LEARNING_RATE) * step / config.n_steps

@@ -14,7 +14,6 @@ from torch.optim.adam import adam
 
 from ganaug._gan.states import State
 
-SQUARES_DECAY = 0.99
 EPSILON = 1e-8
 
 
@@ -26,15 +25,20 @@ class FusedAdam:
     parameters : iterable of Tensor
     learning_rate : float
         May be changed between two steps.
-    momentum : float, default=0.0
-        Without an opponent that moves, momentum helps.
+    betas : tuple of float, default=(0.0, 0.99)
+        Decay of the mean of gradients (without an opponent that moves, some helps) and of the
+        mean of their squares.
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], learning_rate: float, *, momentum: float = 0.0
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: float,
+        *,
+        betas: tuple[float, float] = (0.0, 0.99),
     ) -> None:
         self.learning_rate = learning_rate
-        self._momentum = momentum
+        self._betas = betas
         self._parameters: list[Tensor] = list(parameters)
         self._means = [torch.zeros_like(p) for p in self._parameters]
         self._squares = [torch.zeros_like(p) for p in self._parameters]
@@ -53,8 +57,8 @@ class FusedAdam:
                 self._steps,
                 fused=True,
                 amsgrad=False,
-                beta1=self._momentum,
-                beta2=SQUARES_DECAY,
+                beta1=self._betas[0],
+                beta2=self._betas[1],
                 lr=self.learning_rate,
                 weight_decay=0.0,
                 eps=EPSILON,

@@ -1,12 +1,14 @@
-"""AdversarialTrainer: alternate steps of discriminator and generator, watched as they go."""
+"""Trainers: alternate steps of discriminator and generator, watched as they go."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import abc
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,12 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
-from ganaug._gan.losses import (
-    discriminator_loss,
-    generator_loss,
-    gradient_penalty,
-    noise_contrastive_loss,
-)
+from ganaug._gan.losses import LOSSES, gradient_penalty, noise_contrastive_loss
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.noise import draw_noise, gumbel_noise
@@ -49,12 +46,18 @@ class TrainingConfig:
         Upper bound on the steps.
     patience : int or None
         Checks in a row without progress after which training ends; None trains all steps.
+    loss : str
+        One of `LOSSES`.
+    betas : tuple of float
+        Decay of the means of gradients and of their squares in Adam.
     """
 
     n_steps: int
     patience: int | None
     learning_rate: float
     gradient_penalty: float
+    loss: str = "relativistic"
+    betas: tuple[float, float] = (0.0, 0.99)
     penalty_interval: int = 2
     averaging_decay: float = 0.99
     check_interval: int = 50
@@ -116,12 +119,26 @@ class Check:
     state: Callable[[], State]
 
 
-class AdversarialTrainer:
+class Stateful(Protocol):
+    """A part of a training that changes as it goes."""
+
+    def state_dict(self) -> Any: ...
+
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+
+class Monitor(Protocol):
+    """What says how good a generator is."""
+
+    def measure(self, generator: Any) -> float: ...
+
+
+class Trainer(ABC):
     """Trains a generator and a discriminator against each other.
 
     Attributes
     ----------
-    average : Generator
+    average : Module
         Moving average of the generator's weights over the steps, which samples better than any
         single step (Yazici et al. 2019, "The unusual effectiveness of averaging in GAN training").
     history : TrainingHistory
@@ -129,30 +146,40 @@ class AdversarialTrainer:
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
-        batches: ClassBalancedBatches,
-        monitor: QualityMonitor,
-        noise: DifferenceNoise,
+        generator: Any,
+        discriminator: Any,
+        monitor: Monitor,
         config: TrainingConfig,
         random: torch.Generator,
+        **parts: Stateful,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.average = deepcopy(generator).requires_grad_(False)
         self.history = TrainingHistory()
-        self._batches = batches
         self._monitor = monitor
-        self._noise = noise
         self._config = config
+        self._loss = LOSSES[config.loss]
         self._random = random
         # walking through the modules takes longer than averaging
         self._averaged: tuple[list[Tensor], list[Tensor]] = (
             list(self.average.parameters()),
             list(generator.parameters()),
         )
-        self._generator_optimizer = FusedAdam(generator.parameters(), config.learning_rate)
-        self._discriminator_optimizer = FusedAdam(discriminator.parameters(), config.learning_rate)
+        self._generator_optimizer = FusedAdam(
+            generator.parameters(), config.learning_rate, betas=config.betas
+        )
+        self._discriminator_optimizer = FusedAdam(
+            discriminator.parameters(), config.learning_rate, betas=config.betas
+        )
+        self._parts: dict[str, Stateful] = {
+            "generator": generator,
+            "discriminator": discriminator,
+            "average": self.average,
+            "generator_optimizer": self._generator_optimizer,
+            "discriminator_optimizer": self._discriminator_optimizer,
+            **parts,
+        }
         self._losses = torch.zeros(2, config.n_steps, dtype=DTYPE, device=random.device)
         self._n_steps = 0
         self._best = self._copy_networks()
@@ -198,15 +225,13 @@ class AdversarialTrainer:
             "quality": torch.tensor(history.quality, dtype=torch.float64),
             "restart_step": torch.tensor(history.restart_step, dtype=torch.long),
             "random": self._random.get_state(),
-            **nested("generator", self.generator.state_dict()),
-            **nested("discriminator", self.discriminator.state_dict()),
-            **nested("average", self.average.state_dict()),
             **nested("best.average", self._best[0]),
             **nested("best.discriminator", self._best[1]),
-            **nested("generator_optimizer", self._generator_optimizer.state_dict()),
-            **nested("discriminator_optimizer", self._discriminator_optimizer.state_dict()),
-            **nested("batches", self._batches.state_dict()),
-            **nested("noise", self._noise.state_dict()),
+            **{
+                key: value
+                for name, part in self._parts.items()
+                for key, value in nested(name, part.state_dict()).items()
+            },
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -225,60 +250,13 @@ class AdversarialTrainer:
         for name in ("check_step", "quality", "restart_step"):
             setattr(history, name, state[name].tolist())
         self._random.set_state(state["random"])
-        for name, part in (
-            ("generator", self.generator),
-            ("discriminator", self.discriminator),
-            ("average", self.average),
-            ("generator_optimizer", self._generator_optimizer),
-            ("discriminator_optimizer", self._discriminator_optimizer),
-            ("batches", self._batches),
-            ("noise", self._noise),
-        ):
+        for name, part in self._parts.items():
             part.load_state_dict(part_of(state, name))
         self._best = (part_of(state, "best.average"), part_of(state, "best.discriminator"))
 
+    @abstractmethod
     def _step(self, step: int) -> tuple[Tensor, Tensor]:
-        batch = self._batches.draw()
-        latent, gumbel = draw_noise(self.generator, len(batch.classes), self._random)
-        fake = self.generator(batch.anchor, batch.anchored, latent, gumbel, batch.classes)
-        d_loss, real_logits = self._discriminator_step(batch, fake.detach(), step)
-        g_loss = self._generator_step(batch, fake, real_logits)
-        self._average_generator()
-        return d_loss, g_loss
-
-    def _discriminator_step(self, batch: Batch, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        config = self._config
-        pair = batch.twice()  # real and generated rows in one pass
-        rows = torch.cat([batch.target, fake])
-        penalised = step % config.penalty_interval == 0
-        if penalised:
-            logits, gradient = self.discriminator.with_input_gradient(
-                pair.anchor, pair.anchored, rows, pair.classes
-            )
-        else:
-            logits = self.discriminator(pair.anchor, pair.anchored, rows, pair.classes)
-        real_logits, fake_logits = logits.chunk(2)
-        loss = discriminator_loss(real_logits, fake_logits)
-        objective = loss + self._density_loss(batch)
-        if penalised:  # seldom and stronger costs less, to the same end
-            strength = config.gradient_penalty * config.penalty_interval
-            objective = objective + strength * gradient_penalty(*gradient.chunk(2))
-        self._discriminator_optimizer.minimise(objective)
-        return loss.detach(), real_logits.detach()
-
-    def _density_loss(self, batch: Batch) -> Tensor:
-        free = batch.free()
-        noise = self._noise(free.target, batch.target)
-        logits = self.discriminator.density_logits(
-            torch.cat([free.target, noise]), free.classes.repeat(2)
-        )
-        return noise_contrastive_loss(*logits.chunk(2))
-
-    def _generator_step(self, batch: Batch, fake: Tensor, real_logits: Tensor) -> Tensor:
-        fake_logits = self.discriminator(batch.anchor, batch.anchored, fake, batch.classes)
-        loss = generator_loss(real_logits, fake_logits)
-        self._generator_optimizer.minimise(loss)
-        return loss.detach()
+        """Train both networks once; return the losses of discriminator and generator."""
 
     @torch.no_grad()
     def _average_generator(self) -> None:
@@ -334,6 +312,72 @@ class AdversarialTrainer:
 
     def _copy_networks(self) -> tuple[State, State]:
         return copied(self.average.state_dict()), copied(self.discriminator.state_dict())
+
+
+class AdversarialTrainer(Trainer):
+    """Trains the networks of a table on pairs of rows, and the discriminator's density logit."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        batches: ClassBalancedBatches,
+        monitor: QualityMonitor,
+        noise: DifferenceNoise,
+        config: TrainingConfig,
+        random: torch.Generator,
+    ) -> None:
+        super().__init__(
+            generator, discriminator, monitor, config, random, batches=batches, noise=noise
+        )
+        self._batches = batches
+        self._noise = noise
+
+    def _step(self, step: int) -> tuple[Tensor, Tensor]:
+        batch = self._batches.draw()
+        latent, gumbel = draw_noise(self.generator, len(batch.classes), self._random)
+        fake = self.generator(batch.anchor, batch.anchored, latent, gumbel, batch.classes)
+        d_loss, real_logits = self._discriminator_step(batch, fake.detach(), step)
+        g_loss = self._generator_step(batch, fake, real_logits)
+        self._average_generator()
+        return d_loss, g_loss
+
+    def _discriminator_step(self, batch: Batch, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        config = self._config
+        pair = batch.twice()  # real and generated rows in one pass
+        rows = torch.cat([batch.target, fake])
+        penalised = step % config.penalty_interval == 0
+        if penalised:
+            logits, gradient = self.discriminator.with_input_gradient(
+                pair.anchor, pair.anchored, rows, pair.classes
+            )
+        else:
+            logits = self.discriminator(pair.anchor, pair.anchored, rows, pair.classes)
+        real_logits, fake_logits = logits.chunk(2)
+        loss = self._loss.discriminator(real_logits, fake_logits)
+        objective = loss + self._density_loss(batch)
+        if penalised:  # seldom and stronger costs less, to the same end
+            strength = config.gradient_penalty * config.penalty_interval
+            objective = objective + strength * gradient_penalty(*gradient.chunk(2))
+        self._discriminator_optimizer.minimise(objective)
+        return loss.detach(), real_logits.detach()
+
+    def _density_loss(self, batch: Batch) -> Tensor:
+        free = batch.free()
+        noise = self._noise(free.target, batch.target)
+        logits = self.discriminator.density_logits(
+            torch.cat([free.target, noise]), free.classes.repeat(2)
+        )
+        return noise_contrastive_loss(*logits.chunk(2))
+
+    def _generator_step(self, batch: Batch, fake: Tensor, real_logits: Tensor) -> Tensor:
+        fake_logits = self.discriminator(batch.anchor, batch.anchored, fake, batch.classes)
+        loss = self._loss.generator(real_logits, fake_logits)
+        self._generator_optimizer.minimise(loss)
+        return loss.detach()
 
 
 class QualityMonitor:
