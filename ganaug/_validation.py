@@ -15,7 +15,7 @@ import numpy as np
 from imblearn.utils import check_sampling_strategy
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._encoding.columns import Column
@@ -33,10 +33,17 @@ MAX_NAMES_IN_MESSAGE = 20
 MAX_LAYER_SIZE = 2**14
 
 
+class Number(Interval):
+    """An interval of numbers, of which True is none."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, bool | np.bool_) and bool(super().is_satisfied_by(val))
+
+
 def check_layer_sizes(sizes: Any, owner: str = "GANSampler") -> tuple[int, ...]:
     """Return the units of the hidden layers."""
     if len(sizes) == 0 or not all(
-        isinstance(n, int | np.integer) and 0 < n <= MAX_LAYER_SIZE for n in sizes
+        isinstance(n, int | np.integer) and n is not True and 0 < n <= MAX_LAYER_SIZE for n in sizes
     ):
         raise InvalidParameterError(
             f"The 'hidden_layer_sizes' parameter of {owner} must be a tuple of at least one int "

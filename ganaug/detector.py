@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ganaug import _validation as validation
@@ -23,6 +23,7 @@ from ganaug._detection.model import Calibration, DetectionModel, Mode, ModelConf
 from ganaug._encoding.columns import Column
 from ganaug._encoding.rows import RowBuilder
 from ganaug._scoring import ScoreScale, conformal_p_values, to_anomaly, to_normality
+from ganaug._validation import Number
 from ganaug.sampler import GANSampler
 
 MAX_KEPT_ROWS = 5000
@@ -114,20 +115,20 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     array([ 1, -1])
     >>> bool(detector.p_value([[8.0, 0.0, 0.0]])[0] < 0.01)
     True
-    >>> detector.explain([[8.0, 0.0, 0.0]]).contributions.argmax()
-    np.int64(0)
+    >>> int(detector.explain([[8.0, 0.0, 0.0]]).contributions.argmax())
+    0
     """
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
-        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "contamination": [StrOptions({"auto"}), Number(Real, 0, 0.5, closed="right")],
         "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],
         "novelty": [StrOptions({"auto"}), "boolean"],
-        "max_reference_rows": [Interval(Integral, 2, 2**16, closed="both")],
-        "discriminator_weight": [Interval(Real, 0, None, closed="left")],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, 2**20, closed="both")],
+        "max_reference_rows": [Number(Integral, 2, 2**16, closed="both")],
+        "discriminator_weight": [Number(Real, 0, None, closed="left")],
+        "n_steps": [Number(Integral, 1, None, closed="left")],
+        "batch_size": [Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],
-        "learning_rate": [Interval(Real, 0, 1, closed="neither")],
+        "learning_rate": [Number(Real, 0, 1, closed="neither")],
         "random_state": ["random_state"],
     }
 
@@ -182,6 +183,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         rows = validation.check_rows(X)
         validation.check_some_rows(rows)
         columns = validation.read_columns(rows, self.categorical_features, X)
+        builder = rows.builder(columns)
         config = self._config()
         feature_map = FeatureMap.fit(columns)
         validation.check_varied(feature_map.width)
@@ -189,7 +191,6 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model, calibration = fit_model(points, feature_map.encoder.layout_, config, seed)
         kept = np.random.default_rng(seed).permutation(rows.n_rows)[:MAX_KEPT_ROWS]
-        builder = rows.builder(columns)
         validation.remember_columns(self, X)
         self._set(
             FittedDetector(

@@ -12,7 +12,7 @@ import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ganaug import _requests as requests
@@ -32,6 +32,7 @@ from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import TrainingConfig
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale, to_anomaly
+from ganaug._validation import Number
 from ganaug.exceptions import DataError
 
 AUTO_STEPS = 1000
@@ -166,14 +167,14 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             list,
         ],
         "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],
-        "n_steps": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, 2**20, closed="both")],
+        "n_steps": [StrOptions({"auto"}), Number(Integral, 1, None, closed="left")],
+        "batch_size": [Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],
-        "latent_dim": [Interval(Integral, 1, 2**14, closed="both")],
-        "learning_rate": [Interval(Real, 0, 1, closed="neither")],
-        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
-        "anchored_share": [Interval(Real, 0, 1, closed="both")],
-        "n_neighbors": [Interval(Integral, 1, 10_000, closed="both")],
+        "latent_dim": [Number(Integral, 1, 2**14, closed="both")],
+        "learning_rate": [Number(Real, 0, 1, closed="neither")],
+        "gradient_penalty": [Number(Real, 0, None, closed="left")],
+        "anchored_share": [Number(Real, 0, 1, closed="both")],
+        "n_neighbors": [Number(Integral, 1, 10_000, closed="both")],
         "device": [str, torch.device],
         "verbose": ["verbose"],
         "checkpoint": [str, PathLike, None],
@@ -526,9 +527,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
         job = self._check_input(X, y, sample_weight, counts)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
+        builder = job.rows.builder(columns)
         encoder = TableEncoder().fit(columns, job.target.codes)
         gan = self._train(encoder, job, columns)
-        self._keep(X, job, encoder, gan, job.rows.builder(columns))
+        self._keep(X, job, encoder, gan, builder)
         return job
 
     def _check_input(

@@ -147,7 +147,8 @@ def test_parquet_keeps_its_schema(tmp_path):
     assert table.classes == [False, True]
     table.write(tmp_path / "b.parquet", table.X, table.y, originals=True, mark="new", force=False)
     written = pq.read_table(tmp_path / "b.parquet")
-    assert written.drop_columns(["new"]).schema == schema
+    # pyarrow 16 reads the codes of "c" as int32 from any file
+    assert written.drop_columns(["new"]).schema == pq.read_schema(tmp_path / "a.parquet")
     assert written["new"].to_pylist() == [False, False, True, True]
     assert written.slice(0, 2)["i"].to_pylist() == written.slice(2)["i"].to_pylist() == [1, None]
 

@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from ganaug import GANSampler
+from ganaug import GANOutlierDetector, GANSampler
 from ganaug._gan.model import ConditionalGAN
 from ganaug.exceptions import DataError, DeviceError
 
@@ -94,18 +95,41 @@ def test_bad_data(case, method):
         (pl.DataFrame({"a": range(N)}).lazy(), "lazy frame.*collect"),
         ({"a": list(range(N))}, "X must be a pandas, polars or pyarrow table.*got builtins.dict"),
         ("table.csv", "X must be a pandas.*got builtins.str"),
+        (np.ma.masked_less(np.eye(N), 1), r"masked array.*filled\(np\.nan\)"),
         (X.rename(columns={"age": 0}), r"column names mix types.*\['int', 'str'\].*astype\(str\)"),
     ],
-    ids=["lazy", "dict", "path", "mixed names"],
+    ids=["lazy", "dict", "path", "masked", "mixed names"],
 )
 def test_bad_containers(data, message):
     with pytest.raises(TypeError, match=message):
         GANSampler().fit(data, Y)
 
 
-def test_columns_of_one_name_in_arrow():
-    import pyarrow as pa
+def test_masked_labels():
+    with pytest.raises(TypeError, match="y is a masked array"):
+        GANSampler().fit(X, np.ma.array(np.arange(N) % 2, mask=np.arange(N) == 0))
 
+
+VIEWS = pa.array(["u", "v"] * (N // 2), pa.string_view())
+ODD_TYPES = {
+    "arrow": (lambda: pa.table({"a": VIEWS}), "string_view"),
+    "pandas": (lambda: pd.DataFrame({"a": pd.arrays.ArrowExtensionArray(VIEWS)}), "string_view"),
+    "polars": (lambda: pl.DataFrame({"a": pl.Series(range(N), dtype=pl.Int128)}), "Int128.*cast"),
+    "numpy": (lambda: np.zeros((N, 1), "V4"), "numpy type.*V4.*astype"),
+}
+
+
+@pytest.mark.parametrize("kind", list(ODD_TYPES))
+@pytest.mark.parametrize("estimator", [GANSampler, GANOutlierDetector])
+def test_types_that_a_library_does_not_compute_with(kind, estimator):
+    if kind == "polars" and not hasattr(pl, "Int128"):
+        pytest.skip("polars 1.0 has no Int128")
+    make, message = ODD_TYPES[kind]
+    with pytest.raises(DataError, match=f"column .*{message}"):
+        estimator().fit(make(), Y)
+
+
+def test_columns_of_one_name_in_arrow():
     table = pa.table([pa.array(range(N)), pa.array(range(N))], names=["a", "a"])
     with pytest.raises(DataError, match="more than one column named 'a'"):
         GANSampler().fit(table, Y)
@@ -156,6 +180,9 @@ def test_bad_categorical_features(features, message):
     "parameters",
     [
         {"n_steps": 0},
+        {"n_steps": True},
+        {"batch_size": True},
+        {"gradient_penalty": True},
         {"n_steps": "many"},
         {"batch_size": 1},
         {"batch_size": 10**12},
@@ -164,6 +191,7 @@ def test_bad_categorical_features(features, message):
         {"n_neighbors": 10**12},
         {"hidden_layer_sizes": (16, -1)},
         {"hidden_layer_sizes": ()},
+        {"hidden_layer_sizes": (True,)},
         {"hidden_layer_sizes": (1.5,)},
         {"latent_dim": 0},
         {"learning_rate": 0.0},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ganaug._encoding.clocks import arrow_from_ticks, from_ticks, pandas_zoned, to_ticks
 from ganaug._encoding.columns import Column, categorical, from_objects, numeric
 from ganaug._encoding.rows import (
     ArrayRows,
@@ -37,8 +39,13 @@ def wrap_rows(X: Any) -> Rows:
     """
     if sp.issparse(X):
         return SparseRows(X)
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError(
+            "X is a masked array, whose mask would be lost; pass its values with missing ones: "
+            "X.astype(float).filled(np.nan)."
+        )
     if isinstance(X, np.ndarray):
-        return ArrayRows(X)
+        return ArrayRows(np.asarray(X))  # a matrix has no columns of one dimension
     if nw.dependencies.is_pandas_dataframe(X):
         return PandasRows(X)
     if nw.dependencies.is_into_dataframe(X):
@@ -78,12 +85,17 @@ class NarwhalsRows(Rows):
         if dtype in (nw.Categorical, nw.Enum):
             return categorical(name, series.cast(nw.String()).to_list())
         if dtype.is_numeric() and not as_category:
+            if dtype in (nw.Int128, nw.UInt128):
+                raise DataError(
+                    f"column {name!r} has the type {dtype}, which numpy has not; cast it to "
+                    "Int64, Float64 or, if it holds identifiers, to String."
+                )
             if isinstance(dtype, nw.Decimal):
                 series = series.cast(nw.Float64())
             return numeric(name, _fill(series, missing), missing)
         if dtype.is_temporal() and not as_category:
             unit = getattr(dtype, "time_unit", "D" if dtype == nw.Date else "ns")
-            return numeric(name, _fill(_ticks(series), missing), missing, unit)
+            return numeric(name, _fill(to_ticks(series), missing), missing, unit)
         values = series.to_list()
         if dtype == nw.Object:
             return from_objects(name, _object_array(values))
@@ -91,13 +103,18 @@ class NarwhalsRows(Rows):
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         levels = [
-            self.frame[self.names[j]][
-                (level_rows(column) if column.is_categorical else np.empty(0, int)).tolist()
-            ]
+            self._rows_of(j, level_rows(column) if column.is_categorical else np.empty(0, int))
             for j, column in enumerate(columns)
         ]
         nulls = [self.frame[name].null_count() > 0 for name in self.names]
         return NarwhalsBuilder(levels, nulls, self.native[:0])
+
+    def _rows_of(self, position: int, rows: NDArray[np.int64]) -> nw.Series[Any]:
+        name = self.names[position]
+        try:
+            return self.frame[name][rows.tolist()]
+        except NotImplementedError as error:  # a type that pyarrow can't do much with yet
+            raise _unsupported(name, error) from error
 
     def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
         rows = builder.build(columns)
@@ -136,10 +153,7 @@ class NarwhalsBuilder(RowBuilder):
             values = np.where(column.missing, np.nan, values)
         backend = frame.implementation
         series = nw.new_series(name, values, _storage_dtype(values), backend=backend)
-        if dtype.is_temporal() and backend.is_pyarrow():
-            series = _arrow_temporal(series, levels)
-        else:
-            series = series.cast(dtype)
+        series = from_ticks(series, dtype, levels) if dtype.is_temporal() else series.cast(dtype)
         if has_nulls and column.missing.any():
             nulls = nw.new_series(name, [None] * len(values), dtype, backend=backend)
             series = series.zip_with(
@@ -150,23 +164,6 @@ class NarwhalsBuilder(RowBuilder):
 
 def _storage_dtype(values: NDArray[Any]) -> Any:
     return {"f": nw.Float64(), "i": nw.Int64(), "u": nw.UInt64()}[values.dtype.kind]
-
-
-def _ticks(series: nw.Series[Any]) -> nw.Series[Any]:
-    """Return a temporal series as integers in its own unit."""
-    native = series.to_native()
-    if hasattr(native, "to_physical"):  # polars
-        return nw.from_native(native.to_physical(), series_only=True).cast(nw.Int64())
-    width = "int32" if native.type.bit_width == 32 else "int64"  # pyarrow casts width to width
-    return nw.from_native(native.cast(width), series_only=True).cast(nw.Int64())
-
-
-def _arrow_temporal(series: nw.Series[Any], like: nw.Series[Any]) -> nw.Series[Any]:
-    kind = like.to_native().type
-    native = series.to_native()
-    if kind.bit_width == 32:
-        native = native.cast("int32")
-    return nw.from_native(native.cast(kind), series_only=True).alias(series.name)
 
 
 def _fill(series: nw.Series[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
@@ -185,6 +182,12 @@ class PandasRows(Rows):
         self.names = list(X.columns)
 
     def column(self, position: int, *, as_category: bool = False) -> Column:
+        try:
+            return self._column(position, as_category)
+        except NotImplementedError as error:  # an arrow type that pandas doesn't know
+            raise _unsupported(self.names[position], error) from error
+
+    def _column(self, position: int, as_category: bool) -> Column:
         import pandas as pd
 
         name, series = self.names[position], self.native.iloc[:, position]
@@ -224,14 +227,13 @@ class PandasRows(Rows):
         import pandas as pd
 
         assert isinstance(builder, PandasBuilder)  # narrows the type
-        index = self.native.index.append(continue_index(self.native.index, len(columns[0])))
-        if self.native.index.dtype == object:
-            index = index.astype(object)  # pandas would infer another dtype
+        index = extended_index(self.native.index, len(columns[0]))
         whole = {}
         for j, levels in enumerate(builder.levels):  # one by one: never all rows three times
             old, new = self.native.iloc[:, j], _pandas_series(columns.pop(0), levels)
             whole[j] = pd.concat([old, new], ignore_index=True)
         frame = pd.DataFrame(whole, copy=False).set_axis(self.native.columns, axis=1)
+        frame.attrs = deepcopy(self.native.attrs)
         return frame.set_axis(index, axis=0)
 
     def index_of(self, native: Any) -> Any:
@@ -255,8 +257,21 @@ class PandasBuilder(RowBuilder):
         return pd.DataFrame(series).set_axis(self.columns, axis=1)
 
 
-def continue_index(index: Any, n_new: int) -> Any:
-    """Return the index of all rows: the old labels, then new ones of the same type.
+def extended_index(index: Any, n_new: int) -> Any:
+    """Return the index of all rows: the old labels, then new ones of the same type."""
+    import pandas as pd
+
+    if isinstance(index, pd.MultiIndex):  # `append` would change the types of its levels
+        levels: Any = index.levels
+        codes: Any = [np.append(codes, np.full(n_new, -1)) for codes in index.codes]
+        return pd.MultiIndex(levels, codes, names=index.names)
+    whole = index.append(_new_labels(index, n_new))
+    # pandas would infer another dtype of objects
+    return whole.astype(object) if index.dtype == object else whole
+
+
+def _new_labels(index: Any, n_new: int) -> Any:
+    """Return labels for new rows.
 
     Numbers count on; a label of another kind (a date, a name) says who a row is, and a synthetic
     row is nobody, so its label is missing.
@@ -266,9 +281,6 @@ def continue_index(index: Any, n_new: int) -> Any:
     if isinstance(index, pd.RangeIndex):
         stop = index.stop + n_new * index.step
         return pd.RangeIndex(index.stop, stop, index.step, name=index.name)
-    if isinstance(index, pd.MultiIndex):
-        nobody = [(None,) * index.nlevels] * n_new
-        return pd.MultiIndex.from_tuples(nobody, names=index.names)
     if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu" and len(index):
         return _next_numbers(index, n_new)
     return _missing_labels(index, n_new)
@@ -307,7 +319,17 @@ def _factorize(name: Hashable, series: Any) -> Column:
             "strings, booleans, dates or other categories."
         ) from error
     codes = codes.astype(np.int32)
-    return Column(name, codes, codes < 0, tuple(levels.tolist()))
+    n_levels = (
+        codes.max(initial=-1) + 1
+    )  # pandas 2 has a level NA, which no row is, for null[pyarrow]
+    return Column(name, codes, codes < 0, tuple(levels[:n_levels].tolist()))
+
+
+def _unsupported(name: Hashable, error: NotImplementedError) -> DataError:
+    return DataError(
+        f"column {name!r} has a type that its library can't work with yet ({error}); cast it, for "
+        "example string_view to string."
+    )
 
 
 def _is_temporal(dtype: Any) -> bool:
@@ -330,7 +352,7 @@ def _pandas_ticks(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.int64]:
 
     if isinstance(series.dtype, pd.ArrowDtype):
         arrow = nw.from_native(_to_arrow(series), series_only=True)
-        return _fill(_ticks(arrow), missing).astype(np.int64)
+        return _fill(to_ticks(arrow), missing).astype(np.int64)
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         series = series.dt.tz_localize(None)  # the local clock: midnights are midnights all year
     ticks: NDArray[np.int64] = series.to_numpy().view(np.int64)
@@ -364,11 +386,7 @@ def _pandas_series(column: Column, levels: Any) -> Any:
         return pd.Series(pd.arrays.SparseArray(dense, dtype=dtype))
     if isinstance(dtype, pd.DatetimeTZDtype):
         naive = build_array(column, np.dtype(f"M8[{dtype.unit}]"), levels.to_numpy())
-        # of an hour that the clock shows twice the first is taken, one that it skips is the next
-        local = pd.DatetimeIndex(naive).tz_localize(
-            dtype.tz, ambiguous=np.ones(len(naive), dtype=bool), nonexistent="shift_forward"
-        )
-        return pd.Series(local)
+        return pandas_zoned(naive, dtype.tz)
     if isinstance(dtype, pd.ArrowDtype):
         return pd.Series(pd.array(_arrow_values(column, dtype.pyarrow_dtype), dtype=dtype))
     series = pd.Series(column.values).astype(dtype)
@@ -380,8 +398,8 @@ def _arrow_values(column: Column, kind: Any) -> Any:
     import pyarrow as pa
 
     values = pa.array(column.values, mask=column.missing)
-    if pa.types.is_temporal(kind) and kind.bit_width == 32:
-        values = values.cast("int32")
+    if pa.types.is_temporal(kind):
+        return arrow_from_ticks(values, kind)
     return values.cast(kind, safe=not pa.types.is_decimal(kind))
 
 

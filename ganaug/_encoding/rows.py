@@ -189,6 +189,11 @@ def read_array(name: Hashable, values: NDArray[Any], as_category: bool) -> Colum
         )
     if kind == "O":
         return from_objects(name, values)
+    if kind not in "fiu":
+        raise DataError(
+            f"column {name!r} has the numpy type {values.dtype}; expected numbers, strings, "
+            "booleans, dates or objects. Convert it, for example by X.astype(object)."
+        )
     return numeric(name, values, np.isnan(values) if kind == "f" else _none(len(values)))
 
 

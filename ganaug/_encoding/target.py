@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug._encoding.columns import first_rows, is_missing
-from ganaug._encoding.frames import continue_index
+from ganaug._encoding.frames import extended_index
 from ganaug.exceptions import DataError
 
 
@@ -84,6 +84,9 @@ def read_target(y: Any) -> Target:
 def _as_array(y: Any) -> NDArray[Any]:
     if y is None:
         raise DataError("GANSampler requires y to be passed, but the target y is None.")
+    if isinstance(y, np.ma.MaskedArray):
+        raise TypeError("y is a masked array, whose mask would be lost; pass y.compressed() with "
+                        "the rows of X that it belongs to.")  # fmt: skip
     values = np.asarray(y)
     if values.ndim != 1 or not (isinstance(y, list | tuple) or values.dtype.kind == "O"):
         return values
@@ -139,7 +142,7 @@ def append_rows(native: Any, new: Any, index: Any = None) -> Any:
         import pandas as pd
 
         if index is None:
-            index = native.index.append(continue_index(native.index, len(new)))
+            index = extended_index(native.index, len(new))
         return pd.concat([native, new]).set_axis(index, axis=0)
     if _is_narwhals(native):
         first, second = _wrap(native), _wrap(new)

@@ -11,9 +11,10 @@ import pytest
 import scipy.sparse as sp
 
 from ganaug._encoding.columns import Column
-from ganaug._encoding.frames import continue_index, wrap_rows
+from ganaug._encoding.frames import extended_index, wrap_rows
 from ganaug._encoding.table import TableEncoder
 from tests.encoding.test_table import expand
+from tests.tables import dtypes_of
 
 N = 120
 RANDOM = np.random.default_rng(0)
@@ -70,6 +71,7 @@ PANDAS = {
     "constant": np.full(N, 3.0),
     "all missing": np.full(N, np.nan),
     "all None": pd.Series([None] * N, dtype=object),
+    "all null of arrow": arrow([None] * N, pa.null()),
     "1e300": BASE * 1e300,
     "denormal": BASE * 1e-310,
     "arrow int": arrow(holes(SMALL), pa.int32()),
@@ -212,30 +214,82 @@ def test_odd_column_names_of_pandas(columns):
     assert built.columns.equals(X.columns)
 
 
-def test_local_midnights_stay_midnights_when_clocks_change():
-    X = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=200, tz="Europe/Berlin")})
+ZONED = {
+    "pandas": lambda days: pd.DataFrame({"day": days}),
+    "pandas arrow": lambda days: pd.DataFrame(
+        {"day": days.astype(pd.ArrowDtype(pa.timestamp("us", str(days.dt.tz))))}
+    ),
+    "polars": lambda days: pl.DataFrame(
+        {
+            "day": pl.Series(days.dt.tz_convert("UTC").dt.tz_localize(None).tolist())
+            .dt.replace_time_zone("UTC")
+            .dt.convert_time_zone(str(days.dt.tz))
+        }
+    ),
+    "arrow": lambda days: pa.table({"day": pa.array(days)}),
+}
+
+
+def generated_days(X):
+    """Return an even spread of days over the range of the column, in its own container."""
     rows = wrap_rows(X)
     columns = [rows.column(0)]
-    encoder = TableEncoder().fit(columns, np.zeros(200, np.int64))
+    encoder = TableEncoder().fit(columns, np.zeros(rows.n_rows, np.int64))
     made = np.linspace(-2, 2, 300, dtype=np.float32)[:, None]
-    days = rows.builder(columns).build(encoder.inverse_transform(made))["day"]
-    assert (days == days.dt.normalize()).all()
-    assert days.between(X["day"].min(), X["day"].max()).all()
-    assert days.dtype == X["day"].dtype
+    built = rows.builder(columns).build(encoder.inverse_transform(made))
+    days = built["day"]
+    return built, pd.Series(days.to_pylist() if isinstance(X, pa.Table) else days.to_list())
+
+
+@pytest.mark.parametrize("container", list(ZONED))
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_local_midnights_stay_midnights_when_clocks_change(container, zone):
+    days = pd.Series(pd.date_range("2020-01-01", periods=200, tz=zone))
+    X = ZONED[container](days)
+    built, made = generated_days(X)
+    made = made.astype(days.dtype)
+    assert (made == made.dt.normalize()).all()
+    assert made.between(days.min(), days.max()).all()
+    assert dtypes_of(built) == dtypes_of(X)
+
+
+@pytest.mark.parametrize("container", list(ZONED))
+@pytest.mark.parametrize(
+    ("zone", "start", "hours"),
+    [
+        ("Europe/Berlin", "2020-03-28 02:30", range(0, 72, 24)),  # no 02:30 on the 29th
+        ("Australia/Lord_Howe", "2020-10-03 02:15", range(0, 72, 24)),  # half an hour
+        ("Pacific/Apia", "2011-12-28 12:00", (0, 24, 72, 96)),  # no 30 December
+    ],
+)
+def test_times_that_a_clock_skips_are_the_next_it_shows(container, zone, start, hours):
+    local = pd.Series([pd.Timestamp(start) + pd.Timedelta(hours=h) for h in hours] * 20)
+    stamps = local.dt.tz_localize(zone, nonexistent="shift_forward")
+    _, made = generated_days(ZONED[container](stamps))
+    assert made.notna().all()
+    assert made.astype(stamps.dtype).between(stamps.min(), stamps.max()).all()
 
 
 def test_a_synthetic_row_has_no_label_of_its_own():
-    assert continue_index(pd.RangeIndex(3, 9, 2), 2).tolist() == [9, 11]
-    assert continue_index(pd.Index([5, 2]), 2).tolist() == [6, 7]
-    assert continue_index(pd.Index(["ann", "bob"]), 2).isna().all()
-    assert continue_index(pd.Index([True, False]), 2).isna().all()
-    assert continue_index(pd.interval_range(0, 2), 2).isna().all()
+    assert extended_index(pd.RangeIndex(3, 9, 2), 2).tolist() == [3, 5, 7, 9, 11]
+    assert extended_index(pd.Index([5, 2]), 2).tolist() == [5, 2, 6, 7]
+    for labels in (pd.Index(["ann", "bob"]), pd.Index([True, False]), pd.interval_range(0, 2)):
+        assert extended_index(labels, 2)[2:].isna().all()
+
+
+def test_levels_of_row_labels_keep_their_types():
+    index = pd.MultiIndex.from_product([np.arange(3, dtype=np.int32), ["u", "v"]], names=["k", "w"])
+    whole = extended_index(index, 2)
+    assert whole.dtypes.tolist() == index.dtypes.tolist()
+    assert whole[:6].equals(index)
+    assert whole.names == index.names
+    assert all(pd.isna(part) for label in whole[6:] for part in label)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64])
 def test_labels_at_the_end_of_their_type(dtype):
     index = pd.Index(np.array([np.iinfo(dtype).max, 50], dtype=dtype))
-    new = continue_index(index, 3)
+    new = extended_index(index, 3)[2:]
     assert new.dtype == dtype
     assert not set(new) & set(index)
     assert new.is_unique
@@ -251,3 +305,18 @@ def test_columns_can_be_taken_in_parts():
     column = Column("x", np.arange(5), np.zeros(5, bool), unit="D")
     part = column.take(np.array([3, 1]))
     assert (part.values.tolist(), part.unit) == ([3, 1], "D")
+
+
+def test_attributes_of_a_frame_are_kept():
+    X = pd.DataFrame({"x": BASE})
+    X.attrs["unit"] = ["mm"]
+    whole, _, _ = round_trip(X)
+    assert whole.attrs == {"unit": ["mm"]}
+    assert whole.attrs["unit"] is not X.attrs["unit"]
+
+
+def test_a_matrix_of_numpy_is_read():
+    with pytest.warns(PendingDeprecationWarning):
+        X = np.asmatrix(np.c_[BASE, SMALL])
+    _, built, _ = round_trip(X)
+    assert built.shape == X.shape
