@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-__all__ = ["STRATEGIES", "count", "steps", "strategy"]
+__all__ = ["STRATEGIES", "condition", "count", "steps", "strategy"]
 
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
@@ -47,3 +47,13 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
     return number
+
+
+def condition(text: str) -> tuple[str, str]:
+    """Read a column and what it must be."""
+    name, equals, wanted = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(
+            f"expected COLUMN=VALUE, COLUMN=LOW..HIGH or COLUMN=LEVEL,LEVEL, got {text!r}"
+        )
+    return name, wanted

@@ -95,7 +95,10 @@ def train_gan(
 def _run(gan: ConditionalGAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask) -> None:
     """Train to the end, to a callback's word or to Ctrl-C; write checkpoints."""
     run, checkpoint = gan.identity(classes), job.checkpoint
-    state = None if checkpoint is None else checkpoint.state(run)
+    state = None
+    if checkpoint is not None:
+        state = checkpoint.state(run)
+        checkpoint.prepare()
     with task, closing(gan.train(classes, state)) as checks:
         try:
             for check in checks:

@@ -10,27 +10,17 @@ import argparse
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ganaug import _arguments as arguments
-from ganaug._files.large import is_large, open_large
-from ganaug._files.output import check_output
-from ganaug._files.streams import as_arrow, write_tables
-from ganaug._files.tables import check_suffix, read_table
-from ganaug.exceptions import DataError, GanaugError
-
-if TYPE_CHECKING:
-    from ganaug._files.tables import Table
-    from ganaug.sampler import GANSampler
+from ganaug import _commands as commands
+from ganaug.exceptions import GanaugError
 
 __all__ = ["main"]
 
-SAMPLER_OPTIONS = ("sampling_strategy", "n_steps", "random_state", "device")
-MODEL_SUFFIX = ".ganaug"
 USER_ERROR, INTERRUPTED = 2, 130
 
 OVERVIEW = """\
@@ -39,6 +29,8 @@ Balance an imbalanced table with a conditional GAN.
 examples:
   ganaug resample data.csv --target y -o balanced.csv
   ganaug sample data.csv --target y -n 1000 --class yes -o rows.csv
+  ganaug fit data.csv --target y -o model.ganaug
+  ganaug score model.ganaug more.csv -o scores.csv
   ganaug demo
 
 `ganaug COMMAND --help` explains each of them.
@@ -67,10 +59,41 @@ Train on a table, or take a saved sampler (.ganaug), and write synthetic rows on
 
 Rows of a saved sampler are written as they are made: their number is not bound by memory.
 
+--where says what rows must be, all conditions at once: COLUMN=VALUE, COLUMN=LOW..HIGH (either end
+may be left out; numbers or dates such as 2024-02-29), COLUMN=LEVEL,LEVEL for one of several
+categories, and COLUMN= for a missing value.
+
 examples:
   ganaug sample data.csv --target y -n 1000 -o rows.csv
+  ganaug sample model.ganaug -n 1000 --where age=60.. --where job=retired,student -o rows.csv
   ganaug sample data.parquet --target y -n 1000 --class yes --seed 0 -o rows.parquet
   ganaug sample model.ganaug -n 50_000_000 -o rows.parquet
+"""
+
+FIT = """\
+Train on a table and save what was learned: to sample from it, and to score rows with it.
+
+The file is data, not code. With --checkpoint a run that is killed goes on where it was if the same
+command is given again with --resume. --detector fits a detector of anomalies; it needs no --target,
+and leaves that column out if there is one.
+
+examples:
+  ganaug fit data.csv --target y -o model.ganaug
+  ganaug fit folder_of_parquet --target y --checkpoint run --resume -o model.ganaug
+  ganaug fit data.csv --detector -o detector.ganaug
+"""
+
+SCORE = """\
+Write a table with a column anomaly_score: from 0 to 1, higher is more anomalous; 5% of the rows
+that the model was fitted on are above 0.5.
+
+A sampler says how unlike every class a row is or, with --target, how unlike its own class. A
+detector adds a column p_value: a usual row is below 0.05 once in 20 times.
+
+examples:
+  ganaug score model.ganaug more.csv -o scores.csv
+  ganaug score model.ganaug more.csv --target y -o scores.csv
+  ganaug score detector.ganaug more.parquet -o scores.parquet
 """
 
 DEMO = """\
@@ -124,127 +147,6 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-# --- commands -----------------------------------------------------------------------------------
-
-
-def _resample(args: argparse.Namespace) -> None:
-    if is_large(args.input):
-        _resample_large(args)
-        return
-    table = _read(args)
-    mark = args.mark_synthetic
-    if mark is not None and mark in table.names:
-        raise DataError(f"{args.input} has a column {mark!r} already; name another one.")
-    strategy = getattr(args, "sampling_strategy", None)
-    if isinstance(strategy, dict):
-        args.sampling_strategy = {
-            _class_named(name, table.classes): count for name, count in strategy.items()
-        }
-    sampler = _sampler(args)
-    with _refusals():
-        resampled = sampler.fit_resample(table.X, table.y)
-    X, y = table.new_rows(*resampled)
-    table.write(args.output, X, y, originals=True, mark=mark, force=args.force)
-    added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
-    detail = ", ".join(f"{label} +{n:,}" for label, n in added.items()) or "no class needed any"
-    _tell(args, f"{args.output}: {table.n_rows:,} rows as they were, {len(y):,} new ({detail})")
-
-
-def _resample_large(args: argparse.Namespace) -> None:
-    """Resample in parts what may not fit into memory."""
-    check_output(args.output, args.force)
-    check_suffix(args.output)
-    table = open_large(args.input, args.target, args.categorical)
-    mark = args.mark_synthetic
-    if mark is not None and mark in table.names:
-        raise DataError(f"{args.input} has a column {mark!r} already; name another one.")
-    strategy = getattr(args, "sampling_strategy", None)
-    if isinstance(strategy, dict):
-        args.sampling_strategy = {table.class_named(name): n for name, n in strategy.items()}
-    sampler = _sampler(args).set_params(categorical_features=args.categorical or "auto")
-    with _refusals():
-        sampler.fit(table.dataset, args.target)
-    added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
-    n_new = table.write(args.output, sampler.sample_batches(added), mark=mark, force=args.force)
-    detail = ", ".join(f"{label} +{n:,}" for label, n in added.items()) or "no class needed any"
-    _tell(args, f"{args.output}: all rows as they were, {n_new:,} new ({detail})")
-
-
-def _sample(args: argparse.Namespace) -> None:
-    if args.input.name.endswith(MODEL_SUFFIX):
-        _sample_from_model(args)
-        return
-    if args.target is None:
-        raise DataError(f"name the column of {args.input} with the labels: --target.")
-    table = _read(args)
-    label = None if args.label is None else _class_named(args.label, table.classes)
-    with _refusals():
-        X, y = _sampler(args).fit(table.X, table.y).sample(args.n_samples, y=label)
-    table.write(args.output, X, y, originals=False, mark=None, force=args.force)
-    _tell(args, f"{args.output}: {len(y):,} synthetic rows")
-
-
-def _sample_from_model(args: argparse.Namespace) -> None:
-    """Write rows of a saved sampler as they are made."""
-    from ganaug import load
-
-    check_output(args.output, args.force)
-    check_suffix(args.output)
-    sampler = load(args.input)
-    if not hasattr(sampler, "sample_batches"):
-        raise DataError(f"{args.input} holds a detector; `ganaug sample` takes a saved sampler.")
-    label = None if args.label is None else _class_named(args.label, sampler.classes_.tolist())
-    seed = getattr(args, "random_state", None)
-    batches = sampler.sample_batches(args.n_samples, y=label, random_state=seed)
-    tables = (as_arrow(X, y, args.target) for X, y in batches)
-    write_tables(args.output, tables, args.force)
-    _tell(args, f"{args.output}: {args.n_samples:,} synthetic rows")
-
-
-def _demo(args: argparse.Namespace) -> None:
-    from ganaug.demo import run_demo
-
-    given = {key: getattr(args, key) for key in ("output", "random_state") if hasattr(args, key)}
-    print(run_demo(**given, force=args.force, progress=not args.quiet))
-
-
-def _read(args: argparse.Namespace) -> Table:
-    """Read the table, once it is sure that the result can be written."""
-    check_output(args.output, args.force)
-    check_suffix(args.output)
-    return read_table(args.input, args.target, args.categorical)
-
-
-def _sampler(args: argparse.Namespace) -> GANSampler:
-    from ganaug.sampler import GANSampler
-
-    given = {key: getattr(args, key) for key in SAMPLER_OPTIONS if hasattr(args, key)}
-    progress = args.verbose or (sys.stderr.isatty() and not args.quiet)
-    return GANSampler(**given, verbose=int(progress))
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Take what scikit-learn refuses, such as a parameter out of range, for a user's error."""
-    try:
-        yield
-    except ValueError as error:
-        raise DataError(str(error)) from error
-
-
-def _class_named(name: str, classes: Sequence[Any]) -> Any:
-    """Return the label that reads `name`."""
-    for label in classes:
-        if str(label) == name:
-            return label
-    raise DataError(f"there is no class {name!r}; there are {', '.join(map(str, classes))}.")
-
-
-def _tell(args: argparse.Namespace, message: str) -> None:
-    if not args.quiet:
-        print(message)
-
-
 # --- arguments ----------------------------------------------------------------------------------
 
 
@@ -276,11 +178,13 @@ def _parser() -> argparse.ArgumentParser:
         "ganaug", description=OVERVIEW, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     estimator = "ganaug.sampler:GANSampler"
-    add = partial(_add_command, commands)
+    add = partial(_add_command, subparsers)
 
-    resample = add("resample", _resample, RESAMPLE, estimator, "write a table with rows added")
+    resample = add(
+        "resample", commands.resample, RESAMPLE, estimator, "write a table with rows added"
+    )
     _add_table_options(resample, "the table: .csv, .csv.gz, .parquet or a folder of .parquet files")
     resample.add_argument("--target", required=True, help="the column with the classes")
     resample.add_argument(
@@ -298,8 +202,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_training_options(resample)
     _add_common_options(resample)
 
-    sample = add("sample", _sample, SAMPLE, estimator, "write synthetic rows only")
-    _add_table_options(sample, f"the table: .csv, .csv.gz or .parquet; or a saved {MODEL_SUFFIX}")
+    sample = add("sample", commands.sample, SAMPLE, estimator, "write synthetic rows only")
+    _add_table_options(
+        sample, f"the table: .csv, .csv.gz or .parquet; or a saved {commands.MODEL_SUFFIX}"
+    )
     sample.add_argument("--target", help="the column with the classes; needed for a table")
     sample.add_argument(
         "-n",
@@ -315,10 +221,44 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CLASS",
         help="class of all rows (by default shared out as `resample` would add them)",
     )
+    sample.add_argument(
+        "--where",
+        metavar="COLUMN=VALUE",
+        type=arguments.condition,
+        action="append",
+        default=[],
+        help="what rows must be; may be given several times",
+    )
     _add_training_options(sample)
     _add_common_options(sample)
 
-    demo = add("demo", _demo, DEMO, "ganaug.demo:run_demo", "the main job on a real table")
+    fit = add("fit", commands.fit, FIT, estimator, "save a fitted sampler or detector")
+    _add_table_options(fit, "the table: .csv, .csv.gz, .parquet or a folder of .parquet files",
+                       f"where to write: {commands.MODEL_SUFFIX}")  # fmt: skip
+    fit.add_argument("--target", help="the column with the classes")
+    fit.add_argument("--detector", action="store_true", help="fit a detector of anomalies")
+    _add_training_options(fit)
+    fit.add_argument(
+        "--checkpoint",
+        metavar="FOLDER",
+        default=argparse.SUPPRESS,
+        help="keep the state of the training there, to go on from",
+    )
+    fit.add_argument(
+        "--resume",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="go on from what is in --checkpoint",
+    )
+    _add_common_options(fit)
+
+    score = add("score", commands.score, SCORE, estimator, "write a table with anomaly scores")
+    score.add_argument("model", type=Path, help=f"a saved {commands.MODEL_SUFFIX}")
+    _add_table_options(score, "the table: .csv, .csv.gz or .parquet")
+    score.add_argument("--target", help="the column with the class that each row is compared with")
+    _add_volume_options(score)
+
+    demo = add("demo", commands.demo, DEMO, "ganaug.demo:run_demo", "the main job on a real table")
     demo.add_argument(
         "-o",
         "--output",
@@ -332,14 +272,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_command(
-    commands: Any,
+    subparsers: Any,
     name: str,
     run: Callable[[argparse.Namespace], None],
     description: str,
     source: str,
     summary: str,
 ) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
+    command: argparse.ArgumentParser = subparsers.add_parser(
         name,
         help=summary,
         description=description,
@@ -349,7 +289,11 @@ def _add_command(
     return command
 
 
-def _add_table_options(command: argparse.ArgumentParser, what: str) -> None:
+def _add_table_options(
+    command: argparse.ArgumentParser,
+    what: str,
+    output: str = "where to write: .csv, .csv.gz or .parquet",
+) -> None:
     command.add_argument("input", type=Path, help=what)
     command.add_argument(
         "-o",
@@ -357,7 +301,7 @@ def _add_table_options(command: argparse.ArgumentParser, what: str) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help="where to write: .csv, .csv.gz or .parquet",
+        help=output,
     )
 
 
@@ -393,6 +337,10 @@ def _add_common_options(command: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="the same seed gives the same rows",
     )
+    _add_volume_options(command)
+
+
+def _add_volume_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="replace the output if it exists")
     volume = command.add_mutually_exclusive_group()
     volume.add_argument("--quiet", action="store_true", help="print nothing but errors")

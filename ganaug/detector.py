@@ -84,6 +84,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     offset_ : float
         The threshold on `score_samples`: ``decision_function = score_samples - offset_``.
+    encoder_ : TableEncoder
+        Turns columns into encoded rows and back.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -401,6 +403,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     # --- the way of a row ---------------------------------------------------------------------
 
     def _set(self, fitted: FittedDetector) -> None:
+        self.encoder_ = fitted.feature_map.encoder
         self._feature_map = fitted.feature_map
         self._model = fitted.model
         self._calibration = fitted.calibration

@@ -247,7 +247,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         TrainingError
             If training diverged and could not be mended; the message names likely columns.
         PersistenceError
-            If `resume` is set and the checkpoint is damaged or that of another run.
+            If `resume` is set and the checkpoint is damaged or that of another run; or if nothing
+            can be written to the folder `checkpoint` when training starts. Where that happens later
+            (a full disk), training goes on with one warning, and the last checkpoint stays.
 
         Notes
         -----

@@ -50,7 +50,7 @@ def mixed_files(tmp_path, mixed_table):
 
 def ganaug(*arguments, steps=5):
     """Run the command line with few training steps; return its exit status."""
-    trained = [] if arguments[0] == "demo" else ["--steps", steps]
+    trained = ["--steps", steps] if arguments[0] in ("resample", "sample", "fit") else []
     return cli.main([str(argument) for argument in (*arguments, *trained)])
 
 
@@ -189,6 +189,140 @@ def test_sample_without_a_class_fills_up_the_small_ones(mixed_files, tmp_path):
 # --- what it says -------------------------------------------------------------------------------
 
 
+# --- saved models -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(mixed_files, tmp_path):
+    path = tmp_path / "model.ganaug"
+    assert ganaug("fit", mixed_files[".csv"], "--target", "y", "-o", path, "--seed", 0) == 0
+    return path
+
+
+def test_a_fit_is_saved_and_sampled(model, mixed_files, tmp_path):
+    rows = tmp_path / "rows.csv"
+    assert ganaug("sample", model, "-n", 20, "--class", "yes", "-o", rows) == 0
+    table = pd.read_csv(mixed_files[".csv"], parse_dates=["day"])
+    X, y = table.drop(columns="y"), table["y"]
+    expected, _ = GANSampler(n_steps=5, random_state=0).fit(X, y).sample(20, y="yes")
+    pd.testing.assert_series_equal(read(rows)["age"], expected["age"], check_names=False)
+
+
+def test_a_killed_fit_goes_on(model, mixed_files, tmp_path):
+    other, folder = tmp_path / "other.ganaug", tmp_path / "run"
+    fit = ("fit", mixed_files[".csv"], "--target", "y", "--seed", 0, "--checkpoint", folder)
+    for _ in range(2):
+        assert ganaug(*fit, "--resume", "-o", other, "--force") == 0
+    assert (folder / "checkpoint.ganaug").exists()
+    assert_same_rows(model, other)
+
+
+def assert_same_rows(one, other):
+    from ganaug import load
+
+    pd.testing.assert_frame_equal(load(one).sample(9)[0], load(other).sample(9)[0])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("target", [[], ["--target", "y"]])
+def test_rows_are_scored_by_a_saved_sampler(model, mixed_files, tmp_path, suffix, target):
+    from ganaug import load
+
+    source, output = mixed_files[suffix], tmp_path / f"scores{suffix}"
+    assert ganaug("score", model, source, "-o", output, *target) == 0
+    table = pd.read_csv(mixed_files[".csv"], parse_dates=["day"])
+    X, y = table.drop(columns="y"), table["y"]
+    expected = load(model).anomaly_score(X, y if target else None)
+    scored = read(output)
+    np.testing.assert_allclose(scored.pop("anomaly_score"), expected, rtol=1e-6)
+    if suffix != ".csv.gz":
+        pd.testing.assert_frame_equal(scored, read(source))
+
+
+def test_a_detector_is_fitted_and_scores(mixed_files, tmp_path):
+    path, output = tmp_path / "detector.ganaug", tmp_path / "scores.csv"
+    fit = ("fit", mixed_files[".csv"], "--target", "y", "--detector", "-o", path, "--seed", 0)
+    assert ganaug(*fit) == 0
+    assert ganaug("score", path, mixed_files[".csv"], "-o", output) == 0
+    scored = read(output)
+    assert scored["anomaly_score"].between(0, 1).all()
+    assert scored["p_value"].between(0, 1).all()
+    assert scored["anomaly_score"].corr(scored["p_value"], method="spearman") < -0.9
+
+
+def test_cells_are_scored_as_the_model_saw_them(tmp_path):
+    """One row alone looks like numbers, where the whole column was text; and the reverse."""
+    table, one, path = tmp_path / "t.csv", tmp_path / "one.csv", tmp_path / "m.ganaug"
+    lines = [f"{code},{k},{'yes' if k % 3 else 'no'}" for k, code in enumerate(["7", "x", "8"] * 9)]
+    table.write_text("\n".join(["code,n,y", *lines]) + "\n")
+    one.write_text("n,code,more\n,7,a\n")  # a missing number, other columns and another order
+    assert ganaug("fit", table, "--target", "y", "-o", path) == 0
+    assert ganaug("score", path, one, "-o", tmp_path / "s.csv") == 0
+    from ganaug import load
+
+    X = pd.DataFrame({"code": ["7"], "n": [np.nan]})
+    expected = load(path).anomaly_score(X)
+    assert read(tmp_path / "s.csv")["anomaly_score"].tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize(
+    ("conditions", "holds"),
+    [
+        (["age=40.."], lambda rows: rows["age"] >= 40),
+        (["age=..40", "job=clerk,nurse"], lambda r: (r["age"] <= 40) & (r["job"] != "farmer")),
+        (["day=2024-05-01.."], lambda rows: rows["day"] >= "2024-05-01"),
+        (["score=", "job=nurse"], lambda r: r["score"].isna() & (r["job"] == "nurse")),
+    ],
+)
+@pytest.mark.parametrize("saved", [True, False])
+def test_rows_meet_conditions(model, mixed_files, tmp_path, conditions, holds, saved):
+    output = tmp_path / "rows.csv"
+    where = [argument for condition in conditions for argument in ("--where", condition)]
+    source = [model] if saved else [mixed_files[".csv"], "--target", "y"]
+    assert ganaug("sample", *source, "-n", 30, *where, "-o", output) == 0
+    assert len(read(output)) == 30
+    assert holds(read(output)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "{csv}", "-o", "{folder}/m.ganaug"], "--target; or fit a detector"),
+        (["fit", "{csv}", "--target", "y", "-o", "{folder}/m.zip"], "must end with .ganaug"),
+        (["score", "{model}", "{folder}/other.csv", "-o", "{folder}/s.csv"], "no column 'age'"),
+        (["score", "{model}", "{csv}", "-o", "{model}", "--force"], "is what is read"),
+        (["score", "{csv}", "{csv}", "-o", "{folder}/s.csv"], "is no ganaug file"),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "age=a"], "number"),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "tall=1"], "'tall'"),
+        (
+            [
+                *("sample", "{model}", "-n", "5", "-o", "{folder}/s.csv"),
+                *("--where", "age=3..", "--where", "age=..9"),
+            ],
+            "twice",
+        ),
+    ],
+)
+def test_mistakes_with_models(model, mixed_files, tmp_path, capsys, arguments, message):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    given = {"csv": mixed_files[".csv"], "model": model, "folder": tmp_path}
+    assert ganaug(*(argument.format(**given) for argument in arguments)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: error: ")
+    assert message in err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_nothing_is_written_into_the_folder_that_is_read(mixed_files, tmp_path, capsys):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    mixed_files[".parquet"].rename(folder / "part.parquet")
+    arguments = ["resample", folder, "--target", "y", "-o", folder / "out.parquet"]
+    assert ganaug(*arguments) == 2
+    assert "in the folder that is read" in capsys.readouterr().err
+
+
 def test_a_summary_is_printed_unless_quiet(mixed_files, tmp_path, capsys):
     arguments = ("resample", mixed_files[".csv"], "--target", "y", "-o", tmp_path / "out.csv")
     ganaug(*arguments)
@@ -197,7 +331,7 @@ def test_a_summary_is_printed_unless_quiet(mixed_files, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("command", ["resample", "sample", "demo"])
+@pytest.mark.parametrize("command", ["resample", "sample", "fit", "score", "demo"])
 def test_help_has_examples_that_parse(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main([command, "--help"])
@@ -249,6 +383,7 @@ def test_it_runs_as_a_module():
         (["-o", "{folder}/no/out.csv"], "there is no folder"),
         (["-o", "{folder}/out.xlsx"], "must end with one of .csv, .csv.gz, .parquet"),
         (["-o", "{folder}/in.csv"], "exists already; choose another name"),
+        (["-o", "{folder}/in.csv", "--force"], "in.csv is what is read; name another file"),
     ],
 )
 def test_a_mistake_is_one_sentence_before_training(
@@ -297,6 +432,7 @@ def test_unusable_data_are_told(tmp_path, capsys, content, message):
         (["resample", "a.csv", "--strategy", '{"yes": [1]}'], "CLASS=COUNT pairs"),
         (["resample", "a.csv", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
         (["sample", "a.csv", "-n", "few"], "expected a whole number from 1 on, got 'few'"),
+        (["sample", "a.csv", "--where", "age"], "expected COLUMN=VALUE, COLUMN=LOW..HIGH"),
         (["demo", "--quiet", "--verbose"], "not allowed with argument --quiet"),
     ],
 )

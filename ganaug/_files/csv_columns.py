@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CsvColumn", "DateColumn", "NumberColumn", "TextColumn", "detect_column"]
+__all__ = [
+    "MISSING_TEXT",
+    "CsvColumn",
+    "DateColumn",
+    "NumberColumn",
+    "TextColumn",
+    "detect_column",
+]
 
 # In a column of numbers or dates these mean "missing"; in text only the empty cell does,
 # because "NA" may be Namibia and "None" a level.

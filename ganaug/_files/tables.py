@@ -18,7 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganaug._files.csv_columns import CsvColumn, TextColumn, detect_column
+from ganaug._files.csv_columns import (
+    MISSING_TEXT,
+    CsvColumn,
+    NumberColumn,
+    TextColumn,
+    detect_column,
+)
+from ganaug._files.fitted import FittedColumn
 from ganaug._files.output import replacing
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
@@ -35,25 +42,25 @@ ENCODING = "utf-8-sig"  # a byte order mark, as spreadsheets write it, is no par
 
 
 class Table(ABC):
-    """A labelled table that was read from a file.
+    """A table that was read from a file.
 
     Parameters
     ----------
-    target : str
-        Name of the column with the labels.
+    target : str or None
+        Name of the column with the labels, if there is one.
 
     Attributes
     ----------
     X : DataFrame or pyarrow.Table of shape (n_rows, n_features)
         The features as the sampler takes them.
-    y : Series or pyarrow.ChunkedArray of shape (n_rows,)
+    y : Series or pyarrow.ChunkedArray of shape (n_rows,) or None
         The labels.
     """
 
     X: Any
     y: Any
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str | None) -> None:
         self.target = target
 
     @property
@@ -70,6 +77,37 @@ class Table(ABC):
     @abstractmethod
     def classes(self) -> list[Hashable]:
         """The distinct labels."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> list[Hashable]:
+        """The label of each row."""
+
+    @abstractmethod
+    def _column(self, fitted: FittedColumn) -> Any:
+        """Return one of the columns as a pandas Series, as a model expects it."""
+
+    def like(self, columns: Sequence[FittedColumn]) -> pd.DataFrame:
+        """Return the columns that a model was fitted on, as it expects them.
+
+        Raises
+        ------
+        DataError
+            If one is not there, or can't be read as what it was in fit.
+        """
+        import pandas as pd
+
+        there = self.names
+        if absent := [column.name for column in columns if column.name not in there]:
+            raise DataError(
+                f"the table has no column {', '.join(map(repr, absent))}, which the model was "
+                f"fitted on; its columns are {', '.join(there)}."
+            )
+        return pd.DataFrame({column.name: self._column(column) for column in columns})
+
+    @abstractmethod
+    def write_with(self, path: Path, new: dict[str, Any], *, force: bool) -> None:
+        """Write the rows that were read with further columns (name -> values)."""
 
     @abstractmethod
     def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -114,7 +152,11 @@ class CsvTable(Table):
     """
 
     def __init__(
-        self, text: pd.DataFrame, target: str, separator: str, categorical: Sequence[str] = ()
+        self,
+        text: pd.DataFrame,
+        target: str | None,
+        separator: str,
+        categorical: Sequence[str] = (),
     ) -> None:
         super().__init__(target)
         import pandas as pd
@@ -127,7 +169,7 @@ class CsvTable(Table):
         }
         typed = {name: column.parse(text[name]) for name, column in self.columns.items()}
         # a label is what the file says, letter for letter
-        self.y = text[target].mask(typed.pop(target).isna())
+        self.y = None if target is None else text[target].mask(typed.pop(target).isna())
         self.X = pd.DataFrame(typed)
 
     @property
@@ -142,6 +184,34 @@ class CsvTable(Table):
     def classes(self) -> list[Hashable]:
         return sorted(self.y.dropna().unique())
 
+    @property
+    def labels(self) -> list[Hashable]:
+        labels: list[Hashable] = self.y.tolist()
+        return labels
+
+    def _column(self, fitted: FittedColumn) -> pd.Series:
+        import pandas as pd
+
+        text = self.text[fitted.name]
+        if fitted.levels is not None:
+            cells = [None if cell == "" else cell for cell in text]
+            return pd.Series(fitted.as_levels(cells), dtype=object)
+        numbers = NumberColumn(None)
+        if text.str.strip().isin(MISSING_TEXT).all():  # reads as anything
+            return (
+                numbers.parse(text) if fitted.unit is None else pd.to_datetime(numbers.parse(text))
+            )
+        return detect_column(text).parse(text)
+
+    def write_with(self, path: Path, new: dict[str, Any], *, force: bool) -> None:
+        as_text = _is_csv(path)
+        frame = self.text if as_text else self._typed()
+        with replacing(path, force) as temporary:
+            if as_text:
+                _write_csv(frame.assign(**new), temporary, _is_gzip(path), self.separator)
+            else:
+                frame.assign(**new).to_parquet(temporary, index=False)
+
     def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
         return X.iloc[self.n_rows :], y.iloc[self.n_rows :]
 
@@ -155,7 +225,7 @@ class CsvTable(Table):
         new = self._text_rows(X_new, y_new) if as_text else self._typed_rows(X_new, y_new)
         frame = new
         if originals:
-            old = self.text if as_text else self._typed_rows(self.X, self.y)
+            old = self.text if as_text else self._typed()
             frame = pd.concat([old, new], ignore_index=True)
         if mark is not None:
             frame[mark] = [False] * (len(frame) - len(new)) + [True] * len(new)
@@ -174,7 +244,12 @@ class CsvTable(Table):
         }
         return pd.DataFrame(cells)
 
-    def _typed_rows(self, X: pd.DataFrame, y: pd.Series) -> pd.DataFrame:
+    def _typed(self) -> pd.DataFrame:
+        return self._typed_rows(self.X, self.y)
+
+    def _typed_rows(self, X: pd.DataFrame, y: pd.Series | None) -> pd.DataFrame:
+        if self.target is None or y is None:
+            return X
         labels = self.columns[self.target].parse(y)
         return X.assign(**{self.target: labels})[list(self.text.columns)]
 
@@ -192,12 +267,12 @@ class ParquetTable(Table):
         Columns that are categories whatever their type.
     """
 
-    def __init__(self, arrow: Any, target: str, categorical: Sequence[str] = ()) -> None:
+    def __init__(self, arrow: Any, target: str | None, categorical: Sequence[str] = ()) -> None:
         super().__init__(target)
         self.arrow = arrow
         self.index = stored_index(arrow.schema)
-        self.y = arrow[target]
-        self.X = arrow.drop_columns([target, *self.index])
+        self.y = None if target is None else arrow[target]
+        self.X = arrow.drop_columns([*([] if target is None else [target]), *self.index])
         for name in categorical:
             position = self.X.column_names.index(name)
             self.X = self.X.set_column(position, name, self.X[name].dictionary_encode())
@@ -214,6 +289,36 @@ class ParquetTable(Table):
     def classes(self) -> list[Hashable]:
         return sorted(self.y.drop_null().unique().to_pylist())
 
+    @property
+    def labels(self) -> list[Hashable]:
+        labels: list[Hashable] = self.y.to_pylist()
+        return labels
+
+    def _column(self, fitted: FittedColumn) -> pd.Series:
+        import pandas as pd
+
+        column = self.arrow[fitted.name]
+        if fitted.levels is not None:
+            return pd.Series(fitted.as_levels(column.to_pylist()), dtype=object)
+        return pd.Series(pd.arrays.ArrowExtensionArray(column))
+
+    def write_with(self, path: Path, new: dict[str, Any], *, force: bool) -> None:
+        import pyarrow as pa
+
+        table = self.arrow
+        for name, values in new.items():
+            table = table.append_column(name, pa.array(values))
+        self._write(path, table, force)
+
+    def _write(self, path: Path, table: Any, force: bool) -> None:
+        import pyarrow.parquet
+
+        with replacing(path, force) as temporary:
+            if _is_csv(path):
+                _write_csv(_plain_pandas(table), temporary, _is_gzip(path), SEPARATORS[0])
+            else:
+                pyarrow.parquet.write_table(table, temporary)
+
     def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
         return X.slice(self.n_rows), y.slice(self.n_rows)
 
@@ -221,7 +326,6 @@ class ParquetTable(Table):
         self, path: Path, X_new: Any, y_new: Any, *, originals: bool, mark: str | None, force: bool
     ) -> None:
         import pyarrow as pa
-        import pyarrow.parquet
 
         new = X_new.append_column(self.target, y_new)
         for name in self.index:
@@ -231,23 +335,18 @@ class ParquetTable(Table):
         if mark is not None:
             flags = [False] * (len(table) - len(new)) + [True] * len(new)
             table = table.append_column(mark, pa.array(flags))
-        with replacing(path, force) as temporary:
-            if _is_csv(path):
-                frame = _plain_pandas(table)
-                _write_csv(frame, temporary, _is_gzip(path), SEPARATORS[0])
-            else:
-                pa.parquet.write_table(table, temporary)
+        self._write(path, table, force)
 
 
-def read_table(path: Path, target: str, categorical: Sequence[str] = ()) -> Table:
-    """Read a labelled table from a CSV, gzipped CSV or Parquet file.
+def read_table(path: Path, target: str | None, categorical: Sequence[str] = ()) -> Table:
+    """Read a table from a CSV, gzipped CSV or Parquet file.
 
     Parameters
     ----------
     path : Path
         The file; its suffix says how it is read.
-    target : str
-        Name of the column with the labels.
+    target : str or None
+        Name of the column with the labels, if there is one.
     categorical : sequence of str
         Columns that are categories even if they hold numbers.
 
@@ -272,17 +371,17 @@ def read_table(path: Path, target: str, categorical: Sequence[str] = ()) -> Tabl
 
 
 def check_columns(
-    path: Path, names: Sequence[str], target: str, categorical: Sequence[str]
+    path: Path, names: Sequence[str], target: str | None, categorical: Sequence[str]
 ) -> None:
     there = ", ".join(names)
-    if target not in names:
+    if target is not None and target not in names:
         raise DataError(f"{path} has no target column {target!r}; its columns are {there}.")
-    if target in categorical:
+    if target is not None and target in categorical:
         raise DataError(f"{target!r} is the target; categorical columns are features.")
     for name in categorical:
         if name not in names:
             raise DataError(f"{path} has no categorical column {name!r}; its columns are {there}.")
-    if len(names) < 2:
+    if target is not None and len(names) < 2:
         raise DataError(f"{path} has no column besides the target {target!r}; features are needed.")
 
 

@@ -29,7 +29,7 @@ class Checkpoint:
     Parameters
     ----------
     folder : path
-        Made when it is first written to.
+        Made when training starts.
     resume : bool
         Whether to read what an earlier fit left there.
 
@@ -72,6 +72,28 @@ class Checkpoint:
         saved, self._saved = self._saved, None  # it need not stay in memory
         return {name: torch.from_numpy(array.copy()) for name, array in saved.tensors.items()}
 
+    def prepare(self) -> None:
+        """Make sure that the folder is there and can be written to; clear what a kill left there.
+
+        Raises
+        ------
+        PersistenceError
+            If nothing can be written there.
+        """
+        folder = self._path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for half_written in folder.glob(f".{FILE_NAME}.*.tmp"):
+                half_written.unlink(missing_ok=True)
+            probe = folder / f".{FILE_NAME}.{os.getpid()}.tmp"
+            probe.write_bytes(b"?")
+            probe.unlink()
+        except OSError as error:
+            raise PersistenceError(
+                f"no checkpoint can be written in {folder} ({error.strerror}); name another "
+                "folder, or pass checkpoint=None to train without one."
+            ) from error
+
     def write(
         self, seed: int, run: Mapping[str, str], state: Callable[[], Mapping[str, Tensor]]
     ) -> None:
@@ -85,18 +107,11 @@ class Checkpoint:
         document = {"seed": seed, "run": _with_versions(run)}
         tensors = {name: value.detach().cpu().numpy() for name, value in state().items()}
         try:
-            self._prepare_folder()
             write_archive(self._path, Archive(KIND, VERSION, document, tensors))
         except OSError as error:
             self._warn(error)
         end = time.monotonic()
         self._next_time = end + (end - start) / TIME_SHARE
-
-    def _prepare_folder(self) -> None:
-        if self._next_time == 0.0:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            for half_written in self._path.parent.glob(f".{FILE_NAME}.*.tmp"):
-                half_written.unlink(missing_ok=True)
 
     def _warn(self, error: OSError) -> None:
         if not self._has_failed:

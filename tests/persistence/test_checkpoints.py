@@ -148,10 +148,25 @@ def test_with_nothing_to_go_on_from_training_starts(tmp_path):
     assert [file.name for file in folder.iterdir()] == [checkpoints.FILE_NAME]
 
 
-def test_where_nothing_can_be_written_training_goes_on_with_one_warning(tmp_path):
+def test_a_folder_that_can_not_be_written_is_refused_before_training(tmp_path, monkeypatch):
+    from ganaug._gan.training import AdversarialTrainer
+
     (tmp_path / "a file").touch()
+    monkeypatch.setattr(AdversarialTrainer, "train", None)  # would fail when training starts
+    with pytest.raises(PersistenceError, match=r"no checkpoint can be.*another folder"):
+        quick(checkpoint=tmp_path / "a file" / "folder").fit(X, Y)
+
+
+def test_a_folder_that_is_lost_during_training_is_one_warning(tmp_path, monkeypatch):
+    def write(*arguments):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        real(*arguments)
+
+    real = checkpoints.write_archive
+    monkeypatch.setattr(checkpoints, "TIME_SHARE", 1e9)
+    monkeypatch.setattr(checkpoints, "write_archive", write)
     with pytest.warns(RuntimeWarning, match="can't be written.*training goes on") as caught:
-        fitted = quick(checkpoint=tmp_path / "a file" / "folder").fit(X, Y)
+        fitted = quick(checkpoint=tmp_path / "run").fit(X, Y)
     assert len(caught) == 1
     assert_same(fitted, quick().fit(X, Y))
 

@@ -1,0 +1,295 @@
+"""What each command does; torch and pandas are imported once they are needed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganaug._files.fitted import FittedColumn
+from ganaug._files.large import is_large, open_large
+from ganaug._files.output import check_output
+from ganaug._files.streams import as_arrow, write_tables
+from ganaug._files.tables import check_suffix, read_table
+from ganaug.exceptions import DataError
+
+if TYPE_CHECKING:
+    from ganaug.detector import GANOutlierDetector
+    from ganaug.sampler import GANSampler
+
+__all__ = ["MODEL_SUFFIX", "demo", "fit", "resample", "sample", "score"]
+
+SAMPLER_OPTIONS = (
+    *("sampling_strategy", "n_steps", "random_state", "device"),
+    *("checkpoint", "resume"),
+)
+DETECTOR_OPTIONS = ("n_steps", "random_state")
+MODEL_SUFFIX = ".ganaug"
+SCORE, P_VALUE = "anomaly_score", "p_value"
+
+
+def resample(args: argparse.Namespace) -> None:
+    """Write a table with synthetic rows added to its small classes."""
+    _check_output(args)
+    check_suffix(args.output)
+    if is_large(args.input):
+        _resample_large(args)
+        return
+    table = read_table(args.input, args.target, args.categorical)
+    mark = args.mark_synthetic
+    _refuse_columns(args.input, table.names, [mark])
+    strategy = getattr(args, "sampling_strategy", None)
+    if isinstance(strategy, dict):
+        args.sampling_strategy = {
+            _class_named(name, table.classes): count for name, count in strategy.items()
+        }
+    sampler = _sampler(args)
+    with _refusals():
+        resampled = sampler.fit_resample(table.X, table.y)
+    X, y = table.new_rows(*resampled)
+    table.write(args.output, X, y, originals=True, mark=mark, force=args.force)
+    detail = _added(sampler)
+    _tell(args, f"{args.output}: {table.n_rows:,} rows as they were, {len(y):,} new ({detail})")
+
+
+def sample(args: argparse.Namespace) -> None:
+    """Write synthetic rows only."""
+    _check_output(args)
+    check_suffix(args.output)
+    if args.input.name.endswith(MODEL_SUFFIX):
+        _sample_from_model(args)
+        return
+    if args.target is None:
+        raise DataError(f"name the column of {args.input} with the labels: --target.")
+    table = read_table(args.input, args.target, args.categorical)
+    label = None if args.label is None else _class_named(args.label, table.classes)
+    with _refusals():
+        sampler = _sampler(args).fit(table.X, table.y)
+        X, y = sampler.sample(args.n_samples, y=label, where=_where(args.where, sampler))
+    table.write(args.output, X, y, originals=False, mark=None, force=args.force)
+    _tell(args, f"{args.output}: {len(y):,} synthetic rows")
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Train on a table and write the fitted sampler or detector."""
+    _check_output(args)
+    if not args.output.name.endswith(MODEL_SUFFIX):
+        raise DataError(f"{args.output} must end with {MODEL_SUFFIX}.")
+    if args.detector:
+        _fit_detector(args)
+        return
+    if args.target is None:
+        raise DataError(
+            f"name the column of {args.input} with the labels: --target; or fit a detector of "
+            "anomalies, which needs none: --detector."
+        )
+    sampler = _sampler(args)
+    with _refusals():
+        if is_large(args.input):
+            table = open_large(args.input, args.target, args.categorical)
+            sampler.set_params(categorical_features=args.categorical or "auto")
+            sampler.fit(table.dataset, args.target)
+        else:
+            rows = read_table(args.input, args.target, args.categorical)
+            sampler.fit(rows.X, rows.y)
+    sampler.save(args.output)
+    _tell(args, f"{args.output}: a sampler of {args.input}, classes {_shown(sampler.classes_)}")
+
+
+def score(args: argparse.Namespace) -> None:
+    """Write a table with the anomaly score of each row."""
+    from ganaug import load
+
+    _check_output(args)
+    check_suffix(args.output)
+    model = load(args.model)
+    table = read_table(args.input, args.target)
+    X = table.like(_fitted_columns(model, args.model))
+    with _refusals():
+        if hasattr(model, "p_value"):
+            new = {SCORE: model.anomaly_score(X), P_VALUE: model.p_value(X)}
+        elif args.target is None:
+            new = {SCORE: model.anomaly_score(X)}
+        else:
+            known = {str(label): label for label in model.classes_.tolist()}
+            labels = [known.get(str(label), label) for label in table.labels]
+            new = {SCORE: model.anomaly_score(X, labels)}
+    _refuse_columns(args.input, table.names, list(new))
+    table.write_with(args.output, new, force=args.force)
+    n_past = int((new[SCORE] > 0.5).sum())
+    _tell(args, f"{args.output}: {table.n_rows:,} rows, {n_past:,} with {SCORE} above 0.5")
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Run the main job on a real table."""
+    from ganaug.demo import run_demo
+
+    given = {key: getattr(args, key) for key in ("output", "random_state") if hasattr(args, key)}
+    print(run_demo(**given, force=args.force, progress=not args.quiet))
+
+
+# --- parts of them --------------------------------------------------------------------------------
+
+
+def _resample_large(args: argparse.Namespace) -> None:
+    """Resample in parts what may not fit into memory."""
+    table = open_large(args.input, args.target, args.categorical)
+    mark = args.mark_synthetic
+    _refuse_columns(args.input, table.names, [mark])
+    strategy = getattr(args, "sampling_strategy", None)
+    if isinstance(strategy, dict):
+        args.sampling_strategy = {table.class_named(name): n for name, n in strategy.items()}
+    sampler = _sampler(args).set_params(categorical_features=args.categorical or "auto")
+    with _refusals():
+        sampler.fit(table.dataset, args.target)
+    added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
+    n_new = table.write(args.output, sampler.sample_batches(added), mark=mark, force=args.force)
+    _tell(args, f"{args.output}: all rows as they were, {n_new:,} new ({_added(sampler)})")
+
+
+def _sample_from_model(args: argparse.Namespace) -> None:
+    """Write rows of a saved sampler as they are made."""
+    from ganaug import load
+
+    sampler = load(args.input)
+    if not hasattr(sampler, "sample_batches"):
+        raise DataError(f"{args.input} holds a detector; `ganaug sample` takes a saved sampler.")
+    label = None if args.label is None else _class_named(args.label, sampler.classes_.tolist())
+    batches = sampler.sample_batches(
+        args.n_samples,
+        y=label,
+        where=_where(args.where, sampler),
+        random_state=getattr(args, "random_state", None),
+    )
+    tables = (as_arrow(X, y, args.target) for X, y in batches)
+    write_tables(args.output, tables, args.force)
+    _tell(args, f"{args.output}: {args.n_samples:,} synthetic rows")
+
+
+def _fit_detector(args: argparse.Namespace) -> None:
+    from ganaug.detector import GANOutlierDetector
+
+    table = read_table(args.input, args.target, args.categorical)
+    given = {key: getattr(args, key) for key in DETECTOR_OPTIONS if hasattr(args, key)}
+    with _refusals():
+        detector: GANOutlierDetector = GANOutlierDetector(**given).fit(table.X)
+    detector.save(args.output)
+    _tell(args, f"{args.output}: a detector of {table.n_rows:,} rows of {args.input}")
+
+
+def _sampler(args: argparse.Namespace) -> GANSampler:
+    from ganaug.sampler import GANSampler
+
+    given = {key: getattr(args, key) for key in SAMPLER_OPTIONS if hasattr(args, key)}
+    progress = args.verbose or (sys.stderr.isatty() and not args.quiet)
+    return GANSampler(**given, verbose=int(progress))
+
+
+def _fitted_columns(model: Any, path: Path) -> list[FittedColumn]:
+    """Return what a model knows of the columns of a table."""
+    encoder = model.encoder_
+    if not all(isinstance(name, str) for name in encoder.names_):
+        raise DataError(f"{path} was fitted on columns without names; no file has those.")
+    return [
+        FittedColumn(name, getattr(codec, "levels", None), getattr(codec, "unit", None))
+        for name, codec in zip(encoder.names_, encoder.codecs_, strict=True)
+    ]
+
+
+def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, Any] | None:
+    """Return conditions as `sample` takes them, from texts such as 60..75 and retired,student."""
+    if not texts:
+        return None
+    encoder = sampler.encoder_
+    codecs = {
+        str(name): (name, codec)
+        for name, codec in zip(encoder.names_, encoder.codecs_, strict=True)
+    }
+    out: dict[Any, Any] = {}
+    for text_name, text in texts:
+        name, codec = codecs.get(text_name, (text_name, None))
+        if name in out:
+            raise DataError(f"--where names column {text_name!r} twice; give one condition for it.")
+        levels = getattr(codec, "levels", None)
+        out[name] = _number_wanted(text) if levels is None else _levels_wanted(text, levels)
+    return out
+
+
+def _levels_wanted(text: str, levels: Sequence[Any]) -> Any:
+    known = {str(level): level for level in levels}
+    if text in known:
+        return known[text]
+    return [known.get(part, part) if part else None for part in text.split(",")]
+
+
+def _number_wanted(text: str) -> Any:
+    if not text:
+        return None
+    low, dots, high = text.partition("..")
+    if not dots:
+        return _number(low)
+    return (_number(low) if low else None, _number(high) if high else None)
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass  # not of this kind; a date stays text
+    return text
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Make sure that the result can be written, before anything is read."""
+    check_output(args.output, args.force)
+    inputs = [args.input, *([args.model] if hasattr(args, "model") else [])]
+    for source in inputs:
+        if not source.exists():
+            continue
+        if args.output.exists() and args.output.samefile(source):
+            raise DataError(f"{args.output} is what is read; name another file for the result.")
+        if source.is_dir() and source.resolve() in args.output.resolve().parents:
+            raise DataError(
+                f"{args.output} is in the folder that is read; name a file outside of it."
+            )
+
+
+def _refuse_columns(path: Path, names: Sequence[str], new: Sequence[str | None]) -> None:
+    for name in new:
+        if name is not None and name in names:
+            raise DataError(f"{path} has a column {name!r} already; rename it, or name another.")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Take what scikit-learn refuses, such as a parameter out of range, for a user's error."""
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _class_named(name: str, classes: Sequence[Any]) -> Any:
+    """Return the label that reads `name`."""
+    for label in classes:
+        if str(label) == name:
+            return label
+    raise DataError(f"there is no class {name!r}; there are {', '.join(map(str, classes))}.")
+
+
+def _added(sampler: GANSampler) -> str:
+    added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
+    return ", ".join(f"{label} +{n:,}" for label, n in added.items()) or "no class needed any"
+
+
+def _shown(classes: Any) -> str:
+    return ", ".join(map(str, classes.tolist()[:8])) + (", ..." if len(classes) > 8 else "")
+
+
+def _tell(args: argparse.Namespace, message: str) -> None:
+    if not args.quiet:
+        print(message)
