@@ -2,10 +2,14 @@
 # make test        the whole test suite, in parallel
 # make test-lowest the same with the lowest versions that pyproject.toml allows
 # make lint        ruff and mypy
+# make audit       pip-audit of all pinned versions, before a release (asks PyPI)
+# make hashes      write constraints-hashed.txt anew, after a change of constraints.txt (asks PyPI)
 # make clean       remove the environments and all caches
 #
 # The first target that needs it builds .venv, and again whenever pyproject.toml or
 # constraints.txt changed. `make PYTHON=python3.12 demo` picks another interpreter.
+# LOCKED=1, as CI has it, installs only what has a checksum in constraints-hashed.txt, the tools that
+# build ganaug included; on Linux it takes torch's build for the CPU, which must be at hand.
 # test-lowest has its own .venv-lowest from constraints-lowest.txt, on Python 3.11 or 3.12.
 
 PYTHON ?= python3
@@ -13,8 +17,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 LOWEST := .venv-lowest
+TOOLS  := .venv-tools
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+HASHED := constraints-hashed.txt
 
-.PHONY: demo test test-lowest lint clean
+.PHONY: demo test test-lowest lint audit hashes clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -32,11 +39,26 @@ lint: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
-$(STAMP): pyproject.toml constraints.txt
+audit: $(TOOLS)/.installed
+	@$(TOOLS)/bin/pip-audit --disable-pip --no-deps --strict -r constraints.txt
+
+hashes: $(TOOLS)/.installed
+	@$(PYTHON) .ci/hashes $(CURDIR)/$(TOOLS)/bin/uv
+
+$(STAMP): pyproject.toml constraints.txt $(HASHED)
 	@echo "Installing ganaug and its tools into $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[io,plot,test,lint]'
+ifdef LOCKED
+	@$(PIP) --require-hashes -r $(HASHED)
+	@$(PIP) --no-deps --no-build-isolation -e .
+else
+	@$(PIP) -c constraints.txt -e '.[io,plot,test,lint]'
+endif
+	@touch $@
+
+$(TOOLS)/.installed:
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit uv
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
@@ -47,5 +69,5 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(TOOLS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
