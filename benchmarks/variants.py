@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 import ganaug.sampler
+from ganaug._fitting import TABLE_AUTO
 from ganaug._gan import batches, inference, model, selection
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable, nearest_in_class
 from ganaug._gan.inference import RowSampler, Validity
@@ -25,7 +26,7 @@ from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 
 Replacement = tuple[object, str, object]
 
-AUTO_STEPS = ganaug.sampler.AUTO_STEPS
+AUTO_STEPS = TABLE_AUTO.n_steps
 NEARLY_ALL = 0.99
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import Column, assemble, regrouped
 from ganaug._encoding.conditions import TableConditions
+from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.rows import RowBuilder
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import take_rows
-from ganaug._gan.model import ConditionalGAN, Stream
+from ganaug._gan.model import GAN, Stream
 from ganaug._requests import check_found, check_where
 
 
@@ -33,16 +34,16 @@ class RowDrawer:
 
     Parameters
     ----------
-    gan : ConditionalGAN
-    encoder : TableEncoder
+    gan : GAN
+    encoder : TableEncoder or ImageEncoder
     row_builder : RowBuilder
     labels : any container
         One label of each class, in the container of y.
     classes : ndarray of shape (n_classes,)
     """
 
-    gan: ConditionalGAN
-    encoder: TableEncoder
+    gan: GAN
+    encoder: TableEncoder | ImageEncoder
     row_builder: RowBuilder
     labels: Any
     classes: NDArray[Any]

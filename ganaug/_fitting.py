@@ -15,15 +15,33 @@ from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._callbacks import TrainingTask
 from ganaug._encoding.columns import Column
+from ganaug._encoding.images import ImageEncoder
+from ganaug._encoding.layout import ImageLayout, TableLayout
 from ganaug._encoding.rows import RowBuilder, Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target
-from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
+from ganaug._gan.model import GAN, ConditionalGAN, GANConfig, Stream
+from ganaug._gan.network_gan import NetworkGAN
+from ganaug._gan.own_networks import ModuleFactory
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale
 from ganaug.exceptions import TrainingError
 
 MAX_CLASS_ROWS = 5000
+Encoder = TableEncoder | ImageEncoder
+
+
+@dataclass(frozen=True)
+class Auto:
+    """What "auto" stands for."""
+
+    n_steps: int
+    patience: int | None
+    batch_size: int
+
+
+TABLE_AUTO = Auto(n_steps=1000, patience=6, batch_size=192)
+IMAGE_AUTO = Auto(n_steps=600, patience=None, batch_size=64)
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,8 @@ class TrainingJob:
     target: Target
     strategy: dict[Any, int]
     weights: NDArray[np.float64] | None
+    encoder: Encoder
+    own_networks: tuple[ModuleFactory, ModuleFactory] | None
     config: GANConfig
     device: torch.device
     seed: int
@@ -58,8 +78,8 @@ class FittedParts:
 
     classes: NDArray[Any]
     strategy: dict[Any, int]
-    encoder: TableEncoder
-    gan: ConditionalGAN
+    encoder: Encoder
+    gan: GAN
     seed: int
     row_builder: RowBuilder
     label_prototypes: Any
@@ -68,14 +88,13 @@ class FittedParts:
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def train_gan(
-    job: TrainingJob, encoder: TableEncoder, columns: list[Column], task: TrainingTask
-) -> ConditionalGAN:
+def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GAN:
     """Train on the rows of a job, or on a choice of very many; `task` watches."""
     subset = training_subset(job.target.codes, job.weights, job.seed)
-    gan = ConditionalGAN(
-        encoder.layout_,
-        encoder.transform([column.take(subset) for column in columns]),
+    gan = new_gan(
+        job.encoder.layout_,
+        job.own_networks,
+        job.encoder.transform([column.take(subset) for column in columns]),
         np.bincount(job.target.codes[subset], minlength=len(job.target.classes)),
         job.config,
         job.seed,
@@ -86,13 +105,24 @@ def train_gan(
     try:
         _run(gan, classes, job, task)
     except TrainingError as error:
-        raise validation.explain_divergence(error, encoder) from error
+        raise validation.explain_divergence(error, job.encoder) from error
     gan.calibrate(classes)
     validation.warn_of_collapse({job.target.classes[c]: gan.coverage(c) for c in classes})
     return gan
 
 
-def _run(gan: ConditionalGAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask) -> None:
+def new_gan(
+    layout: TableLayout,
+    own_networks: tuple[ModuleFactory, ModuleFactory] | None,
+    *parts: Any,
+) -> GAN:
+    """Return the GAN for a layout: that of tables, or one of convolutions or own networks."""
+    if isinstance(layout, ImageLayout) or own_networks is not None:
+        return NetworkGAN(layout, *parts, own_networks=own_networks)
+    return ConditionalGAN(layout, *parts)
+
+
+def _run(gan: GAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask) -> None:
     """Train to the end, to a callback's word or to Ctrl-C; write checkpoints."""
     run, checkpoint = gan.identity(classes), job.checkpoint
     state = None

@@ -21,7 +21,6 @@ from sklearn.utils.validation import _num_samples, validate_data
 from ganaug._encoding.columns import Column
 from ganaug._encoding.frames import wrap_rows
 from ganaug._encoding.rows import Rows
-from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target, read_target
 from ganaug.exceptions import DataError, TrainingError
 
@@ -52,9 +51,43 @@ def check_layer_sizes(sizes: Any, owner: str = "GANSampler") -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-def check_rows(X: Any) -> Rows:
-    """Wrap a table; refuse one without rows or columns, or with mixed column names."""
+def check_betas(betas: Any) -> tuple[float, float]:
+    """Return the two decays of Adam."""
+    if len(betas) != 2 or not all(
+        isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas
+    ):
+        raise InvalidParameterError(
+            "The 'betas' parameter of GANSampler must be two floats in the range [0, 1). Got "
+            f"{betas!r} instead."
+        )
+    return float(betas[0]), float(betas[1])
+
+
+def check_own_networks(generator: Any, discriminator: Any) -> tuple[Any, Any] | None:
+    """Return what makes the caller's networks, None for ganaug's own."""
+    if generator is None and discriminator is None:
+        return None
+    if generator is None or discriminator is None:
+        missing = "generator" if generator is None else "discriminator"
+        raise DataError(
+            f"{missing} is missing: the two networks are trained against each other; pass both "
+            "generator and discriminator, or neither."
+        )
+    return generator, discriminator
+
+
+def check_rows(X: Any, *, images: bool = False) -> Rows:
+    """Wrap a table; refuse one without rows or columns, or with mixed column names.
+
+    Arrays of more than two dimensions are refused unless they may be `images`.
+    """
     rows = wrap_rows(X)
+    if rows.row_shape and not images:
+        raise DataError(
+            f"Found array with dim {1 + len(rows.row_shape)}, X has rows of shape "
+            f"{rows.row_shape}; a table must be 2-dimensional (n_samples, n_features). Flatten it "
+            "with X.reshape(len(X), -1)."
+        )
     _check_column_names(rows.names)
     if len(rows.names) == 0:
         raise DataError(
@@ -355,7 +388,7 @@ def warn_of_collapse(coverage: Mapping[Any, float]) -> None:
         )
 
 
-def explain_divergence(error: TrainingError, encoder: TableEncoder) -> TrainingError:
+def explain_divergence(error: TrainingError, encoder: Any) -> TrainingError:
     """Return the error with what may have caused it."""
     extremes = [
         f"{name!r} ({low} to {high}, at most {reach:.3g} standard deviations from the mean)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -20,13 +20,22 @@ from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._drawing import Draw, RowDrawer
 from ganaug._encoding.columns import Column
+from ganaug._encoding.images import ImageEncoder, find_form
 from ganaug._encoding.rows import RowBuilder
 from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, refuse_dataset
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import FittedParts, TrainingJob, train_gan
+from ganaug._fitting import (
+    IMAGE_AUTO,
+    TABLE_AUTO,
+    Auto,
+    FittedParts,
+    TrainingJob,
+    train_gan,
+)
 from ganaug._gan.batches import BatchConfig
 from ganaug._gan.inference import SamplingConfig
-from ganaug._gan.model import ConditionalGAN, GANConfig, Stream
+from ganaug._gan.losses import LOSSES
+from ganaug._gan.model import GAN, GANConfig, Stream
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import TrainingConfig
@@ -34,9 +43,6 @@ from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale, to_anomaly
 from ganaug._validation import Number
 from ganaug.exceptions import DataError
-
-AUTO_STEPS = 1000
-AUTO_PATIENCE = 6
 
 
 class GANSampler(CallbackSupportMixin, BaseOverSampler):
@@ -50,6 +56,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     Read the method in the design notes; its parts are a relativistic loss with zero-centred
     gradient penalties [1]_, a projection discriminator [2]_, a Gumbel-softmax for categories [3]_,
     and anchors: rows are generated next to a real row of the class, as SMOTE does [4]_.
+
+    Rows may be images (see `image_shape`). Convolutional networks then bend and redraw views of
+    real images of the class, in ways that are learned on all classes [8]_, and both networks see
+    images through differentiable augmentation [9]_.
 
     Parameters
     ----------
@@ -69,22 +79,45 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         name numeric columns that are categories too.
     n_steps : "auto" or int, default="auto"
         Training steps. "auto" stops when generated rows have come no closer to real ones for a
-        while, after at most 1000 steps, and keeps the best generator seen; an int trains exactly
-        so many and keeps the best, too.
-    batch_size : int, default=192
-        Rows in each training batch; all classes are drawn equally often.
+        while, after at most 1000 steps, and keeps the best generator seen; for images it is
+        always 600 steps. An int trains exactly so many and keeps the best, too.
+    batch_size : "auto" or int, default="auto"
+        Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
+        a table, or 64 images.
     hidden_layer_sizes : tuple of int, default=(128, 128)
-        Units of each hidden layer, in both networks.
+        Units of each hidden layer, in both networks, for tables.
     latent_dim : int, default=16
         Size of the noise vector.
     learning_rate : float, default=2e-3
         Step size of Adam, in both networks.
+    betas : tuple of float, default=(0.0, 0.99)
+        Decay of the means of gradients and of their squares in Adam.
+    loss : {"relativistic", "bce", "hinge", "wasserstein"}, default="relativistic"
+        The adversarial loss: that of R3GAN [1]_, binary cross-entropy [5]_, hinge [6]_, or the
+        difference of the mean logits [7]_.
     gradient_penalty : float, default=1.0
         Weight of the gradient penalties.
     anchored_share : float, default=1.0
         Share of rows that are generated next to a real row; the others come from noise alone.
     n_neighbors : int, default=5
         Among so many nearest rows of its class an anchor finds the row to be generated.
+    image_shape : tuple of int, default=None
+        Rows are images: (height, width), (channels, height, width) or (height, width, channels)
+        in pixels, 8 to 256 on a side. By default the shape of an array of 3 or 4 dimensions.
+    channels : {"auto", "first", "last"}, default="auto"
+        Where the channels of an image are: before or after its height and width. "auto" takes
+        the side with 4 or less.
+    generator, discriminator : callable, default=None
+        Networks of your own in the place of ganaug's, for images or tables: each a callable
+        without arguments that returns a `torch.nn.Module`; pass both or neither.
+        ``generator(latent, classes)`` turns noise of shape (batch, `latent_dim`) and class codes
+        of shape (batch,), positions in `classes_`, into images of shape (batch, channels, height,
+        width) with pixels from -1 to 1, or into rows (batch, ``encoder_.layout_.width``) of
+        encoded numbers followed by the logits of all levels. ``discriminator(rows, classes)``
+        turns these into logits, (batch,) or (batch, 1). If the ``forward`` of one of them takes
+        one argument only, it knows no classes, and each class gets networks of its own, trained
+        on `batch_size` rows of it. Both are run on one batch before training. They are trained
+        as they are: without anchors, views and augmentation, which belong to ganaug's networks.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. With an int, the same data give the same rows, bit for bit, on
         the same device with the same number of threads.
@@ -110,8 +143,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         The trained generator (its weights averaged over the last steps).
     discriminator_ : torch.nn.Module
         The discriminator that was trained against it.
-    encoder_ : TableEncoder
-        Turns columns into encoded rows and back.
+    encoder_ : TableEncoder or ImageEncoder
+        Turns columns into encoded rows or images and back.
     history_ : dict of str -> ndarray
         ``discriminator_loss`` and ``generator_loss``, each of shape (n_steps_run,);
         ``check_step`` and ``quality``, each of shape (n_checks,): the energy distance of generated
@@ -142,6 +175,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     .. [2] Miyato and Koyama, "cGANs with projection discriminator", 2018.
     .. [3] Jang et al., "Categorical reparameterization with Gumbel-softmax", 2017.
     .. [4] Chawla et al., "SMOTE: synthetic minority over-sampling technique", 2002.
+    .. [5] Goodfellow et al., "Generative adversarial nets", 2014.
+    .. [6] Lim and Ye, "Geometric GAN", 2017.
+    .. [7] Arjovsky et al., "Wasserstein GAN", 2017.
+    .. [8] Antoniou et al., "Data augmentation generative adversarial networks", 2017.
+    .. [9] Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
 
     Examples
     --------
@@ -158,6 +196,14 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     >>> X_more, y_more = sampler.sample(5, y=1)
     >>> X_more.shape
     (5, 20)
+
+    Images of digits, 8 x 8 pixels from 0 to 16:
+
+    >>> from sklearn.datasets import load_digits
+    >>> images, digits = load_digits(n_class=3, return_X_y=True)
+    >>> images = images.reshape(-1, 8, 8)
+    >>> GANSampler(n_steps=5, random_state=0).fit(images, digits).sample(4)[0].shape
+    (4, 8, 8)
     """
 
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
@@ -168,13 +214,19 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         ],
         "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],
         "n_steps": [StrOptions({"auto"}), Number(Integral, 1, None, closed="left")],
-        "batch_size": [Number(Integral, 2, 2**20, closed="both")],
+        "batch_size": [StrOptions({"auto"}), Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],
         "latent_dim": [Number(Integral, 1, 2**14, closed="both")],
         "learning_rate": [Number(Real, 0, 1, closed="neither")],
+        "betas": [tuple, list],
+        "loss": [StrOptions(set(LOSSES))],
         "gradient_penalty": [Number(Real, 0, None, closed="left")],
         "anchored_share": [Number(Real, 0, 1, closed="both")],
         "n_neighbors": [Number(Integral, 1, 10_000, closed="both")],
+        "image_shape": [tuple, list, None],
+        "channels": [StrOptions({"auto", "first", "last"})],
+        "generator": [callable, None],
+        "discriminator": [callable, None],
         "device": [str, torch.device],
         "verbose": ["verbose"],
         "checkpoint": [str, PathLike, None],
@@ -187,13 +239,19 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         sampling_strategy: Any = "auto",
         categorical_features: Any = "auto",
         n_steps: int | str = "auto",
-        batch_size: int = 192,
+        batch_size: int | str = "auto",
         hidden_layer_sizes: Sequence[int] = (128, 128),
         latent_dim: int = 16,
         learning_rate: float = 2e-3,
+        betas: Sequence[float] = (0.0, 0.99),
+        loss: str = "relativistic",
         gradient_penalty: float = 1.0,
         anchored_share: float = 1.0,
         n_neighbors: int = 5,
+        image_shape: Sequence[int] | None = None,
+        channels: str = "auto",
+        generator: Callable[[], torch.nn.Module] | None = None,
+        discriminator: Callable[[], torch.nn.Module] | None = None,
         random_state: Any = None,
         device: str | torch.device = "auto",
         verbose: int | bool = 0,
@@ -207,9 +265,15 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.latent_dim = latent_dim
         self.learning_rate = learning_rate
+        self.betas = betas
+        self.loss = loss
         self.gradient_penalty = gradient_penalty
         self.anchored_share = anchored_share
         self.n_neighbors = n_neighbors
+        self.image_shape = image_shape
+        self.channels = channels
+        self.generator = generator
+        self.discriminator = discriminator
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -225,8 +289,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features), or dataset
-            The table: pandas, polars or pyarrow; numpy, scipy sparse or a list of rows. Columns
-            may be numbers, dates, durations, booleans, strings or categories, and miss values.
+            Images may also be an array of shape (n_samples, height, width), or with a fourth axis
+            of channels. The table: pandas, polars or pyarrow; numpy, scipy sparse or a list of
+            rows. Columns may be numbers, dates, durations, booleans, strings or categories, and
+            miss values.
             A `pyarrow.dataset.Dataset` may be larger than memory: it is read once, in parts, and
             a random choice of each class is kept, which doesn't depend on files or row groups.
         y : array-like of shape (n_samples,) or (n_samples, n_classes), or str
@@ -432,8 +498,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the sampler is not fitted.
         """
         check_is_fitted(self, "generator_")
-        rows = validation.check_rows(X)
-        validation.compare_columns(self, X)
+        rows = validation.check_rows(X, images=True)
+        validation.compare_columns(self, rows.native)
         columns = validation.read_fitted_columns(rows, self.encoder_.is_categorical)
         logits = self._gan.logits(self.encoder_.transform(columns))
         normality = self._score_scale.normality(logits)
@@ -530,9 +596,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         job = self._check_input(X, y, sample_weight, counts)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
         builder = job.rows.builder(columns)
-        encoder = TableEncoder().fit(columns, job.target.codes)
-        gan = self._train(encoder, job, columns)
-        self._keep(X, job, encoder, gan, builder)
+        job.encoder.fit(columns, job.target.codes)
+        gan = self._train(job, columns)
+        self._keep(job, gan, builder)
         return job
 
     def _check_input(
@@ -540,7 +606,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     ) -> TrainingJob:
         """Check everything that can be wrong with the input before anything is done with it."""
         self._validate_params()
-        rows = validation.check_rows(X)
+        rows = validation.check_rows(X, images=True)
+        form = find_form(self.image_shape, self.channels, rows)
         target = validation.check_target(y, rows)
         strategy = validation.check_strategy(self.sampling_strategy, target, counts)
         validation.check_class_counts(target)
@@ -550,7 +617,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             target=target,
             strategy=strategy,
             weights=validation.check_sample_weight(sample_weight, target),
-            config=self._config(),
+            encoder=TableEncoder() if form is None else ImageEncoder(form),
+            own_networks=self._own_networks(),
+            config=self._config(TABLE_AUTO if form is None else IMAGE_AUTO),
             device=resolve_device(self.device),
             seed=self._choose_seed(checkpoint),
             checkpoint=checkpoint,
@@ -568,32 +637,23 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             return checkpoint.seed
         return _draw_seed(self.random_state)
 
-    def _train(
-        self, encoder: TableEncoder, job: TrainingJob, columns: list[Column]
-    ) -> ConditionalGAN:
+    def _train(self, job: TrainingJob, columns: list[Column]) -> GAN:
         n_checks = job.config.training.max_checks
-        return train_gan(job, encoder, columns, TrainingTask(self, n_checks, verbose=self.verbose))
+        return train_gan(job, columns, TrainingTask(self, n_checks, verbose=self.verbose))
 
-    def _keep(
-        self,
-        X: Any,
-        job: TrainingJob,
-        encoder: TableEncoder,
-        gan: ConditionalGAN,
-        row_builder: RowBuilder,
-    ) -> None:
+    def _keep(self, job: TrainingJob, gan: GAN, row_builder: RowBuilder) -> None:
         """Set what was fitted, all at once: a fit that fails leaves the sampler as it was."""
         fitted = FittedParts(
             classes=job.target.classes,
             strategy=job.strategy,
-            encoder=encoder,
+            encoder=job.encoder,
             gan=gan,
             seed=job.seed,
             row_builder=row_builder,
             label_prototypes=job.target.prototypes(),
             score_scale=ScoreScale.fit(*gan.training_logits(), len(job.target.classes)),
         )
-        validation.remember_columns(self, X)
+        validation.remember_columns(self, job.rows.native)
         self.__dict__.pop("synthetic_mask_", None)  # it belonged to the table fitted before
         self._set(fitted)
 
@@ -619,16 +679,24 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _sample_seed(self, random_state: Any) -> int:
         return self._seed if random_state is None else _draw_seed(random_state)
 
-    def _config(self) -> GANConfig:
-        auto = self.n_steps == "auto"
+    def _own_networks(self) -> tuple[Any, Any] | None:
+        return validation.check_own_networks(self.generator, self.discriminator)
+
+    def _config(self, auto: Auto = TABLE_AUTO) -> GANConfig:
+        is_auto = self.n_steps == "auto"
         return GANConfig(
             NetworkConfig(validation.check_layer_sizes(self.hidden_layer_sizes), self.latent_dim),
-            BatchConfig(self.batch_size, self.n_neighbors),
+            BatchConfig(
+                auto.batch_size if self.batch_size == "auto" else int(self.batch_size),
+                self.n_neighbors,
+            ),
             TrainingConfig(
-                n_steps=AUTO_STEPS if auto else int(self.n_steps),
-                patience=AUTO_PATIENCE if auto else None,
+                n_steps=auto.n_steps if is_auto else int(self.n_steps),
+                patience=auto.patience if is_auto else None,
                 learning_rate=self.learning_rate,
                 gradient_penalty=self.gradient_penalty,
+                loss=self.loss,
+                betas=validation.check_betas(self.betas),
             ),
             SamplingConfig(self.anchored_share),
         )

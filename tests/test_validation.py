@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from ganaug import GANOutlierDetector, GANSampler
-from ganaug._gan.model import ConditionalGAN
+from ganaug._gan.model import GAN
 from ganaug.exceptions import DataError, DeviceError
 
 N = 30
@@ -31,7 +31,7 @@ def no_training(monkeypatch):
     def train(self, classes):
         raise AssertionError("training has started")
 
-    monkeypatch.setattr(ConditionalGAN, "train", train)
+    monkeypatch.setattr(GAN, "train", train)
 
 
 def with_value(row, column, value):
@@ -66,7 +66,7 @@ BAD_DATA = {
     ),
     "complex": (np.ones((N, 2), complex), Y, "Complex data not supported"),
     "one-dimensional": (np.arange(N), Y, "Expected 2D array, got 1D array instead.*reshape"),
-    "three-dimensional": (np.ones((N, 2, 2)), Y, "dim 3.*must be 2-dimensional"),
+    "tiny images": (np.ones((N, 2, 2)), Y, "2 x 2 pixels are too small"),
     "three-dimensional list": (np.ones((N, 2, 2)).tolist(), Y, "dim 3"),
     "no rows": (X[:0], Y[:0], r"0 sample\(s\)"),
     "no columns": (X[[]], Y, r"0 feature\(s\)"),

@@ -8,10 +8,13 @@ rows x levels::
     | one for a number   | `size` for a column with | `size` for a category, or for the  |
     |                    | many levels              | state of a number                  |
     '---- layout.continuous, ends at continuous_width ---'--- layout.one_hot ------------'
+
+An image (`ImageLayout`) is a row of numbers, too: its pixels.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -125,6 +128,25 @@ class TableLayout:
     def head_slices(self) -> tuple[slice, ...]:
         """Where each head lies within the one-hot part."""
         return _consecutive(0, [slot.size for slot in self.heads])
+
+
+@dataclass(frozen=True)
+class ImageLayout(TableLayout):
+    """An encoded row that is an image: its channels one after the other, from -1 to 1.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Channels, height and width in pixels.
+    """
+
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, shape: tuple[int, int, int]) -> ImageLayout:
+        """Return the layout of images of a shape: each pixel is a number."""
+        pixels = tuple(NumberSlot(column, -1.0, 1.0, 0.0) for column in range(math.prod(shape)))
+        return cls(pixels, (), (), shape)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ is *taken* from there, so that every dtype of every library survives without a c
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import Column, categorical, first_rows, from_objects, numeric
 from ganaug.exceptions import DataError
+
+IMAGE_DIMENSIONS = (3, 4)  # images in grey, and with an axis of channels
 
 
 class RowBuilder(ABC):
@@ -33,8 +36,10 @@ class RowBuilder(ABC):
 class Rows(ABC):
     """A caller's table of shape (n_rows, n_columns)."""
 
+    native: Any
     n_rows: int
     names: list[Hashable]
+    row_shape: tuple[int, ...] = ()  # of an image that is a row; () where rows are flat
 
     @abstractmethod
     def column(self, position: int, *, as_category: bool = False) -> Column:
@@ -57,9 +62,12 @@ class Rows(ABC):
 
 
 class ArrayRows(Rows):
-    """A two-dimensional numpy array; object arrays may mix numbers and categories."""
+    """A numpy array, of images flattened; object arrays may mix numbers and categories."""
 
     def __init__(self, X: NDArray[Any]) -> None:
+        if X.ndim in IMAGE_DIMENSIONS:
+            self.row_shape = X.shape[1:]
+            X = X.reshape(len(X), math.prod(self.row_shape))
         _check_two_dimensional(X)
         self.native = X
         self.n_rows = X.shape[0]
@@ -72,6 +80,7 @@ class ArrayRows(Rows):
         return ArrayBuilder(
             self.native.dtype,
             [array_levels(self.native[:, j], column) for j, column in enumerate(columns)],
+            self.row_shape,
         )
 
     def extended(self, columns: list[Column], builder: RowBuilder) -> NDArray[Any]:
@@ -80,7 +89,7 @@ class ArrayRows(Rows):
         out = np.empty(shape, dtype=self.native.dtype)
         out[: self.n_rows] = self.native
         builder.fill(out[self.n_rows :], columns)
-        return out
+        return builder.shaped(out)
 
 
 @dataclass
@@ -89,11 +98,16 @@ class ArrayBuilder(RowBuilder):
 
     dtype: np.dtype[Any]
     levels: list[NDArray[Any]]
+    row_shape: tuple[int, ...] = ()
 
     def build(self, columns: Sequence[Column]) -> NDArray[Any]:
         out = np.empty((len(columns[0]), len(columns)), dtype=self.dtype)
         self.fill(out, columns)
-        return out
+        return self.shaped(out)
+
+    def shaped(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return flat rows as the images that they are."""
+        return rows.reshape(len(rows), *self.row_shape) if self.row_shape else rows
 
     def fill(self, out: NDArray[Any], columns: Sequence[Column]) -> None:
         """Write rows into `out`, of shape (n_rows, n_columns)."""
@@ -113,6 +127,7 @@ class ListRows(Rows):
             ) from error
         if array.dtype.kind in "USO":  # numpy would turn the numbers beside a string into text
             array = np.array(X, dtype=object)
+        _check_two_dimensional(array)
         self.native = X
         self._array = ArrayRows(array)
         self.n_rows = self._array.n_rows
@@ -245,5 +260,5 @@ def _check_two_dimensional(X: Any) -> None:
     if X.ndim != 2:
         raise DataError(
             f"Found array with dim {X.ndim}, X has shape {X.shape}; a table must be "
-            "2-dimensional (n_samples, n_features)."
+            "2-dimensional (n_samples, n_features), images a numpy array of 3 or 4 dimensions."
         )

@@ -16,7 +16,7 @@ from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.conditions import Conditions
 from ganaug._gan.margins import Margins
-from ganaug._gan.networks import Discriminator, Generator
+from ganaug._gan.networks import Discriminator, Generator, StateGate
 from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import DTYPE, device_for_doubles, random_generator
 from ganaug._gan.selection import Selection
@@ -118,7 +118,7 @@ class RowSampler:
         self._config = config
         self._seed = seed
         self._conditions = conditions or Conditions((), table.layout, table.device)
-        self._validity = Validity(table.layout, generator, table.device)
+        self._validity = Validity(table.layout, table.device)
         self._random = random_generator(*seed, device=table.device)
         anchors = table.class_rows(class_code, len(table), self._random)
         shuffled = torch.randperm(len(anchors), generator=self._random, device=table.device)
@@ -211,8 +211,8 @@ def _slices(n: int, size: int) -> Iterator[slice]:
 class Validity:
     """Moves rows to the nearest valid ones: within the range, on the grid, true to their state."""
 
-    def __init__(self, layout: TableLayout, generator: Generator, device: torch.device) -> None:
-        self._gate = generator.gate
+    def __init__(self, layout: TableLayout, device: torch.device) -> None:
+        self._gate = StateGate(layout, device)
         self._n = len(layout.numbers)
         self._one_hot = layout.one_hot
         self._continuous = layout.continuous

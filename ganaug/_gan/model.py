@@ -1,8 +1,9 @@
-"""ConditionalGAN: the networks, their data and their random streams, put together once."""
+"""GANs: the networks, their data and their random streams, put together once."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
@@ -28,7 +30,13 @@ from ganaug._gan.runtime import (
     threads_for,
 )
 from ganaug._gan.states import State
-from ganaug._gan.training import AdversarialTrainer, Check, QualityMonitor, TrainingConfig
+from ganaug._gan.training import (
+    AdversarialTrainer,
+    Check,
+    QualityMonitor,
+    Trainer,
+    TrainingConfig,
+)
 
 COVERAGE_ROWS = 512
 
@@ -46,6 +54,9 @@ class Stream(IntEnum):
     SAMPLE = 7
     NEGATIVES = 8
     COVERAGE = 9
+    VIEWS = 10
+    AUGMENTATION = 11
+    MODULES = 12
 
 
 @dataclass(frozen=True)
@@ -86,12 +97,12 @@ class GANState:
     history: dict[str, NDArray[Any]]
 
 
-class ConditionalGAN:
-    """A generator and a discriminator for the encoded rows of a table.
+class GAN(ABC):
+    """A generator and a discriminator for encoded rows, their data and their random streams.
 
     Parameters
     ----------
-    layout : TableLayout
+    layout : TableLayout or ImageLayout
     rows : EncodedTable
         Training rows, sorted by class.
     class_counts : ndarray of shape (n_classes,)
@@ -104,15 +115,18 @@ class ConditionalGAN:
 
     Attributes
     ----------
-    generator : Generator
+    generator : Module
         Averaged over the last steps.
-    discriminator : Discriminator
+    discriminator : Module
     history : dict of str -> ndarray
     """
 
+    generator: Any
+    discriminator: Any
+
     def __init__(
         self,
-        layout: TableLayout,
+        layout: Any,
         rows: EncodedTable,
         class_counts: NDArray[np.int64],
         config: GANConfig,
@@ -127,10 +141,127 @@ class ConditionalGAN:
         self._class_counts = class_counts
         self._table = DeviceTable(layout, rows, class_counts, device)
         self._weights = None if weights is None else torch.from_numpy(weights)
+        self.history: dict[str, NDArray[np.generic]] = {}
+
+    def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
+        """Train on all classes, watching those that will be sampled; give a `Check` now and then.
+
+        The caller may close the iterator between two checks, to stop there. With the `state` of
+        a check of the same training it goes on from there.
+        """
+        with limited_threads(self._training_threads()), explaining_memory(self._device):
+            trainer = self._trainer(classes)
+            if state is not None:
+                trainer.load_state_dict(state)
+            try:
+                yield from trainer.train()
+            finally:
+                self.generator = trainer.average
+                self.history = trainer.history.as_arrays()
+
+    def identity(self, classes: Sequence[int]) -> dict[str, str]:
+        """Say what a training depends on, so that another one can be told from it."""
+        digest = hashlib.sha256(repr(self._table.layout).encode())
+        weights = () if self._weights is None else (self._weights.numpy(),)
+        vectors = [slot.vectors for slot in self._table.layout.vectors]
+        for array in (self._rows.numbers, self._rows.codes, self._class_counts, *vectors, *weights):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return {
+            "table": digest.hexdigest(),
+            "parameters": repr((self._config, list(classes))),
+            "random_state": str(self._seed),
+            "device": self._device.type,
+        }
+
+    def sample(
+        self,
+        class_code: int,
+        n_rows: int,
+        seed: int,
+        stream: Stream,
+        conditions: Sequence[Condition] = (),
+    ) -> Iterator[NDArray[np.float32]]:
+        """Give rows of a class in chunks of shape (at most 4096, layout.width).
+
+        The first rows are the same however many are drawn.
+        """
+        with limited_threads(1), torch.inference_mode():
+            chunks = self._chunks(class_code, n_rows, (seed, stream, class_code), conditions)
+        while True:
+            # not while the caller is at work
+            with limited_threads(1), explaining_memory(self._device), torch.inference_mode():
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk.cpu().numpy()
+
+    def no_rows(self) -> NDArray[np.float32]:
+        """Return an empty chunk, of shape (0, layout.width)."""
+        return np.empty((0, self._table.layout.width), dtype=np.float32)
+
+    def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the logit of each training row for its own class, and the class."""
+        codes = np.repeat(np.arange(len(self._class_counts)), self._class_counts)
+        return self.logits(self._rows)[np.arange(len(codes)), codes], codes
+
+    @abstractmethod
+    def calibrate(self, classes: Sequence[int]) -> None:
+        """Make the last touch on a trained generator, for these classes."""
+
+    @abstractmethod
+    def coverage(self, class_code: int) -> float:
+        """Return the share of a class's rows that generated ones come near to, 0 to 1."""
+
+    @abstractmethod
+    def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
+        """Return how many training rows of a class meet conditions, and which are out of reach."""
+
+    @abstractmethod
+    def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
+        """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
+
+    @abstractmethod
+    def _trainer(self, classes: Sequence[int]) -> Trainer:
+        """Return what trains the networks."""
+
+    @abstractmethod
+    def _chunks(
+        self,
+        class_code: int,
+        n_rows: int,
+        purpose: tuple[int, ...],
+        conditions: Sequence[Condition],
+    ) -> Iterator[Tensor]:
+        """Give rows of a class, some at a time."""
+
+    @abstractmethod
+    def _training_threads(self) -> int:
+        """Return on how many threads to train."""
+
+    def _random(self, stream: Stream) -> torch.Generator:
+        return random_generator(self._seed, stream, device=self._device)
+
+
+class ConditionalGAN(GAN):
+    """The networks for the encoded rows of a table."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+    def __init__(
+        self,
+        layout: TableLayout,
+        rows: EncodedTable,
+        class_counts: NDArray[np.int64],
+        config: GANConfig,
+        seed: int,
+        device: torch.device,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        super().__init__(layout, rows, class_counts, config, seed, device, weights)
         random = self._random(Stream.WEIGHTS)
         self.generator = Generator(layout, len(class_counts), config.networks, random)
         self.discriminator = Discriminator(layout, len(class_counts), config.networks, random)
-        self.history: dict[str, NDArray[np.generic]] = {}
 
     def state(self) -> GANState:
         """Return what sampling and scoring depend on."""
@@ -141,8 +272,8 @@ class ConditionalGAN:
             self._config.networks,
             self._config.sampling,
             self._seed,
-            _weights_of(self.generator),
-            _weights_of(self.discriminator),
+            weights_of(self.generator),
+            weights_of(self.discriminator),
             self.history,
         )
 
@@ -166,22 +297,6 @@ class ConditionalGAN:
         gan.history = state.history
         return gan
 
-    def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
-        """Train on all classes, watching those that will be sampled; give a `Check` now and then.
-
-        The caller may close the iterator between two checks, to stop there. With the `state` of
-        a check of the same training it goes on from there.
-        """
-        with limited_threads(self._training_threads()), explaining_memory(self._device):
-            trainer = self._trainer(classes)
-            if state is not None:
-                trainer.load_state_dict(state)
-            try:
-                yield from trainer.train()
-            finally:
-                self.generator = trainer.average
-                self.history = trainer.history.as_arrays()
-
     def _trainer(self, classes: Sequence[int]) -> AdversarialTrainer:
         config = self._config
         return AdversarialTrainer(
@@ -195,20 +310,6 @@ class ConditionalGAN:
             config.training,
             self._random(Stream.NOISE),
         )
-
-    def identity(self, classes: Sequence[int]) -> dict[str, str]:
-        """Say what a training depends on, so that another one can be told from it."""
-        digest = hashlib.sha256(repr(self._table.layout).encode())
-        weights = () if self._weights is None else (self._weights.numpy(),)
-        vectors = [slot.vectors for slot in self._table.layout.vectors]
-        for array in (self._rows.numbers, self._rows.codes, self._class_counts, *vectors, *weights):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return {
-            "table": digest.hexdigest(),
-            "parameters": repr((self._config, list(classes))),
-            "random_state": str(self._seed),
-            "device": self._device.type,
-        }
 
     def calibrate(self, classes: Sequence[int]) -> None:
         """Draw the levels of these classes at their own rates from now on."""
@@ -235,20 +336,13 @@ class ConditionalGAN:
             weights = torch.ones(len(real)) if self._weights is None else self._weights[real.cpu()]
             return float(coverage(generated, self._table.expand(real), weights.to(generated)))
 
-    @torch.inference_mode()
-    def sample(
+    def _chunks(
         self,
         class_code: int,
         n_rows: int,
-        seed: int,
-        stream: Stream,
-        conditions: Sequence[Condition] = (),
-    ) -> Iterator[NDArray[np.float32]]:
-        """Give rows of a class in chunks of shape (at most 4096, layout.width).
-
-        The first rows are the same however many are drawn.
-        """
-        purpose = (seed, stream, class_code)
+        purpose: tuple[int, ...],
+        conditions: Sequence[Condition],
+    ) -> Iterator[Tensor]:
         sampler = RowSampler(
             self.generator,
             self._table,
@@ -257,14 +351,7 @@ class ConditionalGAN:
             purpose,
             self._conditions(conditions),
         )
-        chunks = sampler.rows(n_rows)
-        while True:
-            # not while the caller is at work
-            with limited_threads(1), explaining_memory(self._device):
-                chunk = next(chunks, None)
-            if chunk is None:
-                return
-            yield chunk.cpu().numpy()
+        return sampler.rows(n_rows)
 
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Return how many training rows of a class meet conditions, and which are out of reach."""
@@ -289,24 +376,13 @@ class ConditionalGAN:
         n_weights += sum(p.numel() for p in self.discriminator.parameters())
         return threads_for(5 * 3 / 2 * n_weights * self._config.batches.batch_size)
 
-    def no_rows(self) -> NDArray[np.float32]:
-        """Return an empty chunk, of shape (0, layout.width)."""
-        return np.empty((0, self._table.layout.width), dtype=np.float32)
-
     @torch.inference_mode()
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
         with limited_threads(1):
             return density_logits(self.discriminator, self._table.layout, rows, self._device)
 
-    def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the logit of each training row for its own class, and the class."""
-        codes = np.repeat(np.arange(len(self._class_counts)), self._class_counts)
-        return self.logits(self._rows)[np.arange(len(codes)), codes], codes
 
-    def _random(self, stream: Stream) -> torch.Generator:
-        return random_generator(self._seed, stream, device=self._device)
-
-
-def _weights_of(network: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
+def weights_of(network: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
+    """Return the weights of a network by name."""
     return {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}

@@ -47,6 +47,50 @@ def random_generator(seed: int, *purpose: int, device: torch.device) -> torch.Ge
     return generator
 
 
+class ModuleRandom:
+    """What modules draw from torch's global state: first weights, dropout.
+
+    Inside of the context they draw from a stream of its own, and the caller's is left alone.
+    """
+
+    def __init__(self, seed: int, *purpose: int, device: torch.device) -> None:
+        self._cuda = device if device.type == "cuda" else None
+        devices = {"cpu": torch.device("cpu")} | ({} if self._cuda is None else {"cuda": device})
+        self._own = {
+            name: random_generator(seed, *purpose, device=place).get_state()
+            for name, place in devices.items()
+        }
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        before = self._global()
+        self._set_global(self._own)
+        try:
+            yield
+        finally:
+            self._own = self._global()
+            self._set_global(before)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return all that further draws depend on."""
+        return dict(self._own)
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from where `state_dict` was called."""
+        self._own = dict(state)
+
+    def _global(self) -> dict[str, torch.Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if self._cuda is not None:
+            states["cuda"] = torch.cuda.get_rng_state(self._cuda)
+        return states
+
+    def _set_global(self, states: dict[str, torch.Tensor]) -> None:
+        torch.set_rng_state(states["cpu"])
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(states["cuda"], self._cuda)
+
+
 def device_for_doubles(device: torch.device) -> torch.device:
     """Return where to compute in double precision: Apple's GPUs have none."""
     return torch.device("cpu") if device.type == "mps" else device

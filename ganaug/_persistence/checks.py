@@ -19,9 +19,10 @@ from ganaug._detection.model import DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
 from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column
-from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.model import GANState
+from ganaug._gan.network_gan import NetworkGANState
 from ganaug.exceptions import PersistenceError
 
 if TYPE_CHECKING:
@@ -150,7 +151,29 @@ def _check_scale(scale: Scale) -> None:
 
 def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
     """Check the rows and the sizes of the networks before anything of their size is made."""
-    layout, rows, counts = state.layout, state.rows, state.class_counts
+    _check_rows(state.rows, state.class_counts, state.layout, n_classes)
+    require(0 <= state.seed < 2**63, "the seed is no seed")
+    require(0 <= state.sampling.anchored_share <= 1, "the share of anchors is none")
+    _check_sizes(state, n_classes, max_bytes)
+    for weights in (state.generator, state.discriminator):
+        finite = (np.isfinite(array).all() for array in weights.values())
+        require(all(finite), "weights are not finite")
+
+
+def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: int) -> None:
+    """Check rows and weights against a layout."""
+    rows, counts = state.rows, state.class_counts
+    _check_rows(rows, counts, layout, n_classes)
+    require(0 <= state.seed < 2**63, "the seed is no seed")
+    require(0 < state.networks.latent_dim <= MAX_LAYER_SIZE, "the noise has no size")
+    for weights in (state.generator, state.discriminator):
+        numbers = (array for array in weights.values() if array.dtype.kind == "f")
+        require(all(np.isfinite(array).all() for array in numbers), "weights are not finite")
+
+
+def _check_rows(
+    rows: EncodedTable, counts: NDArray[np.int64], layout: TableLayout, n_classes: int
+) -> None:
     require(counts.shape == (n_classes,) and bool((counts > 0).all()), "a class has no rows")
     n_rows = len(rows.numbers) if rows.numbers.ndim == 2 else -1
     require(int(counts.sum()) == n_rows, "classes and rows differ in number")
@@ -160,12 +183,6 @@ def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
     require(rows.codes.shape == (n_rows, len(sizes)), "rows have other categories")
     in_range = (rows.codes >= -1) & (rows.codes < np.array(sizes, dtype=np.int64))
     require(bool(in_range.all()), "rows have unknown levels")
-    require(0 <= state.seed < 2**63, "the seed is no seed")
-    require(0 <= state.sampling.anchored_share <= 1, "the share of anchors is none")
-    _check_sizes(state, n_classes, max_bytes)
-    for weights in (state.generator, state.discriminator):
-        finite = (np.isfinite(array).all() for array in weights.values())
-        require(all(finite), "weights are not finite")
 
 
 def _check_sizes(state: GANState, n_classes: int, max_bytes: int) -> None:

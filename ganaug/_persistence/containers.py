@@ -76,6 +76,7 @@ class ArrayState:
     dtype: str
     levels: tuple[NDArray[Any], ...]
     container: str  # "array", "list", or a sparse format, with " array" if it is not a matrix
+    row_shape: tuple[int, ...] = ()  # of an image
 
     @classmethod
     def of(cls, builder: RowBuilder) -> ArrayState:
@@ -93,10 +94,10 @@ class ArrayState:
                 assert isinstance(builder, ArrayBuilder)  # narrows the type
                 array, container = builder, "array"
         dtype = _attempt("X", numpy_dtype, array.dtype.str).str
-        return cls(dtype, tuple(array.levels), container)
+        return cls(dtype, tuple(array.levels), container, array.row_shape)
 
     def build(self) -> RowBuilder:
-        array = ArrayBuilder(numpy_dtype(self.dtype), list(self.levels))
+        array = ArrayBuilder(numpy_dtype(self.dtype), list(self.levels), self.row_shape)
         if self.container == "array":
             return array
         if self.container == "list":

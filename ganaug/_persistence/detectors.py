@@ -94,4 +94,6 @@ class DetectorState:
         return detector
 
 
-DETECTOR = Format("ganaug detector", 1, GANOutlierDetector, DetectorState)
+DETECTOR = Format(
+    "ganaug detector", 1, DetectorState, lambda fitted: isinstance(fitted, GANOutlierDetector)
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +16,15 @@ from ganaug.exceptions import PersistenceError
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file: the class that is saved, and the dataclass that says what is in it.
+    """A kind of file: which estimators it is for, and the dataclass that says what is in it.
 
     The dataclass has three methods: `of(estimator)`, `check(max_bytes)` and `build(device)`.
     """
 
     kind: str
     version: int
-    estimator: Any
     state: Any
+    holds: Callable[[Any], bool]
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,20 @@ import torch
 from ganaug._persistence.archive import Archive, read_archive, write_archive
 from ganaug._persistence.detectors import DETECTOR
 from ganaug._persistence.estimators import Format
+from ganaug._persistence.network_samplers import NETWORK_SAMPLER
 from ganaug._persistence.samplers import SAMPLER
 from ganaug._persistence.schema import from_document, to_document
 from ganaug.exceptions import DeviceError, PersistenceError
 
 __all__ = ["FORMATS", "MAX_BYTES", "load", "save"]
 
-FORMATS: tuple[Format, ...] = (SAMPLER, DETECTOR)
+FORMATS: tuple[Format, ...] = (SAMPLER, NETWORK_SAMPLER, DETECTOR)
 MAX_BYTES = 2**28
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; what could not be read again is refused before."""
-    form = next(form for form in FORMATS if isinstance(estimator, form.estimator))
+    form = next(form for form in FORMATS if form.holds(estimator))
     document, tensors = to_document(form.state.of(estimator))
     parameters = estimator.get_params(deep=False)
     callables = {name: value for name, value in parameters.items() if callable(value)}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import FittedParts
-from ganaug._gan.model import ConditionalGAN, GANState
+from ganaug._fitting import Encoder, FittedParts
+from ganaug._gan.model import GAN, ConditionalGAN, GANState
 from ganaug._gan.runtime import resolve_device
 from ganaug._persistence import checks
 from ganaug._persistence.containers import (
@@ -33,8 +33,83 @@ from ganaug.sampler import GANSampler
 
 
 @dataclass(frozen=True)
+class SamplerParts:
+    """What fitted samplers have in common, whatever they sample from."""
+
+    parameters: dict[str, Any]
+    feature_names: tuple[str, ...] | None
+    classes: NDArray[Any]
+    rows_to_add: tuple[tuple[int, ...], ...]  # class code, number of rows
+    rows: ArrayState | PandasState | FrameState
+    labels: LabelState
+    score_scale: ScoreScale
+    synthetic_mask: NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, sampler: GANSampler) -> SamplerParts:
+        code_of = {label: code for code, label in enumerate(sampler.classes_.tolist())}
+        return cls(
+            parameters=parameters_of(sampler),
+            feature_names=names_of(sampler),
+            classes=sampler.classes_,
+            rows_to_add=tuple((code_of[c], n) for c, n in sampler.sampling_strategy_.items()),
+            rows=builder_state(sampler._row_builder),
+            labels=LabelState.of(sampler._label_prototypes),
+            score_scale=sampler._score_scale,
+            synthetic_mask=getattr(sampler, "synthetic_mask_", None),
+        )
+
+    @classmethod
+    def within(cls, state: Any) -> SamplerParts:
+        """Return the parts of a larger state that has them all."""
+        return cls(**{field.name: getattr(state, field.name) for field in fields(cls)})
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return the parts by name, for a larger state."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def check(self) -> None:
+        """Refuse what contradicts itself."""
+        classes, n_classes = self.classes, len(self.classes)
+        checks.require(classes.ndim == 1 and n_classes >= 2, "there are no classes")
+        for pair in self.rows_to_add:
+            is_class = len(pair) == 2 and 0 <= pair[0] < n_classes
+            checks.require(is_class and pair[1] >= 0, "rows to add have no class")
+        for values in (self.score_scale.origin, self.score_scale.unit):
+            checks.require(values.shape == classes.shape, "a class has no score")
+
+    def sampler(self, device: Any) -> GANSampler:
+        """Return a sampler with the parameters; `device` replaces its own if it is not None."""
+        change = {} if device is None else {"device": device}
+        sampler: GANSampler = with_parameters(GANSampler, {**self.parameters, **change})
+        return sampler
+
+    def fitted(self, sampler: GANSampler, encoder: Encoder, gan: GAN, seed: int) -> GANSampler:
+        """Return the sampler, fitted."""
+        labels = self.labels.build()
+        checks.require(len(labels) == len(self.classes), "classes and labels differ in number")
+        classes = self.classes.tolist()
+        sampler._set(
+            FittedParts(
+                classes=self.classes,
+                strategy={classes[code]: n for code, n in self.rows_to_add},
+                encoder=encoder,
+                gan=gan,
+                seed=seed,
+                row_builder=self.rows.build(),
+                label_prototypes=labels,
+                score_scale=self.score_scale,
+            )
+        )
+        remember_names(sampler, self.feature_names, len(encoder.names_))
+        if self.synthetic_mask is not None:
+            sampler.synthetic_mask_ = self.synthetic_mask
+        return sampler
+
+
+@dataclass(frozen=True)
 class SamplerState:
-    """A fitted `GANSampler`."""
+    """A fitted `GANSampler` of a table."""
 
     parameters: dict[str, Any]
     feature_names: tuple[str, ...] | None
@@ -49,60 +124,35 @@ class SamplerState:
 
     @classmethod
     def of(cls, sampler: GANSampler) -> SamplerState:
-        code_of = {label: code for code, label in enumerate(sampler.classes_.tolist())}
+        assert isinstance(sampler._gan, ConditionalGAN)  # narrows the type
+        assert isinstance(sampler.encoder_, TableEncoder)
         return cls(
-            parameters=parameters_of(sampler),
-            feature_names=names_of(sampler),
-            classes=sampler.classes_,
-            rows_to_add=tuple((code_of[c], n) for c, n in sampler.sampling_strategy_.items()),
+            **SamplerParts.of(sampler).as_fields(),
             encoder=EncoderState.of(sampler.encoder_),
             gan=sampler._gan.state(),
-            rows=builder_state(sampler._row_builder),
-            labels=LabelState.of(sampler._label_prototypes),
-            score_scale=sampler._score_scale,
-            synthetic_mask=getattr(sampler, "synthetic_mask_", None),
         )
 
     def check(self, max_bytes: int) -> None:
         """Refuse what contradicts itself."""
-        classes, n_classes = self.classes, len(self.classes)
-        checks.require(classes.ndim == 1 and n_classes >= 2, "there are no classes")
-        for pair in self.rows_to_add:
-            is_class = len(pair) == 2 and 0 <= pair[0] < n_classes
-            checks.require(is_class and pair[1] >= 0, "rows to add have no class")
+        SamplerParts.within(self).check()
         checks.check_encoder(self.encoder, self.gan.layout, self.feature_names)
-        checks.check_gan(self.gan, n_classes, max_bytes)
+        checks.check_gan(self.gan, len(self.classes), max_bytes)
         checks.check_history(self.gan.history)
         checks.check_levels(map(len, self.rows.levels), self.encoder.codecs)
-        for values in (self.score_scale.origin, self.score_scale.unit):
-            checks.require(values.shape == classes.shape, "a class has no score")
 
     def build(self, device: Any) -> GANSampler:
         """Return the sampler; `device` replaces the parameter if it is not None."""
-        change = {} if device is None else {"device": device}
-        sampler = with_parameters(GANSampler, {**self.parameters, **change})
+        parts = SamplerParts.within(self)
+        sampler = parts.sampler(device)
         place = resolve_device(sampler.device)
-        labels = self.labels.build()
-        checks.require(len(labels) == len(self.classes), "classes and labels differ in number")
-        classes = self.classes.tolist()
-        sampler._set(
-            FittedParts(
-                classes=self.classes,
-                strategy={classes[code]: n for code, n in self.rows_to_add},
-                encoder=TableEncoder.from_parts(
-                    self.encoder.names, self.encoder.codecs, self.gan.layout
-                ),
-                gan=ConditionalGAN.from_state(self.gan, sampler._config(), place),
-                seed=self.gan.seed,
-                row_builder=self.rows.build(),
-                label_prototypes=labels,
-                score_scale=self.score_scale,
-            )
-        )
-        remember_names(sampler, self.feature_names, len(self.encoder.names))
-        if self.synthetic_mask is not None:
-            sampler.synthetic_mask_ = self.synthetic_mask
-        return sampler
+        encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.gan.layout)
+        gan = ConditionalGAN.from_state(self.gan, sampler._config(), place)
+        return parts.fitted(sampler, encoder, gan, self.gan.seed)
 
 
-SAMPLER = Format("ganaug sampler", 1, GANSampler, SamplerState)
+SAMPLER = Format(
+    "ganaug sampler",
+    1,
+    SamplerState,
+    lambda fitted: isinstance(getattr(fitted, "_gan", None), ConditionalGAN),
+)

@@ -1,0 +1,153 @@
+"""Training of a `NetworkGAN`: any generator and discriminator, differentiated by torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganaug._gan.losses import gradient_penalty, noise_contrastive_loss
+from ganaug._gan.negatives import DifferenceNoise
+from ganaug._gan.pairs import Pairs, RowSource
+from ganaug._gan.quality import energy_distance
+from ganaug._gan.runtime import ModuleRandom
+from ganaug._gan.training import Stateful, Trainer, TrainingConfig
+
+# Changes the parts of pairs on their way into the discriminator.
+Augmentation = Callable[..., tuple[Tensor, ...]]
+
+
+def unchanged(*parts: Tensor) -> tuple[Tensor, ...]:
+    """Return the parts of pairs as they are."""
+    return parts
+
+
+class NetworkTrainer(Trainer):
+    """Trains networks on pairs of rows from a source.
+
+    Parameters
+    ----------
+    generator : Module
+        (anchor, noise, classes) -> rows, with `noise(n, random)` to draw from.
+    discriminator : Module
+        (anchor, rows, classes) -> logits.
+    source : RowSource
+    monitor : PairMonitor
+    config : TrainingConfig
+    random : torch.Generator
+        Of the noise.
+    module_random : ModuleRandom
+    augment : callable
+    negatives : DifferenceNoise or None
+        For a discriminator that has a density logit.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        discriminator: Any,
+        source: RowSource,
+        monitor: PairMonitor,
+        config: TrainingConfig,
+        random: torch.Generator,
+        module_random: ModuleRandom,
+        augment: Augmentation = unchanged,
+        negatives: DifferenceNoise | None = None,
+    ) -> None:
+        parts: dict[str, Any] = {
+            "batches": source,
+            "augmentation": augment,
+            "noise": negatives,
+            "modules": module_random,
+        }
+        stateful: dict[str, Stateful] = {
+            name: part for name, part in parts.items() if hasattr(part, "state_dict")
+        }
+        super().__init__(generator, discriminator, monitor, config, random, **stateful)
+        self._source = source
+        self._module_random = module_random
+        self._augment = augment
+        self._negatives = negatives
+        self._buffers = [
+            (average, latest)
+            for average, latest in zip(self.average.buffers(), generator.buffers(), strict=True)
+            if average.is_floating_point()
+        ]
+
+    def _step(self, step: int) -> tuple[Tensor, Tensor]:
+        with self._module_random():
+            batch = self._source.draw()
+            noise = self.generator.noise(len(batch.classes), self._random)
+            fake = self.generator(batch.anchor, noise, batch.classes)
+            d_loss, real_logits = self._discriminator_step(batch, fake.detach(), step)
+            g_loss = self._generator_step(batch, fake, real_logits)
+        self._average_generator()
+        return d_loss, g_loss
+
+    def _discriminator_step(self, batch: Pairs, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        config = self._config
+        pairs = [self._augment(batch.anchor, rows) for rows in (batch.target, fake)]
+        penalised = config.gradient_penalty > 0 and step % config.penalty_interval == 0
+        rows = [rows.detach().requires_grad_(penalised) for _, rows in pairs]
+        real_logits, fake_logits = (
+            self.discriminator(anchor, part, batch.classes)
+            for (anchor, _), part in zip(pairs, rows, strict=True)
+        )
+        loss = self._loss.discriminator(real_logits, fake_logits)
+        objective = loss
+        if self._negatives is not None:
+            objective = objective + self._density_loss(batch, self._negatives)
+        if penalised:  # seldom and stronger costs less, to the same end
+            gradients = torch.autograd.grad(
+                real_logits.sum() + fake_logits.sum(), rows, create_graph=True
+            )
+            strength = config.gradient_penalty * config.penalty_interval
+            objective = objective + strength * gradient_penalty(*gradients)
+        self._discriminator_optimizer.minimise(objective)
+        return loss.detach(), real_logits.detach()
+
+    def _density_loss(self, batch: Pairs, negatives: DifferenceNoise) -> Tensor:
+        noise = negatives(batch.target, batch.target)
+        logits = [
+            self.discriminator.density_logits(rows, batch.classes) for rows in (batch.target, noise)
+        ]
+        return noise_contrastive_loss(*logits)
+
+    def _generator_step(self, batch: Pairs, fake: Tensor, real_logits: Tensor) -> Tensor:
+        fake_logits = self.discriminator(*self._augment(batch.anchor, fake), batch.classes)
+        loss = self._loss.generator(real_logits, fake_logits)
+        self._generator_optimizer.minimise(loss)
+        return loss.detach()
+
+    @torch.no_grad()
+    def _average_generator(self) -> None:
+        super()._average_generator()
+        for average, latest in self._buffers:  # such as the moments of batch normalisation
+            average.lerp_(latest, 1 - self._config.averaging_decay)
+
+
+class PairMonitor:
+    """Compares pairs of an anchor and a generated row with pairs of real ones, always the same.
+
+    A generator that repeats its anchors makes good rows, but no good pairs.
+    """
+
+    def __init__(self, pairs: Pairs, noise: Tensor) -> None:
+        self._pairs = pairs
+        self._noise = noise
+
+    @torch.inference_mode()
+    def measure(self, generator: Any) -> float:
+        """Return the energy distance of generated and real pairs, averaged over the classes."""
+        anchor, target, classes = self._pairs
+        was_training = generator.training
+        rows = generator.eval()(anchor, self._noise, classes)
+        generator.train(was_training)
+        made, real = (torch.cat([anchor, part], dim=1) for part in (rows, target))
+        distances = [
+            energy_distance(made[classes == code], real[classes == code])
+            for code in classes.unique().tolist()
+        ]
+        return float(torch.stack(distances).mean())

@@ -1,0 +1,203 @@
+"""Images of any shape, order, range and container, through the sampler."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from imblearn.pipeline import make_pipeline
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+import ganaug
+from ganaug import GANOutlierDetector, GANSampler
+from ganaug.exceptions import DataError, PersistenceError
+
+SIDE = 8
+
+
+def quick(**parameters) -> GANSampler:
+    return GANSampler(**{"n_steps": 2, "batch_size": 8, "random_state": 0, **parameters})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Return 8 x 8 images of zeros and ones from 0 to 16, and labels; ones are rare."""
+    X, y = load_digits(return_X_y=True)
+    rows = np.concatenate([np.flatnonzero(y == 0)[:30], np.flatnonzero(y == 1)[:8]])
+    return X[rows].reshape(-1, SIDE, SIDE), y[rows]
+
+
+def colour(X):
+    return np.stack([X, X[:, ::-1], X[:, :, ::-1]], axis=1)
+
+
+NATIVE = {
+    "grey": lambda X: X,
+    "bytes": lambda X: (X * 15).astype(np.uint8),
+    "single floats from 0 to 1": lambda X: (X / 16).astype(np.float32),
+    "below zero": lambda X: X - 300.5,
+    "colours first": colour,
+    "colours last": lambda X: np.moveaxis(colour(X), 1, 3),
+    "one channel": lambda X: X[..., None],
+    "no square": lambda X: np.repeat(X, 2, axis=2)[:, :, :13],
+}
+
+
+@pytest.mark.parametrize("kind", NATIVE)
+def test_images_come_back_in_their_shape_type_and_range(kind, digits):
+    X, y = NATIVE[kind](digits[0]), digits[1]
+    sampler = quick()
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert X_resampled.shape == (60, *X.shape[1:])
+    assert X_resampled.dtype == X.dtype
+    np.testing.assert_array_equal(X_resampled[: len(X)], X)
+    assert np.bincount(y_resampled).tolist() == [30, 30]
+    assert X_resampled.min() >= X.min()
+    assert X_resampled.max() <= X.max()
+    assert sampler.n_features_in_ == np.prod(X.shape[1:])
+    assert sampler.sample(3)[0].shape == (3, *X.shape[1:])
+    if (np.round(X) == X).all():
+        np.testing.assert_array_equal(np.round(X_resampled), X_resampled)
+
+
+FLAT = {
+    "array": (lambda X: X, {}),
+    "list": (lambda X: X.tolist(), {}),
+    "pandas": (lambda X: pd.DataFrame(X).rename(columns=str), {}),
+    "bytes": (lambda X: X.astype(np.uint8), {}),
+}
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_flat_images_are_those_of_their_shape(kind, digits):
+    X, y = digits
+    flat = FLAT[kind][0](X.reshape(len(X), -1))
+    X_resampled, _ = quick(image_shape=(SIDE, SIDE)).fit_resample(flat, y)
+    assert type(X_resampled) is type(flat)
+    expected, _ = quick().fit_resample(X, y)
+    np.testing.assert_array_equal(np.asarray(X_resampled).reshape(expected.shape), expected)
+
+
+def test_the_order_of_channels_does_not_matter(digits):
+    X, y = colour(digits[0]), digits[1]
+    first = quick(channels="first").fit_resample(X, y)[0]
+    last = quick(channels="last").fit_resample(np.moveaxis(X, 1, 3), y)[0]
+    np.testing.assert_array_equal(np.moveaxis(first, 1, 3), last)
+    flat = quick(image_shape=(3, SIDE, SIDE)).fit_resample(X.reshape(len(X), -1), y)[0]
+    np.testing.assert_array_equal(flat.reshape(first.shape), first)
+
+
+def test_images_in_a_pipeline(digits):
+    X, y = digits
+    model = make_pipeline(quick(image_shape=(SIDE, SIDE)), LogisticRegression(max_iter=1000))
+    assert model.fit(X.reshape(len(X), -1), y).score(X.reshape(len(X), -1), y) > 0.95
+
+
+def test_images_are_reproducible_and_leave_no_trace(digits):
+    X, y = digits
+    torch.manual_seed(7)
+    before = torch.get_rng_state(), torch.get_num_threads()
+    one = quick().fit(X, y).sample(5)[0]
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == torch.get_num_threads()
+    torch.manual_seed(8)
+    sampler = quick().fit(X, y)
+    np.testing.assert_array_equal(sampler.sample(5)[0], one)
+    np.testing.assert_array_equal(sampler.sample(300, y=1)[0][:9], sampler.sample(9, y=1)[0])
+
+
+def test_generated_images_are_new_but_near_their_class(digits):
+    X, y = digits
+    sampler = quick(n_steps=60, batch_size=16).fit(X, y)
+    made = sampler.sample(40, y=1)[0]
+    assert len(np.unique(made, axis=0)) == 40
+    means = [X[y == code].mean(axis=0) for code in (0, 1)]
+    distances = [np.square(made - mean).sum(axis=(1, 2)) for mean in means]
+    assert (distances[1] < distances[0]).mean() > 0.9
+
+
+def test_images_of_another_kind_are_anomalous(digits):
+    X, y = digits
+    sampler = quick(n_steps=150, batch_size=16).fit(X, y)
+    noise = np.random.default_rng(0).integers(0, 17, size=(50, SIDE, SIDE)).astype(float)
+    assert np.median(sampler.anomaly_score(noise)) > np.quantile(sampler.anomaly_score(X), 0.9)
+
+
+def test_a_sampler_of_images_is_saved(digits, tmp_path):
+    X, y = colour(digits[0]).astype(np.uint8), digits[1]
+    sampler = quick().fit(X, y)
+    sampler.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.sample(7)[0], sampler.sample(7)[0])
+    np.testing.assert_array_equal(loaded.score_samples(X), sampler.score_samples(X))
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "model").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+def test_a_fit_of_images_goes_on(digits, tmp_path):
+    X, y = digits
+    whole = quick(n_steps=100).fit(X, y)
+
+    def kill(self, step, quality):
+        raise SystemError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganaug._callbacks.TrainingTask.report", kill)
+        with pytest.raises(SystemError):
+            quick(n_steps=100, checkpoint=tmp_path).fit(X, y)
+    resumed = quick(n_steps=100, checkpoint=tmp_path, resume=True).fit(X, y)
+    np.testing.assert_array_equal(resumed.sample(5)[0], whole.sample(5)[0])
+    np.testing.assert_array_equal(
+        resumed.history_["generator_loss"], whole.history_["generator_loss"]
+    )
+
+
+BAD = {
+    "another number of columns": (
+        {"image_shape": (7, 9)},
+        lambda X: X.reshape(len(X), -1),
+        r"\(7, 9\) has 63 pixels.*64 columns",
+    ),
+    "another shape": ({"image_shape": (4, 16)}, lambda X: X, r"\(4, 16\), but X has images"),
+    "no shape": ({"image_shape": (64,)}, lambda X: X.reshape(len(X), -1), "height, width"),
+    "half pixels": ({"image_shape": (8, 8.0)}, lambda X: X, "whole numbers"),
+    "too small": ({}, lambda X: X[:, :4], "4 x 8 pixels are too small"),
+    "unknown order": ({}, lambda X: np.stack([X] * 9, axis=1), "can't be told.*channels='first'"),
+    "too many channels": (
+        {"channels": "last"},
+        colour,
+        r"8 channels with channels='last'.*Is it channels='first'",
+    ),
+    "missing pixels": ({}, lambda X: np.where(X == 3, np.nan, X), "misses .* every pixel"),
+    "infinite pixels": ({}, lambda X: np.where(X == 3, np.inf, X), "infinity"),
+    "all pixels equal": ({}, lambda X: X * 0, "all pixels of all images are 0"),
+    "text": ({}, lambda X: X.astype(str), "holds no numbers"),
+    "five dimensions": ({}, lambda X: X[:, None, None], "images a numpy array of 3 or 4"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_images_get_one_sentence_before_training(kind, digits, monkeypatch):
+    parameters, change, message = BAD[kind]
+    monkeypatch.setattr("ganaug._gan.model.GAN.train", None)
+    with pytest.raises(DataError, match=message):
+        quick(**parameters).fit(change(digits[0]), digits[1])
+
+
+def test_images_have_no_columns_to_condition_on(digits):
+    with pytest.raises(DataError, match="images are conditioned on their class only"):
+        quick().fit(*digits).sample(3, where={0: 1})
+
+
+def test_a_detector_takes_no_images(digits):
+    with pytest.raises(DataError, match="must be 2-dimensional"):
+        GANOutlierDetector().fit(digits[0])
+
+
+def test_a_damaged_file_of_images_is_refused(digits, tmp_path):
+    quick().fit(*digits).save(tmp_path / "model")
+    data = bytearray((tmp_path / "model").read_bytes())
+    data[-200] ^= 1
+    (tmp_path / "model").write_bytes(data)
+    with pytest.raises(PersistenceError):
+        ganaug.load(tmp_path / "model")
