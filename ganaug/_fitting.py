@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,28 @@ Encoder = TableEncoder | ImageEncoder
 
 @dataclass(frozen=True)
 class Auto:
-    """What "auto" stands for."""
+    """What "auto" stands for, and what else depends on what rows are."""
 
     n_steps: int
     patience: int | None
     batch_size: int
+    learning_rate: float
+    averaging_decay: float = 0.99
+    penalty_interval: int = 2
+    keeps_last: bool = False
 
 
-TABLE_AUTO = Auto(n_steps=1000, patience=6, batch_size=192)
-IMAGE_AUTO = Auto(n_steps=600, patience=None, batch_size=64)
+TABLE_AUTO = Auto(n_steps=1000, patience=6, batch_size=192, learning_rate=2e-3)
+OWN_AUTO = replace(TABLE_AUTO, patience=None)
+IMAGE_AUTO = Auto(
+    n_steps=600,
+    patience=None,
+    batch_size=64,
+    learning_rate=1e-3,
+    averaging_decay=0.995,
+    penalty_interval=4,
+    keeps_last=True,  # no distance of pixels says when images that were bent are best
+)
 
 
 @dataclass(frozen=True)

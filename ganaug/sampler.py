@@ -26,6 +26,7 @@ from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, re
 from ganaug._encoding.table import TableEncoder
 from ganaug._fitting import (
     IMAGE_AUTO,
+    OWN_AUTO,
     TABLE_AUTO,
     Auto,
     FittedParts,
@@ -80,7 +81,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     n_steps : "auto" or int, default="auto"
         Training steps. "auto" stops when generated rows have come no closer to real ones for a
         while, after at most 1000 steps, and keeps the best generator seen; for images it is
-        always 600 steps. An int trains exactly so many and keeps the best, too.
+        always 600 steps, of which the last generator is kept. An int trains exactly so many.
     batch_size : "auto" or int, default="auto"
         Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
         a table, or 64 images.
@@ -88,8 +89,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Units of each hidden layer, in both networks, for tables.
     latent_dim : int, default=16
         Size of the noise vector.
-    learning_rate : float, default=2e-3
-        Step size of Adam, in both networks.
+    learning_rate : "auto" or float, default="auto"
+        Step size of Adam, in both networks. "auto" means 2e-3 for tables and 1e-3 for images.
     betas : tuple of float, default=(0.0, 0.99)
         Decay of the means of gradients and of their squares in Adam.
     loss : {"relativistic", "bce", "hinge", "wasserstein"}, default="relativistic"
@@ -217,7 +218,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         "batch_size": [StrOptions({"auto"}), Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],
         "latent_dim": [Number(Integral, 1, 2**14, closed="both")],
-        "learning_rate": [Number(Real, 0, 1, closed="neither")],
+        "learning_rate": [StrOptions({"auto"}), Number(Real, 0, 1, closed="neither")],
         "betas": [tuple, list],
         "loss": [StrOptions(set(LOSSES))],
         "gradient_penalty": [Number(Real, 0, None, closed="left")],
@@ -242,7 +243,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         batch_size: int | str = "auto",
         hidden_layer_sizes: Sequence[int] = (128, 128),
         latent_dim: int = 16,
-        learning_rate: float = 2e-3,
+        learning_rate: float | str = "auto",
         betas: Sequence[float] = (0.0, 0.99),
         loss: str = "relativistic",
         gradient_penalty: float = 1.0,
@@ -619,7 +620,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             weights=validation.check_sample_weight(sample_weight, target),
             encoder=TableEncoder() if form is None else ImageEncoder(form),
             own_networks=self._own_networks(),
-            config=self._config(TABLE_AUTO if form is None else IMAGE_AUTO),
+            config=self._config(self._auto(form is not None)),
             device=resolve_device(self.device),
             seed=self._choose_seed(checkpoint),
             checkpoint=checkpoint,
@@ -682,6 +683,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _own_networks(self) -> tuple[Any, Any] | None:
         return validation.check_own_networks(self.generator, self.discriminator)
 
+    def _auto(self, is_image: bool) -> Auto:
+        """Return what "auto" stands for: other networks are trained otherwise."""
+        if self._own_networks() is not None:
+            return OWN_AUTO
+        return IMAGE_AUTO if is_image else TABLE_AUTO
+
     def _config(self, auto: Auto = TABLE_AUTO) -> GANConfig:
         is_auto = self.n_steps == "auto"
         return GANConfig(
@@ -693,7 +700,14 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             TrainingConfig(
                 n_steps=auto.n_steps if is_auto else int(self.n_steps),
                 patience=auto.patience if is_auto else None,
-                learning_rate=self.learning_rate,
+                learning_rate=(
+                    auto.learning_rate
+                    if self.learning_rate == "auto"
+                    else float(self.learning_rate)
+                ),
+                averaging_decay=auto.averaging_decay,
+                penalty_interval=auto.penalty_interval,
+                keeps_last=auto.keeps_last,
                 gradient_penalty=self.gradient_penalty,
                 loss=self.loss,
                 betas=validation.check_betas(self.betas),

@@ -178,6 +178,11 @@ class ImageEncoder:
         """Which columns were fitted as categories: none."""
         return [False] * len(self.names_)
 
+    @property
+    def codecs_(self) -> list[None]:
+        """The codec of each column: none has one of its own."""
+        return [None] * len(self.names_)
+
     def widest_numbers(self) -> list[tuple[Hashable, Any, Any, float]]:
         """Return columns that may have made a training diverge: no pixel is far from others."""
         return []

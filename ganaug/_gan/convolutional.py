@@ -18,7 +18,7 @@ from its global state, which whoever builds the networks has set aside.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +30,9 @@ from ganaug._gan.networks import NEGATIVE_SLOPE, ClassReadout
 from ganaug._gan.runtime import DTYPE
 
 SMALLEST_SIDE = 8
-GENERATOR_CHANNELS = 48
-DISCRIMINATOR_CHANNELS = (48, 64, 96)
-FINE_CHANNELS = 24
+GENERATOR_CHANNELS = 32
+DISCRIMINATOR_CHANNELS = (32, 48, 64)
+FINE_CHANNELS = 16
 STYLE_SIZE = 64
 CLASS_SIZE = 16
 # A new generator hardly moves its anchor, as that of a table.
@@ -41,6 +41,7 @@ INITIAL_RESIDUAL = 0.3
 FIELD_SCALE = 0.25
 # Outside of the range of pixels a little slope is left to come back by.
 OUTER_SLOPE = 0.1
+SMALLEST_CHANGE = 0.1
 
 
 class ImageGenerator(nn.Module):
@@ -90,7 +91,7 @@ class ImageGenerator(nn.Module):
             out = block(functional.interpolate(out, scale_factor=2.0, mode="nearest"), style)
         out = self.fine(functional.interpolate(activate(out), scale_factor=2.0, mode="nearest"))
         out = out[:, :, : self.shape[1], : self.shape[2]]
-        moved = moved + self.last(torch.cat([activate(out), moved], dim=1))
+        moved = moved + Shrink.apply(self.last(torch.cat([activate(out), moved], dim=1)))
         inside = moved.clamp(-1, 1)
         return (inside + OUTER_SLOPE * (moved - inside)).flatten(1)
 
@@ -197,6 +198,21 @@ class ResidualBlock(nn.Module):
             scale, shift = self.style(style)[:, :, None, None].chunk(2, dim=1)
             out = out * (1 + scale) + shift
         return x + self.second(activate(out))
+
+
+class Shrink(torch.autograd.Function):
+    """Nothing where a change is small, else the change less that much; backward as it is.
+
+    A plain background stays exactly as plain: classifiers see one that is nearly so, people don't.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, change: Tensor) -> Tensor:
+        return functional.softshrink(change, SMALLEST_CHANGE)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        return slope
 
 
 def n_halvings(layout: ImageLayout) -> int:

@@ -50,6 +50,8 @@ class TrainingConfig:
         One of `LOSSES`.
     betas : tuple of float
         Decay of the means of gradients and of their squares in Adam.
+    keeps_last : bool
+        Whether the last generator is the best, whatever its quality.
     """
 
     n_steps: int
@@ -62,6 +64,7 @@ class TrainingConfig:
     averaging_decay: float = 0.99
     check_interval: int = 50
     min_improvement: float = 0.002
+    keeps_last: bool = False
 
     @property
     def max_checks(self) -> int:
@@ -265,7 +268,7 @@ class Trainer(ABC):
 
     def _check(self, quality: float) -> Check:
         step = self._n_steps
-        is_best = quality < self._best_quality
+        is_best = self._config.keeps_last or quality < self._best_quality
         is_progress = quality < self._best_quality - self._config.min_improvement
         self._stale_checks = 0 if is_progress else self._stale_checks + 1
         if is_best:
