@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
+    from ganaug._gan.training import Check
     from ganaug.sampler import GANSampler
 
 try:
@@ -46,16 +47,19 @@ class TrainingTask:
             self._context.call_on_fit_task_begin(estimator=self._estimator)
         return self
 
-    def report(self, step: int, quality: float) -> bool:
+    def report(self, check: Check) -> bool:
         """Tell that a check was made; return whether a callback asks to stop."""
         self._bar.update()
-        self._bar.set_postfix(step=step, quality=f"{quality:.3f}")
+        self._bar.set_postfix(step=check.step, quality=f"{check.quality:.3f}")
+        callback = self._estimator.callback
+        stops = callback is not None and bool(callback(check))
         if self._context is None:
-            return False
-        check = self._context.subcontext(task_name="check")
-        metadata = {"step": step, "quality": quality}
-        check.call_on_fit_task_begin(estimator=self._estimator, metadata=metadata)
-        return bool(check.call_on_fit_task_end(estimator=self._estimator, metadata=metadata))
+            return stops
+        task = self._context.subcontext(task_name="check")
+        names = ("step", "quality", "discriminator_loss", "generator_loss")
+        metadata = {name: getattr(check, name) for name in names}
+        task.call_on_fit_task_begin(estimator=self._estimator, metadata=metadata)
+        return task.call_on_fit_task_end(estimator=self._estimator, metadata=metadata) or stops
 
     def __exit__(
         self,

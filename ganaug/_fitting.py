@@ -147,7 +147,7 @@ def _run(gan: GAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask)
             for check in checks:
                 if checkpoint is not None:
                     checkpoint.write(job.seed, run, check.state)
-                if task.report(check.step, check.quality):
+                if task.report(check):
                     break
         except KeyboardInterrupt:
             checks.close()

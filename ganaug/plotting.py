@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.target import read_target, take_rows
+from ganaug._optional import optional_import
+from ganaug._plotting.images import as_pictures, draw_grid
 from ganaug._plotting.panels import REAL, SYNTHETIC, make_grid, plot_column, tidy
 from ganaug._plotting.tables import Values, most_informative, project, read_values, some_rows
 from ganaug.exceptions import DataError
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SyntheticDataDisplay", "TrainingDisplay"]
+__all__ = ["SyntheticDataDisplay", "TrainingDisplay", "plot_samples"]
 
 PANELS_PER_ROW = 4
 MAX_COLUMNS = 2 * PANELS_PER_ROW
@@ -339,6 +342,69 @@ class TrainingDisplay:
         ax.set_title("Monitored quality", fontsize=10)
         ax.legend(frameon=False, fontsize=8)
         tidy(ax)
+
+
+def plot_samples(
+    estimator: Any,
+    *,
+    n_per_class: int = 10,
+    random_state: Any = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw images of a fitted sampler, a line for each class.
+
+    Parameters
+    ----------
+    estimator : GANSampler
+        A sampler that was fitted on images.
+    n_per_class : int, default=10
+        How many images to draw of each class.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw, as in `GANSampler.sample`.
+    ax : matplotlib.axes.Axes, default=None
+        Axes to draw on, by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    DataError
+        If the sampler was fitted on a table.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from ganaug import GANSampler
+    >>> from ganaug.plotting import plot_samples
+    >>> X, y = load_digits(n_class=3, return_X_y=True)
+    >>> sampler = GANSampler(image_shape=(8, 8), n_steps=5, random_state=0).fit(X, y)
+    >>> plot_samples(sampler, n_per_class=4).get_title()
+    'Generated images'
+    """
+    check_is_fitted(estimator, "encoder_")
+    encoder = estimator.encoder_
+    if not isinstance(encoder, ImageEncoder):
+        raise DataError(
+            "plot_samples draws images, and this sampler was fitted on a table; use "
+            "SyntheticDataDisplay.from_estimator, or fit with image_shape=."
+        )
+    if ax is None:
+        plt = optional_import("matplotlib.pyplot", extra="plot")
+        n_classes = len(estimator.classes_)
+        size = (0.7 * n_per_class + 1, 0.7 * n_classes + 0.6)
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    labels = estimator.classes_.tolist()
+    rows, _ = estimator.sample(dict.fromkeys(labels, n_per_class), random_state=random_state)
+    pictures = as_pictures(rows, encoder.form, encoder.low_, encoder.high_)
+    draw_grid(ax, pictures, n_per_class)
+    height = encoder.form.height + 1
+    ax.set_yticks((np.arange(len(labels)) + 0.5) * height, list(map(str, labels)))
+    ax.tick_params(length=0, labelsize=9)
+    ax.set_title("Generated images", fontsize=11)
+    return ax
 
 
 def _two(k: int) -> slice:

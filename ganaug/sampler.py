@@ -126,6 +126,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Where to train and sample. "auto" takes a CUDA GPU where there is one.
     verbose : int, default=0
         1 shows a progress bar.
+    check_interval : int, default=50
+        Steps between two checks of the quality.
+    callback : callable, default=None
+        Called after each check with an object that has `step`, `quality`, the mean
+        `discriminator_loss` and `generator_loss` since the last one, and the two networks as they
+        are, `generator` (averaged) and `discriminator`; if it returns True, training ends there.
     checkpoint : path or None, default=None
         Folder for the state of the training, written every so often (it takes at most 5% of the
         time), so that a run that is killed can go on.
@@ -230,6 +236,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         "discriminator": [callable, None],
         "device": [str, torch.device],
         "verbose": ["verbose"],
+        "check_interval": [Number(Integral, 1, None, closed="left")],
+        "callback": [callable, None],
         "checkpoint": [str, PathLike, None],
         "resume": ["boolean"],
     }
@@ -256,6 +264,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         random_state: Any = None,
         device: str | torch.device = "auto",
         verbose: int | bool = 0,
+        check_interval: int = 50,
+        callback: Callable[[Any], Any] | None = None,
         checkpoint: str | PathLike[str] | None = None,
         resume: bool = False,
     ) -> None:
@@ -278,6 +288,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
+        self.check_interval = check_interval
+        self.callback = callback
         self.checkpoint = checkpoint
         self.resume = resume
 
@@ -707,6 +719,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
                 ),
                 averaging_decay=auto.averaging_decay,
                 penalty_interval=auto.penalty_interval,
+                check_interval=int(self.check_interval),
                 keeps_last=auto.keeps_last,
                 gradient_penalty=self.gradient_penalty,
                 loss=self.loss,

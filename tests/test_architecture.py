@@ -16,7 +16,7 @@ ALLOWED = {
     "_validation": {"_encoding"},
     "_requests": {"_validation", "_encoding"},
     "_drawing": {"_requests", "_encoding", "_gan"},
-    "_callbacks": {"sampler"},  # for type checking only
+    "_callbacks": {"_gan", "sampler"},  # for type checking only
     "_fitting": {
         *("_validation", "_requests", "_encoding", "_gan", "_callbacks", "_scoring"),
         "_persistence.checkpoints",

@@ -138,7 +138,7 @@ def test_a_fit_of_images_goes_on(digits, tmp_path):
     X, y = digits
     whole = quick(n_steps=100).fit(X, y)
 
-    def kill(self, step, quality):
+    def kill(self, check):
         raise SystemError
 
     with pytest.MonkeyPatch.context() as patch:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
 from ganaug._gan.losses import LOSSES, gradient_penalty, noise_contrastive_loss
@@ -114,12 +114,20 @@ class Check:
     is_best : bool
     state : callable
         Returns, until training goes on, all that the rest of it depends on.
+    discriminator_loss, generator_loss : float
+        Means over the steps since the last check.
+    generator, discriminator : Module
+        As they are now: the generator's weights are averaged over the last steps.
     """
 
     step: int
     quality: float
     is_best: bool
     state: Callable[[], State]
+    discriminator_loss: float
+    generator_loss: float
+    generator: nn.Module
+    discriminator: nn.Module
 
 
 class Stateful(Protocol):
@@ -277,7 +285,18 @@ class Trainer(ABC):
             self.history.best_step = step
         self.history.check_step.append(step)
         self.history.quality.append(quality)
-        return Check(step, quality, is_best, self.state_dict)
+        since = ([0, *self.history.check_step])[-2]
+        d_loss, g_loss = self._losses[:, since:step].mean(dim=1).tolist()
+        return Check(
+            step=step,
+            quality=quality,
+            is_best=is_best,
+            state=self.state_dict,
+            discriminator_loss=d_loss,
+            generator_loss=g_loss,
+            generator=self.average,
+            discriminator=self.discriminator,
+        )
 
     def _is_stale(self) -> bool:
         return self._config.patience is not None and self._stale_checks >= self._config.patience

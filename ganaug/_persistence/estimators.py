@@ -43,6 +43,7 @@ class EncoderState:
 def parameters_of(estimator: Any) -> dict[str, Any]:
     """Return the parameters, in forms that can be stored."""
     parameters: dict[str, Any] = estimator.get_params(deep=False)
+    parameters.pop("callback", None)  # it belongs to a training, not to what came of it
     if "device" in parameters:
         parameters["device"] = str(parameters["device"])
     for name, value in parameters.items():

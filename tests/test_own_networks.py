@@ -1,0 +1,175 @@
+"""Networks and recipes of the caller's own, for images and tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits, make_classification
+from torch import nn
+
+import ganaug
+from ganaug import GANSampler
+from ganaug._gan.losses import LOSSES
+from ganaug.exceptions import DataError, PersistenceError
+
+LATENT = 5
+# few steps make poor images, and a warning of it
+pytestmark = pytest.mark.filterwarnings("ignore:the generator collapsed")
+
+
+class ClassGenerator(nn.Module):
+    def __init__(self, n_out=64, n_classes=2):
+        super().__init__()
+        self.classes = nn.Embedding(n_classes, 4)
+        self.layers = nn.Sequential(nn.Linear(LATENT + 4, n_out), nn.Tanh())
+
+    def forward(self, latent, classes):
+        return self.layers(torch.cat([latent, self.classes(classes)], dim=1))
+
+
+class ClassDiscriminator(nn.Module):
+    def __init__(self, n_in=64, n_classes=2):
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.layer = nn.Linear(n_in, n_classes)
+
+    def forward(self, rows, classes):
+        return self.layer(self.flat(rows)).gather(1, classes[:, None])
+
+
+def plain_generator():
+    return nn.Sequential(
+        nn.Linear(LATENT, 16), nn.BatchNorm1d(16), nn.LeakyReLU(0.2), nn.Linear(16, 64), nn.Tanh(),
+        nn.Unflatten(1, (1, 8, 8)),
+    )  # fmt: skip
+
+
+def plain_discriminator():
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2, 1), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(64, 1)
+    )
+
+
+OWN = {"generator": ClassGenerator, "discriminator": ClassDiscriminator}
+PLAIN = {"generator": plain_generator, "discriminator": plain_discriminator}
+
+
+def quick(**parameters) -> GANSampler:
+    small = {"n_steps": 3, "batch_size": 8, "latent_dim": LATENT, "random_state": 0}
+    return GANSampler(**{**small, **parameters})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    rows = np.concatenate([np.flatnonzero(y == 0)[:30], np.flatnonzero(y == 1)[:12]])
+    return X[rows].reshape(-1, 8, 8), y[rows]
+
+
+@pytest.mark.parametrize("networks", [OWN, PLAIN], ids=["of all classes", "of each class"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_own_networks_make_images(networks, loss, digits):
+    X, y = digits
+    sampler = quick(loss=loss, **networks)
+    X_resampled, _ = sampler.fit_resample(X, y)
+    assert X_resampled.shape == (60, 8, 8)
+    assert sampler.score_samples(X).shape == (42,)
+    assert np.isfinite(sampler.history_["generator_loss"]).all()
+
+
+def test_modules_that_know_no_classes_are_fitted_to_each(digits):
+    X, y = digits
+    sampler = quick(**PLAIN, n_steps=300, loss="bce", learning_rate=2e-3, betas=(0.5, 0.999))
+    sampler.fit(X, y)
+    means = [X[y == code].mean(axis=0) for code in (0, 1)]
+    for code in (0, 1):
+        made = sampler.sample(30, y=code)[0]
+        distances = [np.square(made - mean).sum(axis=(1, 2)).mean() for mean in means]
+        assert distances[code] < distances[1 - code]
+
+
+def test_own_networks_make_valid_rows_of_a_table():
+    X, y = make_classification(n_samples=90, n_features=4, weights=[0.7], random_state=0)
+    table = pd.DataFrame(X, columns=list("abcd")).assign(
+        whole=np.arange(90) % 7, town=pd.Categorical(["Rome", "Oslo", "Bonn"] * 30)
+    )
+    width = quick(n_steps=1).fit(table, y).encoder_.layout_.width
+    sampler = quick(
+        generator=lambda: nn.Sequential(nn.Linear(LATENT, width)),
+        discriminator=lambda: nn.Sequential(nn.Linear(width, 1)),
+    )
+    made = sampler.fit(table, y).sample(200)[0]
+    assert made.dtypes.equals(table.dtypes)
+    assert set(made["town"]) == {"Rome", "Oslo", "Bonn"}
+    assert made["whole"].between(0, 6).all()
+    with pytest.raises(DataError, match="own networks"):
+        sampler.sample(3, where={"town": "Rome"})
+
+
+def test_own_networks_are_reproducible_and_leave_no_trace(digits):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    made = [quick(**PLAIN).fit(*digits).sample(4)[0] for _ in range(2)]
+    np.testing.assert_array_equal(*made)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_callback_sees_losses_and_networks_and_can_stop(digits):
+    seen = []
+
+    def watch(check):
+        seen.append((check.step, check.discriminator_loss, check.generator_loss))
+        assert isinstance(check.generator, nn.Module)
+        assert check.discriminator.state_dict()
+        return check.step >= 6
+
+    sampler = quick(**PLAIN, n_steps=20, check_interval=2, callback=watch).fit(*digits)
+    assert [step for step, *_ in seen] == [2, 4, 6]
+    losses = sampler.history_["discriminator_loss"]
+    np.testing.assert_allclose(seen[1][1], losses[2:4].mean(), rtol=1e-5)
+
+
+def test_own_networks_come_back_with_their_functions(digits, tmp_path):
+    sampler = quick(**PLAIN).fit(*digits)
+    sampler.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model", callables=PLAIN)
+    np.testing.assert_array_equal(loaded.sample(5)[0], sampler.sample(5)[0])
+    np.testing.assert_array_equal(loaded.score_samples(digits[0]), sampler.score_samples(digits[0]))
+    with pytest.raises(PersistenceError, match=r"plain_\w+'.*callables=\{'\w+'"):
+        ganaug.load(tmp_path / "model")
+    with pytest.raises(PersistenceError):
+        ganaug.load(tmp_path / "model", callables=OWN)
+
+
+def linear(n_out):
+    return nn.Sequential(nn.Linear(LATENT, n_out))
+
+
+class Endless(nn.Module):
+    def forward(self, rows):
+        return rows.flatten(1).sum(dim=1) * torch.inf
+
+
+BAD = {
+    "wrong shape": (
+        {"generator": lambda: linear(63)},
+        r"generator must return \(16, 1, 8, 8\) for a batch of shape \(16, 5\).*got \(16, 63\)",
+    ),
+    "no logit": (
+        {"discriminator": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 2))},
+        r"discriminator must return \(16,\) for a batch of shape \(16, 1, 8, 8\), got \(16, 2\)",
+    ),
+    "not finite": ({"discriminator": Endless}, "discriminator returns numbers that are not finite"),
+    "another latent size": ({"latent_dim": 9}, r"generator fails on a batch of shape \(16, 9\)"),
+    "no module": ({"generator": lambda: 3}, "returns a torch.nn.Module, got one that returns int"),
+    "a module itself": ({"generator": linear(64)}, "pass what makes it"),
+    "one network": ({"discriminator": None}, "discriminator is missing"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_networks_get_one_sentence_before_training(kind, digits, monkeypatch):
+    changes, message = BAD[kind]
+    monkeypatch.setattr("ganaug._gan.model.GAN.train", None)
+    with pytest.raises(DataError, match=message):
+        quick(**{**PLAIN, **changes}).fit(*digits)
