@@ -22,6 +22,7 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,14 +48,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--max-rows", type=int, default=2000)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
-    rows = [
-        {"dataset": name, "half": half, **figures}
-        for name in args.datasets or dataset_names(args.data)
-        for half in range(N_HALVES)
-        if (figures := measure(args.data, name, half, args.max_rows)) is not None
-    ]
+    rows: list[dict[str, Any]] = []
+    for name in args.datasets or dataset_names(args.data):
+        for half in range(N_HALVES):
+            if (figures := measure(args.data, name, half, args.max_rows)) is not None:
+                rows.append({"dataset": name, "half": half, **figures})
+        pd.DataFrame(rows).to_csv(args.output, index=False, float_format="%.4g")
     table = pd.DataFrame(rows)
-    table.to_csv(args.output, index=False, float_format="%.4g")
     print(f"{table['dataset'].nunique()} tables, {len(table)} halves; median (10% to 90%)")
     for column in COLUMNS:
         low, middle, high = table[column].quantile([0.1, 0.5, 0.9])

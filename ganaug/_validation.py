@@ -26,8 +26,9 @@ from ganaug.exceptions import DataError, TrainingError
 
 MIN_CLASS_ROWS = 2
 MIN_DETECTOR_ROWS = 2
-# Generators that learned come near to 70% of the rows of a class and more, collapsed ones to none.
-MIN_COVERAGE = 0.05
+# Generators that learned come near to 86% of the rows of a class and more, small classes to all;
+# those that come near to less do worse than repeated rows (`python -m benchmarks.repetition`).
+MIN_COVERAGE = 0.75
 MAX_NAMES_IN_MESSAGE = 20
 MAX_LAYER_SIZE = 2**14
 
@@ -369,7 +370,7 @@ def warn_of_interruption(best_step: int) -> None:
 
 
 def warn_of_collapse(coverage: Mapping[Any, float]) -> None:
-    """Say which classes a generator has collapsed on.
+    """Say which classes a generator has collapsed on, wholly or in part.
 
     Parameters
     ----------
@@ -380,8 +381,8 @@ def warn_of_collapse(coverage: Mapping[Any, float]) -> None:
     if collapsed:
         classes = ", ".join(f"{label!s} ({share:.0%})" for label, share in collapsed.items())
         warnings.warn(
-            f"the generator collapsed: its rows come near to few of the real ones of {classes}; "
-            "repeating rows would serve better. Pass a smaller learning_rate, more n_steps or "
+            f"the generator collapsed: its rows come near to few of the real ones of {classes}, "
+            "and repeating rows would serve better. Pass a smaller learning_rate, more n_steps or "
             "another random_state, or collect more rows of these classes.",
             ConvergenceWarning,
             stacklevel=2,

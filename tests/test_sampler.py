@@ -617,3 +617,20 @@ def test_a_collapsed_generator_is_said_to_be_one(numbers, monkeypatch):
     monkeypatch.setattr(ConditionalGAN, "calibrate", collapse)
     with pytest.warns(ConvergenceWarning, match=r"collapsed.*of 1 \(0%\)"):
         quick().fit(*numbers)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate": 0.9, "n_steps": 50},
+        {"learning_rate": 0.2, "anchored_share": 0.0, "n_steps": 50},
+        {"n_steps": 1, "anchored_share": 0.0},
+    ],
+    ids=str,
+)
+def test_what_is_worse_than_repeated_rows_is_said(parameters):
+    X, y = make_classification(
+        n_samples=600, n_features=8, weights=[0.9], n_clusters_per_class=2, random_state=1
+    )
+    with pytest.warns(ConvergenceWarning, match="repeating rows would serve better"):
+        GANSampler(random_state=0, **parameters).fit(X, y)
