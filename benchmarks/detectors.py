@@ -246,7 +246,7 @@ def ganaug(X: pd.DataFrame, seed: int, *, only: str = "", **keywords: Any) -> Fi
         return Ganaug(detector, X)
 
     def arm(X: pd.DataFrame) -> Scores:
-        arms: Arms = detector._model.arms(detector._points(X))
+        arms: Arms = detector._model.arms(np.concatenate(list(detector._parts(X))))
         return np.asarray(getattr(arms, only))
 
     return ByFunction(arm, X)

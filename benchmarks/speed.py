@@ -42,13 +42,20 @@ class Case:
     part: str
     job: str
     n_rows: int
-    n_minority: int
+    n_minority: int | None = None
     shape: dict[str, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        extra = ", ".join(f"{key} {value}" for key, value in self.shape.items())
-        return f"{self.n_rows:,} rows, {self.n_minority:,} minority" + (f", {extra}" * bool(extra))
+        rows = f"{self.n_rows:,} rows"
+        minority = [] if self.n_minority is None else [f"{self.n_minority:,} minority"]
+        return ", ".join([rows, *minority, *(f"{key} {n}" for key, n in self.shape.items())])
+
+    @property
+    def arguments(self) -> dict[str, int]:
+        """What the job is called with."""
+        minority = {} if self.n_minority is None else {"n_minority": self.n_minority}
+        return {"n_rows": self.n_rows, **minority, **self.shape}
 
 
 def cases() -> Iterator[Case]:
@@ -64,6 +71,8 @@ def cases() -> Iterator[Case]:
             yield Case("million", job, 1_000_000, n_minority)
     yield Case("sample", "sample", 20_000, 1000)
     yield Case("large", "resample in parts", 25_000_000, 1_000_000)
+    yield Case("detector", "detector: fit", 50_000)
+    yield Case("detector", "detector: score", 100_000)
     yield Case("encode", "encode", 1_000_000, 100_000)
     for n_rows in (5000, 20_000, 80_000, 320_000, 1_000_000):
         yield Case("model", "fit", n_rows, n_rows // 20)
@@ -94,10 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(case: Case) -> Figures:
     """Run one case in a process of its own."""
-    arguments = {"n_rows": case.n_rows, "n_minority": case.n_minority, **case.shape}
     command = [sys.executable, "-m", "benchmarks.speed", "--one"]
     done = subprocess.run(
-        [*command, json.dumps([case.job, arguments])],
+        [*command, json.dumps([case.job, case.arguments])],
         env=os.environ | ONE_THREAD,
         stdout=subprocess.PIPE,
         check=True,

@@ -127,6 +127,33 @@ def ganaug_encode(n_rows: int, n_minority: int) -> Figures:
     return figures | {"rows": n_rows}
 
 
+def detector_fit(n_rows: int, n_columns: int = N_COLUMNS) -> Figures:
+    """`GANOutlierDetector.fit` on numbers."""
+    detector = _ready_detector()
+    X = correlated_numbers(n_rows, n_columns, seed=0)
+    with _timed() as figures:
+        detector.fit(X)
+    return figures | {"input_mb": X.nbytes / MEGABYTE}
+
+
+def detector_score(n_rows: int, n_columns: int = N_COLUMNS) -> Figures:
+    """`score_samples` of new rows."""
+    detector = _ready_detector()
+    detector.fit(correlated_numbers(50_000, n_columns, seed=0))
+    X = correlated_numbers(n_rows, n_columns, seed=1)
+    with _timed() as figures:
+        detector.score_samples(X)
+    return figures | {"input_mb": X.nbytes / MEGABYTE, "rows": n_rows}
+
+
+def correlated_numbers(n_rows: int, n_columns: int, seed: int) -> NDArray[np.float64]:
+    """Return normal rows, all of the same distribution."""
+    mixing = 0.3 * np.random.default_rng(0).normal(size=(n_columns, n_columns))
+    random = np.random.default_rng((seed, n_rows))
+    noise = random.normal(size=(n_rows, n_columns))
+    return random.normal(size=(n_rows, n_columns)) @ mixing + noise
+
+
 def ganaug_large(n_rows: int, n_minority: int) -> Figures:
     """`ganaug resample` of a Parquet file in parts; megabytes are all that the process holds."""
     import pyarrow as pa
@@ -207,6 +234,8 @@ JOBS: dict[str, Callable[..., Figures]] = {
     "fit": ganaug_fit,
     "sample": ganaug_sample,
     "encode": ganaug_encode,
+    "detector: fit": detector_fit,
+    "detector: score": detector_score,
     "resample in parts": ganaug_large,
     "SMOTE": smote_resample,
     "CTGAN": ctgan_resample,
@@ -219,6 +248,14 @@ def _ready_sampler() -> Any:
 
     GANSampler(n_steps=5, random_state=0, device="cpu").fit_resample(*make_table(500, 50))
     return GANSampler(random_state=0, device="cpu")
+
+
+def _ready_detector() -> Any:
+    from ganaug import GANOutlierDetector
+
+    toy = correlated_numbers(600, 5, seed=2)
+    GANOutlierDetector(n_steps=5, random_state=0).fit(toy).score_samples(toy)
+    return GANOutlierDetector(random_state=0)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ detector = GANOutlierDetector(random_state=0).fit(X)
 
 x, y = np.meshgrid(np.linspace(-1.9, 2.9, 160), np.linspace(-1.3, 1.9, 120))
 grid = np.c_[x.ravel(), y.ravel()]
-arms = detector._model.arms(detector._points(grid))
+arms = detector._model.arms(np.concatenate(list(detector._parts(grid))))
 panels = {
     "neighbours": arms.neighbours,
     "discriminators": arms.discriminators,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike
@@ -27,6 +27,8 @@ from ganaug._validation import Number
 from ganaug.sampler import GANSampler
 
 MAX_KEPT_ROWS = 5000
+# Rows that are scored at once; a multiple of what distances are measured for at once.
+PART_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -237,8 +239,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             If the detector is not fitted.
         """
-        points = self._points(X)
-        return self._normality(points, self._modes(points))
+        parts = [self._normality(points, self._modes(points)) for points in self._parts(X)]
+        return np.concatenate(parts)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return `score_samples` less `offset_`: negative for outliers.
@@ -305,11 +307,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             In (0, 1]; at least 1 / (n_calibration + 1).
         """
-        points = self._points(X)
-        modes = self._modes(points)
-        raw = self._model.raw_scores(points, modes)
-        by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
-        return np.choose(modes, by_mode)
+        return np.concatenate([self._p_values(points) for points in self._parts(X)])
 
     def explain(self, X: Any) -> Explanation:
         """Return which columns make each row anomalous.
@@ -332,7 +330,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         .. [1] Strumbelj and Kononenko, "Explaining prediction models and individual predictions
            with feature contributions", 2014.
         """
-        points = self._points(X)
+        points = np.concatenate(list(self._parts(X)))
         modes = self._modes(points)
         baselines = self._model.typical_rows_near(points)
         explainer = PathExplainer(
@@ -412,12 +410,15 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         self._row_builder = fitted.row_builder
         self._kept_columns = fitted.kept_columns
 
-    def _points(self, X: Any) -> NDArray[np.float32]:
+    def _parts(self, X: Any) -> Iterator[NDArray[np.float32]]:
+        """Give rows as points, a part at a time, so that memory does not grow with their number."""
         check_is_fitted(self, "offset_")
         rows = validation.check_rows(X)
         validation.compare_columns(self, X)
         columns = validation.read_fitted_columns(rows, self._feature_map.encoder.is_categorical)
-        return self._feature_map.transform(columns)
+        for start in range(0, rows.n_rows, PART_ROWS):
+            part = slice(start, start + PART_ROWS)
+            yield self._feature_map.transform([column.take(part) for column in columns])
 
     def _modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
         if self.novelty == "auto":
@@ -429,6 +430,12 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     ) -> NDArray[np.float64]:
         logits = to_normality(self._model.raw_scores(points, modes))
         return self._score_scale.normality(logits[:, None])[np.arange(len(points)), modes]
+
+    def _p_values(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
+        modes = self._modes(points)
+        raw = self._model.raw_scores(points, modes)
+        by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
+        return np.choose(modes, by_mode)
 
     def _threshold(self) -> float:
         """Return the score that the asked share of training rows falls below."""

@@ -77,10 +77,11 @@ class FeatureMap:
 
 def soft_clip(numbers: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the numbers, those beyond 5 drawn in to 5 + log(1 + excess)."""
-    size = np.abs(numbers.astype(np.float64))
-    clipped = np.where(size > CLIP, CLIP + np.log1p(np.maximum(size - CLIP, 0.0)), size)
-    # adding zero turns -0.0 into 0.0: equal rows must have equal bits
-    return np.copysign(clipped, numbers) + 0.0
+    out = numbers.astype(np.float64)
+    is_far = np.abs(out) > CLIP
+    far = out[is_far]
+    out[is_far] = np.copysign(CLIP + np.log1p(np.abs(far) - CLIP), far)
+    return out + 0.0  # turns -0.0 into 0.0: equal rows must have equal bits
 
 
 def _expand_codes(layout: TableLayout, rows: EncodedTable) -> list[NDArray[np.float32]]:

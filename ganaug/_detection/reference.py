@@ -26,6 +26,10 @@ BLOCK_QUANTILE = 0.8
 NO_ROW = -1
 # Rows start at multiples of so many floats: matrix products round differently where they don't.
 ALIGNMENT = 16
+# Bits of a double that no number in single precision uses.
+LOW_BITS = 2**29 - 1
+# What is infinitely far has to be a number, in single precision, to be sorted with its place.
+FARTHEST = float(np.finfo(np.float32).max)
 # Distances are compared as logarithms; two equal rows are about so far apart.
 SMALLEST_DISTANCE = 1e-4
 
@@ -143,40 +147,47 @@ class ReferenceRows:
         squares = self._relative_squares(points, own)
         blocks = squares.view(len(points), -1, self.block_rows)
         nearest = blocks.amin(dim=2)
-        # numpy sorts many short rows several times as fast as torch
-        by_distance = np.argsort(nearest.numpy(), axis=1)
+        by_distance = _ascending(nearest)
         k = self.n_neighbors
-        chosen = torch.from_numpy(by_distance[:, :k])
-        inside = blocks.gather(1, chosen[:, :, None].expand(-1, -1, self.block_rows)).flatten(1)
-        place = torch.from_numpy(_smallest(inside.numpy(), k))
+        chosen = by_distance[:, :k]
+        first_block = torch.arange(0, blocks.shape[0] * blocks.shape[1], blocks.shape[1])[:, None]
+        inside = _rows_at(blocks.flatten(0, 1), chosen + first_block).flatten(1)
+        place = _ascending(inside)[:, :k]
         rows = chosen.gather(1, place // self.block_rows) * self.block_rows
-        differences = self.rows[rows + place % self.block_rows] - points[:, None]
+        differences = _rows_at(self.rows, rows + place % self.block_rows).sub_(points[:, None])
         if len(self.more_blocks):
             more = squares[:, self.more_blocks.flatten()].view(len(points), -1, self.block_rows)
             nearest = torch.cat([nearest, more.amin(dim=2)], dim=1)
-            by_distance = np.argsort(nearest.numpy(), axis=1)
+            by_distance = _ascending(nearest)
         n_blocks = (nearest < torch.inf).sum(dim=1)  # not those that the row has for itself
         rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
-        quantile = torch.from_numpy(by_distance).gather(1, rank[:, None])
+        quantile = by_distance.gather(1, rank[:, None])
         block_square = nearest.gather(1, quantile).flatten() + points.square().sum(dim=1)
         return Neighbours(differences, block_square.clamp(min=0.0))
 
     def _relative_squares(self, points: Tensor, own: Tensor) -> Tensor:
         """Return squared distances to all places, less each point's squared length."""
         squares = torch.addmm(self.squares, points, self.rows.T, alpha=-2.0)
-        known = torch.nonzero(own != NO_ROW).flatten()
-        squares[known, own[known]] = torch.inf
+        if len(known := torch.nonzero(own != NO_ROW).flatten()):
+            squares[known, own[known]] = torch.inf
         return squares
 
 
-def _smallest(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Return the places of the k smallest values of each row, smallest first."""
-    if k < values.shape[1]:
-        places = np.argpartition(values, k - 1, axis=1)[:, :k]
-    else:
-        places = np.tile(np.arange(k), (len(values), 1))
-    order = np.argsort(np.take_along_axis(values, places, axis=1), axis=1)
-    return np.take_along_axis(places, order, axis=1)
+def _ascending(values: Tensor) -> Tensor:
+    """Return the places of the values of each row, smallest first.
+
+    A value in single precision and its place fit into one number in double precision, and numpy
+    sorts numbers twice as fast as it finds their order.
+    """
+    keys = values.double().clamp_(max=FARTHEST)
+    keys.view(torch.int64).bitwise_or_(torch.arange(values.shape[1]))
+    keys.numpy().sort(axis=1)
+    return keys.view(torch.int64) & LOW_BITS
+
+
+def _rows_at(table: Tensor, places: Tensor) -> Tensor:
+    """Return rows of a table, (n_rows, width), at places (n, k): (n, k, width)."""
+    return table.index_select(0, places.flatten()).view(*places.shape, -1)
 
 
 def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
@@ -187,7 +198,8 @@ def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
     k = differences.shape[1]
     gram = differences @ differences.transpose(1, 2)
     ridge = RIDGE * squares.mean(dim=1) + SMALLEST_DISTANCE**2
-    factor, _ = torch.linalg.cholesky_ex(gram + ridge[:, None, None] * torch.eye(k))
+    gram.diagonal(dim1=1, dim2=2).add_(ridge[:, None])
+    factor, _ = torch.linalg.cholesky_ex(gram)
     weights = torch.cholesky_solve(torch.ones(len(differences), k, 1), factor)
     residual = _sum(weights * differences) / _sum(weights)
     return residual.square().sum(dim=1)

@@ -38,17 +38,21 @@ class SeenRows:
     def __call__(self, points: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Return which rows were seen, and which reference row each one is, or -1."""
         prints = fingerprints(points)
-        place = np.searchsorted(self.reference, prints).clip(max=len(self.reference) - 1)
-        is_reference = self.reference[place] == prints
         at = np.searchsorted(self.fingerprints, prints).clip(max=len(self.fingerprints) - 1)
-        return self.fingerprints[at] == prints, np.where(is_reference, self.position[place], NO_ROW)
+        is_seen = self.fingerprints[at] == prints
+        known = prints[is_seen]
+        place = np.searchsorted(self.reference, known).clip(max=len(self.reference) - 1)
+        own = np.full(len(points), NO_ROW, dtype=np.int64)
+        own[is_seen] = np.where(self.reference[place] == known, self.position[place], NO_ROW)
+        return is_seen, own
 
 
 def fingerprints(points: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return a 64-bit number for each row: a random linear combination of its bits."""
     random = np.random.default_rng(points.shape[1])
     prints = np.zeros(len(points), dtype=np.uint64)
-    for column in points.T:
+    bits = np.ascontiguousarray(points).view(np.uint32)
+    for column in bits.T:
         odd = random.integers(2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        prints += np.ascontiguousarray(column).view(np.uint32) * odd
+        prints += column * odd
     return prints
