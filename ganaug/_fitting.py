@@ -47,7 +47,7 @@ class Auto:
 TABLE_AUTO = Auto(n_steps=1000, patience=6, batch_size=192, learning_rate=2e-3)
 OWN_AUTO = replace(TABLE_AUTO, patience=None)
 IMAGE_AUTO = Auto(
-    n_steps=600,
+    n_steps=300,
     patience=None,
     batch_size=64,
     learning_rate=1e-3,

@@ -58,9 +58,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     gradient penalties [1]_, a projection discriminator [2]_, a Gumbel-softmax for categories [3]_,
     and anchors: rows are generated next to a real row of the class, as SMOTE does [4]_.
 
-    Rows may be images (see `image_shape`). Convolutional networks then bend and redraw views of
-    real images of the class, in ways that are learned on all classes [8]_, and both networks see
-    images through differentiable augmentation [9]_.
+    Rows may be images (see `image_shape`). Generated ones start from views of real images of the
+    class (turned, shifted and stretched by little); convolutional networks bend and redraw half of
+    these in ways that are learned on all classes [8]_. The discriminator sees images through
+    differentiable augmentation [9]_.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     n_steps : "auto" or int, default="auto"
         Training steps. "auto" stops when generated rows have come no closer to real ones for a
         while, after at most 1000 steps, and keeps the best generator seen; for images it is
-        always 600 steps, of which the last generator is kept. An int trains exactly so many.
+        always 300 steps, of which the last generator is kept. An int trains exactly so many.
     batch_size : "auto" or int, default="auto"
         Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
         a table, or 64 images.

@@ -6,11 +6,12 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from ganaug import GANSampler
 from ganaug.exceptions import DataError, MissingDependencyError
-from ganaug.plotting import SyntheticDataDisplay, TrainingDisplay
+from ganaug.plotting import SyntheticDataDisplay, TrainingDisplay, plot_samples
 
 
 @pytest.fixture(autouse=True)
@@ -153,3 +154,21 @@ def test_a_missing_matplotlib_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'ganaug\[plot\]'"):
         SyntheticDataDisplay.from_predictions(NUMBERS, NUMBERS)
+
+
+@pytest.mark.parametrize("channels", ["grey", "colour"])
+def test_generated_images_fill_a_grid(channels):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    X = X[:60].reshape(-1, 8, 8)
+    X = X if channels == "grey" else np.stack([X, X, 16 - X], axis=1)
+    sampler = GANSampler(n_steps=2, batch_size=8, random_state=0).fit(X, y[:60])
+    ax = plot_samples(sampler, n_per_class=4)
+    picture = ax.get_images()[0].get_array()
+    assert picture.shape[:2] == (3 * 9, 4 * 9)
+    assert 0 <= picture.min() < picture.max() <= 1
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "1", "2"]
+
+
+def test_a_table_has_no_images_to_plot(sampler):
+    with pytest.raises(DataError, match="was fitted on a table"):
+        plot_samples(sampler)

@@ -28,8 +28,8 @@ MAX_STRETCH = 0.1
 # In the discriminator.
 MAX_TRANSLATION = 1 / 8
 CUTOUT_SIDE = 1 / 3
-MAX_BRIGHTNESS = 0.3
-MAX_CONTRAST = 0.3
+MAX_BRIGHTNESS = 0.1
+MAX_CONTRAST = 0.1
 
 
 class _Random:

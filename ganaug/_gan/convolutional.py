@@ -134,6 +134,9 @@ class ImageDiscriminator(nn.Module):
         n_features = third * height * width
         self.adversarial = ClassReadout(n_features, n_classes, torch.default_generator)
         self.density = ClassReadout(n_features, n_classes, torch.default_generator)
+        with torch.no_grad():  # features are many, and logits of tens make a bad start
+            for readout in (self.adversarial, self.density):
+                readout.common.weight.mul_(INITIAL_SCALE)
 
     def forward(self, anchor: Tensor, images: Tensor, classes: Tensor) -> Tensor:
         logits: Tensor = self.adversarial(self._features(anchor, images), classes)

@@ -28,6 +28,9 @@ from ganaug._gan.states import copied
 from ganaug.exceptions import DataError
 
 BLOCK_ROWS = 256
+# Share of the images that are left as the generator finds them, views of real ones: classifiers
+# learn more from both than from moved images alone.
+VIEW_SHARE = 0.5
 MONITORED_ROWS = 512
 MONITORED_CLASSES = 16
 COVERAGE_ROWS = 512
@@ -240,6 +243,9 @@ class NetworkGAN(GAN):
             turns = torch.arange(BLOCK_ROWS, device=self._device) + number * BLOCK_ROWS
             anchor = self._source.anchors(class_code, turns, random)
             rows = self.generator(anchor, self.generator.noise(BLOCK_ROWS, random), classes)
+            if not self._is_own:
+                is_view = torch.rand(BLOCK_ROWS, 1, generator=random, device=self._device)
+                rows = torch.where(is_view < VIEW_SHARE, anchor, rows)
             yield valid(rows)[: n_rows - number * BLOCK_ROWS]
 
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import images
+from benchmarks.images import COLUMNS, METHODS, frechet_distance, load_task, main
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with 40 training and 5 test images of each of ten plain classes."""
+    y, test_y = np.repeat(np.arange(10), 40), np.repeat(np.arange(10), 5)
+    (tmp_path / "images").mkdir()
+    np.savez(
+        tmp_path / "images" / "mnist_small.npz",
+        X_train=(y[:, None, None] * 20 + RANDOM.integers(0, 50, (400, 8, 8))).astype(np.uint8),
+        y_train=y,
+        X_test=(test_y[:, None, None] * 20 + RANDOM.integers(0, 50, (50, 8, 8))).astype(np.uint8),
+        y_test=test_y,
+    )
+    return tmp_path
+
+
+def test_three_classes_are_cut(folder):
+    task = load_task(folder, 7, seed=1)
+    counts = np.bincount(task.y)
+    assert sorted(counts.tolist()) == [7] * 3 + [40] * 7
+    assert all(counts[code] == 7 for code in task.rare)
+    assert np.bincount(task.cut_labels)[list(task.rare)].tolist() == [33] * 3
+    assert load_task(folder, 7, seed=1).rare == task.rare
+
+
+@pytest.mark.parametrize("name", ["RandomOverSampler", "SMOTE", "shift, rotate (cubic)"])
+def test_methods_fill_the_rare_classes(name, folder):
+    task = load_task(folder, 7, seed=0)
+    X, y = METHODS[name](task, 0)
+    assert np.bincount(y).tolist() == [40] * 10
+    assert X.dtype == np.uint8
+    np.testing.assert_array_equal(X[: len(task.X)], task.X)
+
+
+def test_frechet_distance_of_equal_and_of_shifted_rows():
+    rows = RANDOM.normal(size=(500, 3))
+    assert frechet_distance(rows, rows) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(rows, rows + 2) == pytest.approx(12, abs=1e-6)
+
+
+def test_a_run_goes_on_where_it_stopped(folder, monkeypatch, capsys):
+    monkeypatch.setattr(images, "CNN_STEPS", 3)
+    out = folder / "out.csv"
+    arguments = ["--data", str(folder), "--rare", "7", "--seeds", "1", "--out", str(out)]
+    main([*arguments, "--methods", "none"])
+    main([*arguments, "--methods", "none;SMOTE"])
+    table = pd.read_csv(out)
+    assert tuple(table.columns) == COLUMNS
+    assert table["method"].tolist() == ["none"] * 2 + ["SMOTE"] * 2
+    assert "| SMOTE | 1 |" in capsys.readouterr().out
