@@ -262,7 +262,7 @@ def frechet_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     Heusel et al. (2017), with other features than theirs: to compare within one run only.
     """
     first, second = np.cov(one.T), np.cov(other.T)
-    # the trace of the matrix root is the sum of the roots of the eigenvalues, which are none below 0
+    # the trace of a root is the sum of the roots of the eigenvalues, which are none below 0
     roots = np.sqrt(np.linalg.eigvals(first @ second).real.clip(min=0)).sum()
     means = np.square(one.mean(axis=0) - other.mean(axis=0)).sum()
     return float(means + np.trace(first + second) - 2 * roots)
