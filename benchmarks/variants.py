@@ -72,7 +72,17 @@ def _no_density_loss(self: AdversarialTrainer, batch: Batch) -> Tensor:
     return 0.0 * _density_loss(self, batch)
 
 
-def _even_weights(margins: Tensor) -> Tensor:
+def _no_geometry(table: DeviceTable, neighbours: Tensor) -> None:
+    return None
+
+
+def _all_the_way(
+    self: RowSampler, anchor: Tensor, anchored: Tensor, rows: Tensor, random: torch.Generator
+) -> Tensor:
+    return rows
+
+
+def _even_weights(margins: Tensor, among_others: float) -> Tensor:
     return torch.ones_like(margins)
 
 
@@ -84,27 +94,26 @@ def _rows_as_they_are(self: Validity, rows: Tensor) -> Tensor:
     return rows
 
 
-def _towards_a_neighbour(
+def _neighbours_in_place_of_rows(
     self: RowSampler, homes: Tensor, anchored: Tensor, random: torch.Generator
 ) -> Tensor:
-    """Return rows between an anchor and one of its neighbours, or as far on its other side.
+    """Return neighbours of anchors where the generator would make a row.
 
-    The targets that the generator learns from, at any share of their distance (as in SMOTE:
-    Chawla et al. 2002); each category is the anchor's or the neighbour's.
+    The targets that the generator learns from, a share of the way in each column as in the
+    default; each category is the anchor's or the neighbour's.
     """
     table, layout = self._table, self._table.layout
     neighbours = _neighbours(table)
     rows = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
     pick = torch.randint(neighbours.shape[1], rows.shape, generator=random, device=rows.device)
     anchor, target = table.expand(rows), table.expand(neighbours[rows, pick])
-    share = torch.rand(len(rows), 1, generator=random, device=rows.device) * 2 - 1
-    numbers = layout.continuous
-    moved = anchor[:, numbers] + share * (target - anchor)[:, numbers]
     uniform = torch.rand(len(rows), len(layout.heads), generator=random, device=rows.device)
     sizes = torch.tensor([slot.size for slot in layout.heads], dtype=torch.long)
     is_targets = (uniform < 0.5).repeat_interleave(sizes.to(rows.device), dim=1)
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
-    return self._validity(torch.cat([moved, levels], dim=1))
+    found = torch.cat([target[:, layout.continuous], levels], dim=1)
+    anchored = torch.ones_like(anchor[:, :1])
+    return self._validity(self._part_of_the_way(anchor, anchored, found, random))
 
 
 @lru_cache(maxsize=1)
@@ -118,6 +127,8 @@ _KEEP_THE_LAST: Replacement = (AdversarialTrainer, "_restore_best", _nothing)
 _NO_CALIBRATION: Replacement = (model, "calibrate_levels", _nothing)
 
 PARTS: dict[str, Part] = {
+    "geometry": Part(((model, "measure_classes", _no_geometry),)),
+    "shares": Part(((RowSampler, "_part_of_the_way", _all_the_way),)),
     "mirroring": Part(((ClassBalancedBatches, "_reflect", _target_as_it_is),)),
     # what is left is a plain conditional GAN
     "anchors": Part(((batches, "ANCHORED_SHARE", 0.0),), {"anchored_share": 0.0}),
@@ -136,5 +147,7 @@ PARTS: dict[str, Part] = {
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
     "validity": Part(((Validity, "__call__", _rows_as_they_are),)),
     # the control: the same targets, selection and validity, and nothing is trained
-    "network": Part(((RowSampler, "_draw", _towards_a_neighbour), _NO_CALIBRATION), {"n_steps": 1}),
+    "network": Part(
+        ((RowSampler, "_draw", _neighbours_in_place_of_rows), _NO_CALIBRATION), {"n_steps": 1}
+    ),
 }

@@ -146,7 +146,8 @@ def _resample_large(args: argparse.Namespace) -> None:
     with _refusals():
         sampler.fit(table.dataset, args.target)
     added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
-    n_new = table.write(args.output, sampler.sample_batches(added), mark=mark, force=args.force)
+    new = sampler.sample_batches(added, for_training=True)
+    n_new = table.write(args.output, new, mark=mark, force=args.force)
     _tell(args, f"{args.output}: all rows as they were, {n_new:,} new ({_added(sampler)})")
 
 

@@ -21,11 +21,15 @@ from ganaug._requests import check_found, check_where
 
 @dataclass(frozen=True)
 class Draw:
-    """Which rows of a class are drawn: a seed, its purpose, and what the rows must be."""
+    """Which rows of a class are drawn: a seed, its purpose, and what the rows must be.
+
+    Those `for_training` are what classifiers learn most from, others those that look most real.
+    """
 
     seed: int
     stream: Stream
     conditions: TableConditions = TableConditions()  # noqa: RUF009 - it is frozen
+    for_training: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,5 +95,12 @@ class RowDrawer:
 
     def _decoded(self, code: int, count: int, draw: Draw) -> Iterator[list[Column]]:
         """Give new rows of a class as columns, some thousand rows at a time."""
-        for rows in self.gan.sample(code, count, draw.seed, draw.stream, draw.conditions.encoded):
+        for rows in self.gan.sample(
+            code,
+            count,
+            draw.seed,
+            draw.stream,
+            draw.conditions.encoded,
+            for_training=draw.for_training,
+        ):
             yield draw.conditions.keep(self.encoder.inverse_transform(rows))

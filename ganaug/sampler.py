@@ -81,7 +81,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         name numeric columns that are categories too.
     n_steps : "auto" or int, default="auto"
         Training steps. "auto" stops when generated rows have come no closer to real ones for a
-        while, after at most 1000 steps, and keeps the best generator seen; for images it is
+        while, after at most 500 steps, and keeps the best generator seen; for images it is
         always 300 steps, of which the last generator is kept. An int trains exactly so many.
     batch_size : "auto" or int, default="auto"
         Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
@@ -369,6 +369,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the data can't be used; the message says why, and what to do.
         DeviceError, TrainingError, PersistenceError
             As in `fit`.
+
+        Notes
+        -----
+        The synthetic rows are those that classifiers learn most from, which are not those that
+        look most real: see `for_training` in `sample`.
         """
         return self._fit_resample(X, y, sample_weight)
 
@@ -378,6 +383,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         y: Any = None,
         *,
         where: Mapping[Any, Any] | None = None,
+        for_training: bool = False,
         random_state: Any = None,
     ) -> tuple[Any, Any]:
         """Draw synthetic rows from the trained generator, without refitting.
@@ -395,6 +401,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             in bounded time: levels are conditioned where they are drawn, numbers are folded into
             their range, and rows start from training rows that meet the conditions or, where none
             meets all, most of them.
+        for_training : bool, default=False
+            Draw rows as `fit_resample` does: those that classifiers learn most from. Rows among
+            another class are refused, and each number goes a share of its own of the way from its
+            real neighbour. By default rows are those that look most like real ones.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw. By default it follows from the fit: the same call gives the same
             rows, which are not those that `fit_resample` returned. A larger sample of a class
@@ -430,7 +440,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         codes = requests.check_sample_request(n_samples, y, self.classes_, self.sampling_strategy_)
         conditions = self._drawer.conditions(where, set(codes.tolist()))
         seed = self._sample_seed(random_state)
-        return self._drawer.rows(codes, Draw(seed, Stream.SAMPLE, conditions))
+        return self._drawer.rows(codes, Draw(seed, Stream.SAMPLE, conditions, for_training))
 
     def sample_batches(
         self,
@@ -438,6 +448,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         y: Any = None,
         *,
         where: Mapping[Any, Any] | None = None,
+        for_training: bool = False,
         batch_rows: int = 65_536,
         random_state: Any = None,
     ) -> Iterator[tuple[Any, Any]]:
@@ -451,6 +462,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             The class of all rows. By default an int is divided among classes as in `sample`.
         where : mapping, default=None
             What the rows must be, as in `sample`.
+        for_training : bool, default=False
+            Draw rows for classifiers to learn from, as in `sample`.
         batch_rows : int, default=65536
             Rows of each batch; the last one of a class may have fewer.
         random_state : int, RandomState instance or None, default=None
@@ -483,7 +496,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         batch_rows = requests.check_batch_rows(batch_rows)
         conditions = self._drawer.conditions(where, set(counts))
         seed = self._sample_seed(random_state)
-        return self._drawer.batches(counts, batch_rows, Draw(seed, Stream.SAMPLE, conditions))
+        draw = Draw(seed, Stream.SAMPLE, conditions, for_training)
+        return self._drawer.batches(counts, batch_rows, draw)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Return how normal rows are: higher = more normal.
@@ -593,7 +607,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         refuse_dataset(X)
         job = self._fit(X, y, sample_weight)
         codes = job.codes_to_add
-        columns = self._drawer.columns(codes, Draw(self._seed, Stream.RESAMPLE))
+        columns = self._drawer.columns(codes, Draw(self._seed, Stream.RESAMPLE, for_training=True))
         X_resampled = job.rows.extended(columns, self._row_builder)
         y_new = self._drawer.labels_of(codes)
         y_resampled = job.target.append(y_new, job.rows.index_of(X_resampled))

@@ -11,10 +11,11 @@ import pytest
 import torch
 from imblearn.pipeline import make_pipeline
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import make_classification, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.neighbors import NearestNeighbors
 
 from ganaug import GANSampler
 from ganaug._gan.model import ConditionalGAN
@@ -406,6 +407,31 @@ def test_generated_rows_are_like_their_class():
         real = X[y == label]
         np.testing.assert_allclose(made.mean(axis=0), real.mean(axis=0), atol=0.4)
         np.testing.assert_allclose(np.cov(made.T), np.cov(real.T), atol=0.4)
+
+
+def test_rows_for_training_keep_further_from_other_classes():
+    X, y = make_moons(600, noise=0.3, random_state=0)
+    rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:60]]
+    others = NearestNeighbors(n_neighbors=3).fit(X[y == 0])
+    sampler = GANSampler(n_steps=150, random_state=0).fit(X[rows], y[rows])
+    for_training, alike = (
+        others.kneighbors(sampler.sample(400, y=1, for_training=asked)[0])[0].mean()
+        for asked in (True, False)
+    )
+    assert for_training > 1.05 * alike
+
+
+def test_rows_for_training_are_those_of_fit_resample_in_kind():
+    X, y = make_moons(300, noise=0.3, random_state=0)
+    rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:40]]
+    sampler = GANSampler(n_steps=100, random_state=0)
+    X_resampled, _ = sampler.fit_resample(X[rows], y[rows])
+    added = X_resampled[sampler.synthetic_mask_]
+    drawn, _ = sampler.sample(len(added), y=1, for_training=True)
+    assert not np.array_equal(added, drawn)
+    np.testing.assert_allclose(added.mean(axis=0), drawn.mean(axis=0), atol=0.15)
+    (batch, _), *_ = sampler.sample_batches(len(added), y=1, for_training=True)
+    np.testing.assert_array_equal(batch, drawn)
 
 
 def test_weights_move_the_generated_rows():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
-from ganaug._gan.networks import StateGate
+from ganaug._gan.gate import StateGate
 from ganaug._gan.runtime import DTYPE, in_double
 from ganaug._gan.states import State
 
@@ -32,6 +32,8 @@ class DeviceTable:
         Rows in the order of their class codes.
     class_counts : ndarray of shape (n_classes,)
         How many rows each class has; class c holds rows ``starts[c]`` to ``starts[c + 1]``.
+    weights : ndarray of shape (n_rows,) or None
+        How much a row counts in comparison to others of its class.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class DeviceTable:
         table: EncodedTable,
         class_counts: NDArray[np.int64],
         device: torch.device,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.layout = layout
         self.device = device
         self.counts = torch.from_numpy(class_counts).to(device)
         self.starts = torch.from_numpy(np.concatenate([[0], np.cumsum(class_counts)])).to(device)
+        self.weights = None if weights is None else torch.from_numpy(weights).to(device, DTYPE)
         self._numbers = torch.from_numpy(table.numbers).to(device, DTYPE)
         n_vectors = len(layout.vectors)
         self._vector_codes = torch.from_numpy(table.codes[:, :n_vectors]).to(device, torch.long)
@@ -72,6 +76,13 @@ class DeviceTable:
         )
         parts.append(one_hot.scatter_(1, self._hot[rows], 1.0)[:, :-1])
         return torch.cat(parts, dim=1)
+
+    def mean(self, rows: Tensor) -> Tensor:
+        """Return the mean of rows (n,) in full, by their weights: (width,)."""
+        if self.weights is None:
+            return self.expand(rows).mean(dim=0)
+        weights = self.weights[rows] / self.weights[rows].sum()
+        return weights @ self.expand(rows)
 
     def class_rows(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
         """Return the rows of a class, or a random choice of `at_most` of them."""
@@ -115,8 +126,12 @@ class ClassBalancedBatches:
     Parameters
     ----------
     table : DeviceTable
-    weights : Tensor of shape (n_rows,) or None
-        How often a row is drawn in comparison to others of its class.
+        Rows are drawn by their weights.
+
+    Attributes
+    ----------
+    neighbours : Tensor of shape (n_rows, k)
+        The rows nearest to each in its class.
     """
 
     def __init__(
@@ -124,13 +139,12 @@ class ClassBalancedBatches:
         table: DeviceTable,
         config: BatchConfig,
         random: torch.Generator,
-        weights: Tensor | None = None,
     ) -> None:
         self._table = table
         self._config = config
         self._random = random
-        self._neighbours = nearest_in_class(table, config.n_neighbors)  # (n_rows, k)
-        self._cumulative = None if weights is None else self._cumulate(weights)
+        self.neighbours = nearest_in_class(table, config.n_neighbors)
+        self._cumulative = None if table.weights is None else self._cumulate(table.weights)
         self._n_anchored = int(config.batch_size * ANCHORED_SHARE)
         self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
         self._anchored[: self._n_anchored] = 1.0
@@ -185,12 +199,10 @@ class ClassBalancedBatches:
         )
         uniform = torch.rand(shape, generator=self._random, dtype=DTYPE, device=device)
         self._rows = self._rows_of(self._classes, uniform)
-        pick = torch.randint(
-            self._neighbours.shape[1], shape, generator=self._random, device=device
-        )
+        pick = torch.randint(self.neighbours.shape[1], shape, generator=self._random, device=device)
         self._targets = self._rows.clone()
         anchored = slice(0, self._n_anchored)
-        self._targets[:, anchored] = self._neighbours[self._rows[:, anchored], pick[:, anchored]]
+        self._targets[:, anchored] = self.neighbours[self._rows[:, anchored], pick[:, anchored]]
 
     def _cumulate(self, weights: Tensor) -> Tensor:
         """Return cumulative weights in which each class weighs 1, so that single floats do."""

@@ -22,6 +22,9 @@ from ganaug._gan.runtime import DTYPE, device_for_doubles, random_generator
 from ganaug._gan.selection import Selection
 
 CHUNK_ROWS = 4096
+# So many times as many rows as of the real ones lie among another class: generated rows are more
+# spread, and those that are just on their side of a border are as hard to tell as some beyond it.
+AMONG_OTHERS = 0.5
 # Candidates for each row that is drawn.
 POOL_FACTOR = 4
 # Rows are drawn in blocks, small ones first: whoever wants few rows needn't wait for many.
@@ -101,6 +104,12 @@ class RowSampler:
     seed : tuple of int
     conditions : Conditions or None
         What the rows must be.
+    for_training : bool
+        Draw rows for classifiers to learn from, which are not those that look most real: rows
+        among another class are refused, and each column goes a share of its own of the way from
+        the anchor. (A gap for each attribute is what the listing of Chawla et al. 2002 draws;
+        noise in inputs is a regulariser, Bishop 1995, "Training with noise is equivalent to
+        Tikhonov regularization".)
     """
 
     def __init__(
@@ -111,7 +120,10 @@ class RowSampler:
         config: SamplingConfig,
         seed: tuple[int, ...],
         conditions: Conditions | None = None,
+        *,
+        for_training: bool = False,
     ) -> None:
+        self._for_training = for_training
         self._generator = generator
         self._table = table
         self._class_code = class_code
@@ -136,7 +148,9 @@ class RowSampler:
         if n_rows == 0:
             return
         margins = Margins(self._table, self._class_code, self._anchors, self._random)
-        selection = Selection(self._table.layout, self._mean(margins))
+        # real rows lie among other classes, too; classifiers learn more without such rows
+        share = 0.0 if self._for_training else AMONG_OTHERS * margins.share_among_others()
+        selection = Selection(self._table.layout, self._mean(margins), share)
         for block in blocks():
             rows = self._block(block, margins, selection)[:n_rows]
             yield rows
@@ -201,7 +215,27 @@ class RowSampler:
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
         gumbel = gumbel + conditions.log_allowed
         rows = self._generator(anchor, anchored, latent, gumbel, classes)
+        if self._for_training:
+            rows = self._part_of_the_way(anchor, anchored, rows, random)
         return conditions.impose(rows, self._level_shares)
+
+    def _part_of_the_way(
+        self, anchor: Tensor, anchored: Tensor, rows: Tensor, random: torch.Generator
+    ) -> Tensor:
+        """Return rows whose numbers go a share of the way from their anchor, to either side.
+
+        Each column has a share of its own. Moves that keep columns together look more real, and
+        make single trees follow them too closely.
+        """
+        layout, gate = self._table.layout, self._validity.gate
+        one_hot = layout.one_hot
+        both = gate.as_it_is(rows[:, one_hot]) * gate.as_it_is(anchor[:, one_hot]) * anchored
+        both[:, len(layout.numbers) :] = 0  # a vector stands for one level
+        shape = (len(rows), layout.continuous_width)
+        share = 2 * torch.rand(shape, generator=random, dtype=DTYPE, device=rows.device) - 1
+        start, end = anchor[:, layout.continuous], rows[:, layout.continuous]
+        moved = end + both * (share - 1) * (end - start)
+        return torch.cat([moved, rows[:, one_hot]], dim=1)
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:
@@ -212,7 +246,7 @@ class Validity:
     """Moves rows to the nearest valid ones: within the range, on the grid, true to their state."""
 
     def __init__(self, layout: TableLayout, device: torch.device) -> None:
-        self._gate = StateGate(layout, device)
+        self.gate = StateGate(layout, device)
         self._n = len(layout.numbers)
         self._one_hot = layout.one_hot
         self._continuous = layout.continuous
@@ -226,7 +260,7 @@ class Validity:
         steps = torch.round((numbers - self._low) / self._step.clamp(min=1e-30))
         on_grid = torch.where(self._step > 0, self._low + steps * self._step, numbers)
         rows = torch.cat([on_grid, rows[:, self._n :]], dim=1)
-        rows[:, self._continuous] = self._gate(rows[:, self._continuous], rows[:, self._one_hot])
+        rows[:, self._continuous] = self.gate(rows[:, self._continuous], rows[:, self._one_hot])
         return rows
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.runtime import in_double, random_generator
+from ganaug._gan.runtime import DTYPE, in_double, random_generator
 
 MAX_REFERENCE_ROWS = 2000
 N_NEIGHBORS = 3
@@ -49,6 +49,7 @@ class Margins:
         other = torch.cat([table.class_rows(code, share, random) for code in others])
         k = min(N_NEIGHBORS, len(own), len(other))
         self._table = table
+        self._own_rows = own
         self._anchors = anchors
         self._own = _References(table.expand(own), k, len(anchors))
         self._others = _References(table.expand(other), k, len(anchors))
@@ -59,7 +60,12 @@ class Margins:
 
     def class_mean(self) -> Tensor:
         """Return the mean of the real rows of the class, of shape (width,)."""
-        return self._own.rows.mean(dim=0)
+        return self._table.mean(self._own_rows)
+
+    def share_among_others(self) -> float:
+        """Return the share of the real rows of the class whose margin is negative, 0 to 1."""
+        own = self._own.distances_among_themselves()
+        return float((self._others.distances(self._own.rows) < own).to(DTYPE).mean())
 
     def __call__(self, rows: Tensor, homes: Tensor) -> Tensor:
         """Return the margins of candidates, of shape (n_homes, n_each).
@@ -76,9 +82,13 @@ class Margins:
             margins[is_near] = self.beside_anchors(rows[is_near], homes[is_near])
         if not is_near.all():
             margins[~is_near] = self.anywhere(rows[~is_near].flatten(0, 1)).view(-1, rows.shape[1])
-        if self._contradictions is not None:
-            margins[self._contradictions.are_of_others(rows)] = CONTRADICTION
-        return margins
+        return margins.masked_fill_(self._contradict(rows), CONTRADICTION)
+
+    def _contradict(self, rows: Tensor) -> Tensor:
+        """Return a mask of rows (n_homes, n_each, width) known to be of other classes."""
+        if self._contradictions is None:
+            return torch.zeros(rows.shape[:2], dtype=torch.bool, device=rows.device)
+        return self._contradictions.are_of_others(rows)
 
     def anywhere(self, rows: Tensor) -> Tensor:
         """Return the margins of rows, of shape (n_rows,)."""
@@ -164,6 +174,15 @@ class _References:
         """Return the distances of rows (n_rows, width)."""
         nearest = torch.cdist(rows, self.rows).topk(self._k, largest=False, sorted=False).values
         return nearest.mean(dim=1)
+
+    def distances_among_themselves(self) -> Tensor:
+        """Return the distance of each reference to the nearest others; 0 if it is alone."""
+        distance = torch.cdist(self.rows, self.rows)
+        k = min(self._k, len(self.rows) - 1)
+        if k == 0:
+            return distance[:, 0]
+        distance.fill_diagonal_(torch.inf)
+        return distance.topk(k, largest=False, sorted=False).values.mean(dim=1)
 
     def look_around(self, homes: Tensor, anchors: Tensor) -> None:
         """Remember what is near anchors (n, width)."""

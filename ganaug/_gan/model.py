@@ -19,6 +19,7 @@ from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.conditions import Conditions
+from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
@@ -84,6 +85,9 @@ class GANState:
     generator, discriminator : dict of str -> ndarray
         Weights by name.
     history : dict of str -> ndarray
+    geometry : ClassGeometry or None
+        None in files older than it: moves are what the generator says.
+    weights : ndarray of shape (n_rows,) or None
     """
 
     layout: TableLayout
@@ -95,6 +99,8 @@ class GANState:
     generator: dict[str, NDArray[np.float32]]
     discriminator: dict[str, NDArray[np.float32]]
     history: dict[str, NDArray[Any]]
+    geometry: ClassGeometry | None = None
+    weights: NDArray[np.float64] | None = None
 
 
 class GAN(ABC):
@@ -139,8 +145,8 @@ class GAN(ABC):
         self._device = device
         self._rows = rows
         self._class_counts = class_counts
-        self._table = DeviceTable(layout, rows, class_counts, device)
-        self._weights = None if weights is None else torch.from_numpy(weights)
+        self._weights = weights
+        self._table = DeviceTable(layout, rows, class_counts, device, weights)
         self.history: dict[str, NDArray[np.generic]] = {}
 
     def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
@@ -149,8 +155,9 @@ class GAN(ABC):
         The caller may close the iterator between two checks, to stop there. With the `state` of
         a check of the same training it goes on from there.
         """
-        with limited_threads(self._training_threads()), explaining_memory(self._device):
+        with limited_threads(1), explaining_memory(self._device):
             trainer = self._trainer(classes)
+        with limited_threads(self._training_threads()), explaining_memory(self._device):
             if state is not None:
                 trainer.load_state_dict(state)
             try:
@@ -162,7 +169,7 @@ class GAN(ABC):
     def identity(self, classes: Sequence[int]) -> dict[str, str]:
         """Say what a training depends on, so that another one can be told from it."""
         digest = hashlib.sha256(repr(self._table.layout).encode())
-        weights = () if self._weights is None else (self._weights.numpy(),)
+        weights = () if self._weights is None else (self._weights,)
         vectors = [slot.vectors for slot in self._table.layout.vectors]
         for array in (self._rows.numbers, self._rows.codes, self._class_counts, *vectors, *weights):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -180,13 +187,22 @@ class GAN(ABC):
         seed: int,
         stream: Stream,
         conditions: Sequence[Condition] = (),
+        *,
+        for_training: bool = False,
     ) -> Iterator[NDArray[np.float32]]:
         """Give rows of a class in chunks of shape (at most 4096, layout.width).
 
-        The first rows are the same however many are drawn.
+        The first rows are the same however many are drawn. They look real or, `for_training`, are
+        what classifiers learn most from.
         """
         with limited_threads(1), torch.inference_mode():
-            chunks = self._chunks(class_code, n_rows, (seed, stream, class_code), conditions)
+            chunks = self._chunks(
+                class_code,
+                n_rows,
+                (seed, stream, class_code),
+                conditions,
+                for_training=for_training,
+            )
         while True:
             # not while the caller is at work
             with limited_threads(1), explaining_memory(self._device), torch.inference_mode():
@@ -231,6 +247,8 @@ class GAN(ABC):
         n_rows: int,
         purpose: tuple[int, ...],
         conditions: Sequence[Condition],
+        *,
+        for_training: bool,
     ) -> Iterator[Tensor]:
         """Give rows of a class, some at a time."""
 
@@ -248,21 +266,6 @@ class ConditionalGAN(GAN):
     generator: Generator
     discriminator: Discriminator
 
-    def __init__(
-        self,
-        layout: TableLayout,
-        rows: EncodedTable,
-        class_counts: NDArray[np.int64],
-        config: GANConfig,
-        seed: int,
-        device: torch.device,
-        weights: NDArray[np.float64] | None = None,
-    ) -> None:
-        super().__init__(layout, rows, class_counts, config, seed, device, weights)
-        random = self._random(Stream.WEIGHTS)
-        self.generator = Generator(layout, len(class_counts), config.networks, random)
-        self.discriminator = Discriminator(layout, len(class_counts), config.networks, random)
-
     def state(self) -> GANState:
         """Return what sampling and scoring depend on."""
         return GANState(
@@ -275,6 +278,8 @@ class ConditionalGAN(GAN):
             weights_of(self.generator),
             weights_of(self.discriminator),
             self.history,
+            self._geometry,
+            self._weights,
         )
 
     @classmethod
@@ -287,7 +292,10 @@ class ConditionalGAN(GAN):
             If the weights have not the shapes of these networks.
         """
         config = replace(config, networks=state.networks, sampling=state.sampling)
-        gan = cls(state.layout, state.rows, state.class_counts, config, state.seed, device)
+        gan = cls(
+            state.layout, state.rows, state.class_counts, config, state.seed, device, state.weights
+        )
+        gan._build(state.geometry)
         for network, weights in (
             (gan.generator, state.generator),
             (gan.discriminator, state.discriminator),
@@ -297,14 +305,23 @@ class ConditionalGAN(GAN):
         gan.history = state.history
         return gan
 
+    def _build(self, geometry: ClassGeometry | None) -> None:
+        """Make new networks for classes that lie like this."""
+        layout, sizes = self._table.layout, self._config.networks
+        n_classes, random = len(self._class_counts), self._random(Stream.WEIGHTS)
+        moves = ClassMoves(geometry, layout, self._device)
+        self._geometry = geometry
+        self.generator = Generator(layout, n_classes, sizes, random, moves)
+        self.discriminator = Discriminator(layout, n_classes, sizes, random, moves)
+
     def _trainer(self, classes: Sequence[int]) -> AdversarialTrainer:
         config = self._config
+        batches = ClassBalancedBatches(self._table, config.batches, self._random(Stream.BATCHES))
+        self._build(measure_classes(self._table, batches.neighbours))
         return AdversarialTrainer(
             self.generator,
             self.discriminator,
-            ClassBalancedBatches(
-                self._table, config.batches, self._random(Stream.BATCHES), self._weights
-            ),
+            batches,
             QualityMonitor(self._table, classes, config.networks, self._random(Stream.MONITOR)),
             DifferenceNoise(self._table.layout, self._random(Stream.NEGATIVES)),
             config.training,
@@ -333,7 +350,8 @@ class ConditionalGAN(GAN):
         real = self._table.class_rows(class_code, COVERAGE_ROWS, random)
         with limited_threads(1):
             generated = sampler.candidates(COVERAGE_ROWS)
-            weights = torch.ones(len(real)) if self._weights is None else self._weights[real.cpu()]
+            weights = self._table.weights
+            weights = torch.ones_like(real) if weights is None else weights[real]
             return float(coverage(generated, self._table.expand(real), weights.to(generated)))
 
     def _chunks(
@@ -342,6 +360,8 @@ class ConditionalGAN(GAN):
         n_rows: int,
         purpose: tuple[int, ...],
         conditions: Sequence[Condition],
+        *,
+        for_training: bool,
     ) -> Iterator[Tensor]:
         sampler = RowSampler(
             self.generator,
@@ -350,6 +370,7 @@ class ConditionalGAN(GAN):
             self._config.sampling,
             purpose,
             self._conditions(conditions),
+            for_training=for_training,
         )
         return sampler.rows(n_rows)
 

@@ -109,7 +109,7 @@ class NetworkGAN(GAN):
             self._table,
             self._config.batches.batch_size,
             self._random(stream),
-            self._weights,
+            self._table.weights,
             of_each_class=self._is_own and len(self.generator.networks.networks) > 1,
         )
         if self._is_own:
@@ -212,8 +212,11 @@ class NetworkGAN(GAN):
             class_code, COVERAGE_ROWS, random_generator(*purpose, device=self._device)
         )
         with limited_threads(1):
-            made = torch.cat(list(self._chunks(class_code, COVERAGE_ROWS, purpose, ())))
-            weights = torch.ones(len(real)) if self._weights is None else self._weights[real.cpu()]
+            made = torch.cat(
+                list(self._chunks(class_code, COVERAGE_ROWS, purpose, (), for_training=False))
+            )
+            weights = self._table.weights
+            weights = torch.ones_like(real) if weights is None else weights[real]
             return float(coverage(made, self._table.expand(real), weights.to(made)))
 
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
@@ -234,6 +237,8 @@ class NetworkGAN(GAN):
         n_rows: int,
         purpose: tuple[int, ...],
         conditions: Sequence[Condition],
+        *,
+        for_training: bool,
     ) -> Iterator[Tensor]:
         """Give whole blocks, each with a seed of its own, cut to what is wanted."""
         valid = Validity(self._layout, self._device)

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from ganaug._encoding.layout import TableLayout
+from ganaug._gan.gate import StateGate
+from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.runtime import DTYPE
 
 NEGATIVE_SLOPE = 0.2
@@ -42,9 +44,15 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, layout: TableLayout, n_classes: int, config: NetworkConfig, random: torch.Generator
+        self,
+        layout: TableLayout,
+        n_classes: int,
+        config: NetworkConfig,
+        random: torch.Generator,
+        moves: ClassMoves,
     ) -> None:
         super().__init__()
+        self.moves = moves
         self.latent_dim = config.latent_dim
         self.continuous_width = layout.continuous_width
         sizes = (layout.width + 1 + config.latent_dim, *config.hidden_layer_sizes)
@@ -68,7 +76,8 @@ class Generator(nn.Module):
         for layer in self.hidden[1:]:
             out = _activate(layer(out))
         out = self.last(out)
-        continuous = anchor[:, : self.continuous_width] + out[:, : self.continuous_width]
+        start, move = anchor[:, : self.continuous_width], out[:, : self.continuous_width]
+        continuous = self.moves.moved(start, anchored, move, classes)
         logits = (
             out[:, self.continuous_width :]
             + ANCHOR_LOGIT * anchor[:, self.continuous_width :]
@@ -132,45 +141,6 @@ class CategoryHead(nn.Module):
         return values, levels
 
 
-class StateGate(nn.Module):
-    """Numbers that agree with their state: missing and piled-up values are exact.
-
-    Without it the discriminator could tell a generated row by a "missing" number that is not
-    quite the number that stands for missing.
-
-    Shapes: numbers (batch, continuous_width), one_hot (batch, one_hot_width) ->
-    (batch, continuous_width).
-    """
-
-    def __init__(self, layout: TableLayout, device: torch.device) -> None:
-        super().__init__()
-        free = torch.ones(layout.continuous_width, dtype=DTYPE)
-        keep = torch.zeros(layout.one_hot_width, layout.continuous_width, dtype=DTYPE)
-        constant = torch.zeros_like(keep)
-        for slot, part in zip(layout.heads, layout.head_slices, strict=True):
-            if slot.number is not None:
-                free[slot.number] = 0.0
-                keep[part.start, slot.number] = 1.0
-                constant[part.start + 1 : part.stop, slot.number] = torch.tensor(
-                    slot.constants[1:], dtype=DTYPE
-                )
-        self.gated = bool((free == 0).any())
-        for name, value in (("free", free), ("keep", keep), ("constant", constant)):
-            self.register_buffer(name, value.to(device), persistent=False)
-        self.free: Tensor
-        self.keep: Tensor
-        self.constant: Tensor
-
-    def forward(self, numbers: Tensor, one_hot: Tensor) -> Tensor:
-        if not self.gated:
-            return numbers
-        return numbers * self.as_it_is(one_hot) + one_hot @ self.constant
-
-    def as_it_is(self, one_hot: Tensor) -> Tensor:
-        """Return 1 where a number is neither missing nor an atom, (batch, continuous_width)."""
-        return self.free + one_hot @ self.keep
-
-
 class Discriminator(nn.Module):
     """Two logits for a row of a class, read from the same features.
 
@@ -184,9 +154,15 @@ class Discriminator(nn.Module):
     """
 
     def __init__(
-        self, layout: TableLayout, n_classes: int, config: NetworkConfig, random: torch.Generator
+        self,
+        layout: TableLayout,
+        n_classes: int,
+        config: NetworkConfig,
+        random: torch.Generator,
+        moves: ClassMoves,
     ) -> None:
         super().__init__()
+        self.moves = moves
         self.width = layout.width
         sizes = (2 * layout.width + 1, *config.hidden_layer_sizes)
         self.hidden = _hidden_layers(sizes, random)
@@ -194,19 +170,21 @@ class Discriminator(nn.Module):
         self.density = ClassReadout(sizes[-1], n_classes, random)
 
     def forward(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
-        logits: Tensor = self.adversarial(self._features(anchor, anchored, rows)[-1], classes)
+        logits: Tensor = self.adversarial(
+            self._features(anchor, anchored, rows, classes)[-1], classes
+        )
         return logits
 
     def with_input_gradient(
         self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the logits and their gradients with respect to the rows, (batch, width).
+        """Return the logits and their gradients with respect to the moves, (batch, width).
 
         The network is piecewise linear, so the gradient is a product of its weights and of the
         slopes on the way. Written out it can be penalised by one ordinary backward pass, where
         automatic differentiation would need two.
         """
-        features = self._features(anchor, anchored, rows)
+        features = self._features(anchor, anchored, rows, classes)
         gradient = self.adversarial.weight(classes)
         for layer, out in zip(reversed(self.hidden), reversed(features), strict=True):
             slope = (out > 0).to(out.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
@@ -228,9 +206,12 @@ class Discriminator(nn.Module):
         out = nn.functional.linear(rows, first.weight[:, : self.width], first.bias)
         return self._later_features(_activate(out))[-1]
 
-    def _features(self, anchor: Tensor, anchored: Tensor, rows: Tensor) -> list[Tensor]:
+    def _features(
+        self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
+    ) -> list[Tensor]:
         """Return the output of each hidden layer, (batch, hidden)."""
-        out = self.hidden[0](torch.cat([rows - anchor, anchor, anchored], dim=1))
+        move = self.moves.units(anchor, anchored, rows, classes)
+        out = self.hidden[0](torch.cat([move, anchor, anchored], dim=1))
         return self._later_features(_activate(out))
 
     def _later_features(self, out: Tensor) -> list[Tensor]:

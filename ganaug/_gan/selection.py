@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
+from ganaug._gan.margins import CONTRADICTION
 from ganaug._gan.noise import gumbel_noise
 from ganaug._gan.runtime import DTYPE, in_double
 
@@ -42,10 +43,13 @@ class Selection:
     layout : TableLayout
     class_mean : Tensor of shape (width,)
         What the mean of the rows drawn should be.
+    among_others : float
+        Share of the rows, 0 to 1, that may lie among another class.
     """
 
-    def __init__(self, layout: TableLayout, class_mean: Tensor) -> None:
+    def __init__(self, layout: TableLayout, class_mean: Tensor, among_others: float = 0.0) -> None:
         self._mean = class_mean
+        self._among_others = among_others
         self._counted = _missing_levels(layout, class_mean.device)
         self._ridge = torch.where(self._counted, MISSING_RIDGE, RIDGE)
         self._kept_tilt: Tensor | None = None
@@ -70,7 +74,7 @@ class Selection:
         n_rows : int
         random : torch.Generator
         """
-        weights = acceptance_weights(margins)
+        weights = acceptance_weights(margins, self._among_others)
         log_weights = torch.log(weights) - EVENNESS * torch.log(mean_by_group(weights, homes))
         log_weights = log_weights + candidates @ self._tilt(candidates, log_weights, n_rows)
         # the largest perturbed weights are a draw without replacement (Efraimidis & Spirakis 2006)
@@ -115,11 +119,24 @@ def _missing_levels(layout: TableLayout, device: torch.device) -> Tensor:
     return mask.to(device)
 
 
-def acceptance_weights(margins: Tensor) -> Tensor:
-    """Return 1 where a row lies among its own class, and little where it does not."""
+def acceptance_weights(margins: Tensor, among_others: float = 0.0) -> Tensor:
+    """Return 1 where a row lies among its own class, and little where it does not.
+
+    Parameters
+    ----------
+    margins : Tensor of shape (n_candidates,)
+    among_others : float
+        The weights are no smaller than it takes to make up this share of the rows drawn.
+    """
+    is_refused = margins < 0
+    n_refused = float(is_refused.sum())
+    # so that n_refused * smallest / (n_accepted + n_refused * smallest) is the share
+    odds = among_others / max(1 - among_others, TINY)
+    smallest = min(odds * (len(margins) - n_refused) / max(n_refused, 1.0), 1.0)
     scale = REFUSED_SCALE * (margins.abs().median() + TINY)
     refused = REFUSED_WEIGHT * torch.exp(margins.clamp(max=0) / scale)
-    return torch.where(margins >= 0, 1.0, refused) + TINY
+    weights = torch.where(is_refused, refused.clamp(min=smallest), 1.0)
+    return torch.where(margins <= CONTRADICTION, 0.0, weights) + TINY
 
 
 def mean_by_group(values: Tensor, groups: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, Vec
 from ganaug._encoding.columns import Column
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
+from ganaug._gan.geometry import ClassGeometry
 from ganaug._gan.model import GANState
 from ganaug._gan.network_gan import NetworkGANState
 from ganaug.exceptions import PersistenceError
@@ -158,6 +159,27 @@ def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
     for weights in (state.generator, state.discriminator):
         finite = (np.isfinite(array).all() for array in weights.values())
         require(all(finite), "weights are not finite")
+    if state.weights is not None:
+        require(state.weights.shape == (len(state.rows.numbers),), "rows and weights differ")
+        is_positive = np.isfinite(state.weights).all() and (state.weights >= 0).all()
+        require(bool(is_positive), "a weight is none")
+    if state.geometry is not None:
+        _check_geometry(state.geometry, n_classes, state.layout.continuous_width)
+
+
+def _check_geometry(geometry: ClassGeometry, n_classes: int, n_numbers: int) -> None:
+    basis = geometry.basis
+    rank = n_numbers if basis is None else basis.shape[-1]
+    arrays = {
+        "mean": (geometry.mean, (n_classes, n_numbers)),
+        "between_neighbours": (geometry.between_neighbours, (n_classes, rank, rank)),
+        "in_class": (geometry.in_class, (n_classes, rank, rank)),
+    }
+    if basis is not None:
+        arrays["basis"] = (basis, (n_numbers, rank))
+    for name, (array, shape) in arrays.items():
+        require(array.shape == shape, f"the geometry of classes has another shape ({name})")
+        require(bool(np.isfinite(array).all()), f"the geometry of classes is not finite ({name})")
 
 
 def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: int) -> None:

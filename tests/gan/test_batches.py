@@ -16,13 +16,17 @@ LAYOUT = TableLayout(
 COUNTS = np.array([50, 3, 1])
 
 
-@pytest.fixture
-def table():
+def table_of(weights=None):
     n = COUNTS.sum()
     random = np.random.default_rng(0)
     codes = np.stack([random.integers(0, k, n) for k in (4, 2, 3)], axis=1).astype(np.int32)
     numbers = np.arange(n, dtype=np.float32)[:, None]
-    return DeviceTable(LAYOUT, EncodedTable(numbers, codes), COUNTS, CPU)
+    return DeviceTable(LAYOUT, EncodedTable(numbers, codes), COUNTS, CPU, weights)
+
+
+@pytest.fixture
+def table():
+    return table_of()
 
 
 def test_expand_follows_the_layout():
@@ -71,11 +75,14 @@ def test_rows_have_the_class_of_their_pair(table):
     assert (batch.anchor[100:] == 0).all()
 
 
-def test_weights_say_how_often_a_row_is_drawn(table):
-    weights = torch.ones(int(COUNTS.sum()), dtype=torch.float64)
+def test_weights_say_how_much_a_row_counts():
+    weights = np.ones(COUNTS.sum())
     weights[0], weights[51] = 25.0, 0.0
+    table = table_of(weights)
+    assert float(table.mean(torch.tensor([0, 10]))[0]) == pytest.approx(10 / 26)
+    assert float(table.mean(torch.tensor([50, 51, 52]))[0]) == pytest.approx(51)
     config = BatchConfig(batch_size=300, n_neighbors=1)
-    batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU), weights)
+    batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
     drawn = torch.cat([batches.draw().free().target[:, 0] for _ in range(140)]).long()
     counts = torch.bincount(drawn, minlength=54).double()
     assert counts[51] == 0

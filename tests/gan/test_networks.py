@@ -3,12 +3,18 @@ import pytest
 import torch
 
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
-from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig, StateGate
+from ganaug._gan.gate import StateGate
+from ganaug._gan.geometry import ClassMoves
+from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig
 from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import random_generator
 
 CPU = torch.device("cpu")
 CONFIG = NetworkConfig(hidden_layer_sizes=(12, 8), latent_dim=4)
+
+
+def plain(layout):
+    return ClassMoves(None, layout, CPU)
 
 
 @pytest.fixture
@@ -32,7 +38,7 @@ def test_layout_slices_do_not_overlap(layout):
 
 
 def test_generated_rows_are_valid(layout, random):
-    generator = Generator(layout, 3, CONFIG, random)
+    generator = Generator(layout, 3, CONFIG, random, plain(layout))
     n = 64
     anchor = torch.zeros(n, layout.width)
     latent, gumbel = draw_noise(generator, n, random)
@@ -48,7 +54,7 @@ def test_generated_rows_are_valid(layout, random):
 
 
 def test_a_new_generator_stays_near_its_anchor(layout, random):
-    generator = Generator(layout, 2, CONFIG, random)
+    generator = Generator(layout, 2, CONFIG, random, plain(layout))
     anchor = torch.zeros(200, layout.width)
     anchor[:, 1], anchor[:, 5], anchor[:, 8] = 1.0, 1.0, 1.0
     latent, gumbel = draw_noise(generator, 200, random)
@@ -95,7 +101,7 @@ def test_state_gate_leaves_other_columns_alone(layout):
 
 @pytest.mark.parametrize("hidden", [(7,), (12, 8), (6, 6, 6)])
 def test_written_out_gradient_is_that_of_autograd(layout, random, hidden):
-    discriminator = Discriminator(layout, 3, NetworkConfig(hidden, 4), random)
+    discriminator = Discriminator(layout, 3, NetworkConfig(hidden, 4), random, plain(layout))
     discriminator.adversarial.by_class.weight.data.normal_(generator=random)
     rows = torch.randn(9, layout.width, generator=random, requires_grad=True)
     anchor = torch.randn(9, layout.width, generator=random)
@@ -108,9 +114,15 @@ def test_written_out_gradient_is_that_of_autograd(layout, random, hidden):
 
 def test_weights_depend_on_the_seed_alone(layout):
     torch.manual_seed(1)
-    first = Generator(layout, 2, CONFIG, random_generator(3, device=CPU)).state_dict()
+    first = Generator(
+        layout, 2, CONFIG, random_generator(3, device=CPU), plain(layout)
+    ).state_dict()
     torch.manual_seed(2)
-    again = Generator(layout, 2, CONFIG, random_generator(3, device=CPU)).state_dict()
-    other = Generator(layout, 2, CONFIG, random_generator(4, device=CPU)).state_dict()
+    again = Generator(
+        layout, 2, CONFIG, random_generator(3, device=CPU), plain(layout)
+    ).state_dict()
+    other = Generator(
+        layout, 2, CONFIG, random_generator(4, device=CPU), plain(layout)
+    ).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["last.weight"], other["last.weight"])

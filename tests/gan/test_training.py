@@ -7,6 +7,7 @@ import torch
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
+from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler, SamplingConfig
 from ganaug._gan.margins import Margins
 from ganaug._gan.negatives import DifferenceNoise
@@ -35,7 +36,8 @@ def table():
 
 def make_trainer(table, **changes):
     networks = NetworkConfig((32, 32), 4)
-    generator = Generator(LAYOUT, 2, networks, random_generator(0, 0, device=CPU))
+    moves = ClassMoves(None, LAYOUT, CPU)
+    generator = Generator(LAYOUT, 2, networks, random_generator(0, 0, device=CPU), moves)
     config = {
         "n_steps": 150,
         "patience": None,
@@ -45,7 +47,7 @@ def make_trainer(table, **changes):
     }
     return AdversarialTrainer(
         generator,
-        Discriminator(LAYOUT, 2, networks, random_generator(0, 1, device=CPU)),
+        Discriminator(LAYOUT, 2, networks, random_generator(0, 1, device=CPU), moves),
         ClassBalancedBatches(table, BatchConfig(64, 5), random_generator(0, 2, device=CPU)),
         QualityMonitor(table, [1], networks, random_generator(0, 3, device=CPU)),
         DifferenceNoise(LAYOUT, random_generator(0, 5, device=CPU)),

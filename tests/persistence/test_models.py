@@ -381,6 +381,16 @@ def test_files_of_version_1_stay_readable():
     assert np.isfinite(loaded.score_samples(X)).all()
 
 
+def test_weights_are_kept(numbers, tmp_path):
+    X, y = numbers
+    weights = np.random.default_rng(0).exponential(size=len(y))
+    sampler = quick().fit(X, y, sample_weight=weights)
+    sampler.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model")
+    assert_same(loaded.sample(50, y=1)[0], sampler.sample(50, y=1)[0])
+    assert not np.array_equal(quick().fit(X, y).sample(50, y=1)[0], sampler.sample(50, y=1)[0])
+
+
 def test_detectors_of_version_1_stay_readable():
     detector = ganaug.load(DATA / "detector-v1.ganaug")
     X, _ = ganaug.load(DATA / "sampler-v1.ganaug").sample(4)

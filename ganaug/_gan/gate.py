@@ -1,0 +1,48 @@
+"""Numbers and their states in the rows of a `TableLayout`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganaug._encoding.layout import TableLayout
+from ganaug._gan.runtime import DTYPE
+
+
+class StateGate(nn.Module):
+    """Numbers that agree with their state: missing and piled-up values are exact.
+
+    Without it the discriminator could tell a generated row by a "missing" number that is not
+    quite the number that stands for missing.
+
+    Shapes: numbers (batch, continuous_width), one_hot (batch, one_hot_width) ->
+    (batch, continuous_width).
+    """
+
+    def __init__(self, layout: TableLayout, device: torch.device) -> None:
+        super().__init__()
+        free = torch.ones(layout.continuous_width, dtype=DTYPE)
+        keep = torch.zeros(layout.one_hot_width, layout.continuous_width, dtype=DTYPE)
+        constant = torch.zeros_like(keep)
+        for slot, part in zip(layout.heads, layout.head_slices, strict=True):
+            if slot.number is not None:
+                free[slot.number] = 0.0
+                keep[part.start, slot.number] = 1.0
+                constant[part.start + 1 : part.stop, slot.number] = torch.tensor(
+                    slot.constants[1:], dtype=DTYPE
+                )
+        self.gated = bool((free == 0).any())
+        for name, value in (("free", free), ("keep", keep), ("constant", constant)):
+            self.register_buffer(name, value.to(device), persistent=False)
+        self.free: Tensor
+        self.keep: Tensor
+        self.constant: Tensor
+
+    def forward(self, numbers: Tensor, one_hot: Tensor) -> Tensor:
+        if not self.gated:
+            return numbers
+        return numbers * self.as_it_is(one_hot) + one_hot @ self.constant
+
+    def as_it_is(self, one_hot: Tensor) -> Tensor:
+        """Return 1 where a number is neither missing nor an atom, (batch, continuous_width)."""
+        return self.free + one_hot @ self.keep

@@ -1,0 +1,198 @@
+"""How far and in which directions the rows of a class lie from each other.
+
+Columns are seldom independent: some are nearly sums of others, some hardly vary in one class and
+widely in the table. A move of the same size in every column leaves such a class at once, and a
+smooth discriminator is slow to notice. So the generator moves a row by multiples of the root of
+the covariance of *neighbour differences* of its class, and the discriminator sees the move with
+that root taken out again: for both, all directions are alike. (SMOTE, Chawla et al. 2002, stays in
+the span of neighbour differences by construction; here learning starts there.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ganaug._encoding.layout import TableLayout
+from ganaug._gan.batches import DeviceTable
+from ganaug._gan.gate import StateGate
+from ganaug._gan.runtime import DTYPE, in_double
+
+# Rows of a class that are enough to measure it.
+MAX_ROWS = 2000
+# Wider tables move along so many principal directions of all classes.
+MAX_RANK = 128
+# A difference counts for no more than so many times the mean one of its column.
+LARGEST_DIFFERENCE = 3.0
+# Directions narrower than this share of the widest count as this wide when a move is measured.
+NARROWEST = 1e-3
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class ClassGeometry:
+    """Where the numbers of each class lie, and how they differ between neighbours.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_classes, n_numbers)
+    between_neighbours : ndarray of shape (n_classes, rank, rank)
+        Symmetric root of the covariance of the differences of neighbours.
+    in_class : ndarray of shape (n_classes, rank, rank)
+        Symmetric root of the covariance of the rows.
+    basis : ndarray of shape (n_numbers, rank) or None
+        Directions in which wide tables are looked at; None is all of them.
+    """
+
+    mean: NDArray[np.float32]
+    between_neighbours: NDArray[np.float32]
+    in_class: NDArray[np.float32]
+    basis: NDArray[np.float32] | None
+
+
+class ClassMoves(nn.Module):
+    """Maps moves in units of a class to columns, and back.
+
+    Parameters
+    ----------
+    geometry : ClassGeometry or None
+        None leaves all moves as they are.
+    layout : TableLayout
+    device : torch.device
+    """
+
+    def __init__(
+        self, geometry: ClassGeometry | None, layout: TableLayout, device: torch.device
+    ) -> None:
+        super().__init__()
+        self._n = layout.continuous_width
+        self._gate = StateGate(layout, device)
+        self._is_plain = geometry is None or self._n == 0
+        if geometry is None or self._is_plain:
+            return
+        near, wide = (
+            in_double(torch.from_numpy(root))
+            for root in (geometry.between_neighbours, geometry.in_class)
+        )
+        basis = None if geometry.basis is None else torch.from_numpy(geometry.basis)
+        for name, value in (
+            ("mean", torch.from_numpy(geometry.mean)),
+            ("out_of_units", _side_by_side([*near, *wide])),
+            ("into_units", _side_by_side([_inverse(root) for root in near])),
+            ("basis", basis),
+        ):
+            moved = None if value is None else value.to(device, DTYPE).contiguous()
+            self.register_buffer(name, moved, persistent=False)  # the geometry says it
+        self.mean: Tensor
+        self.out_of_units: Tensor  # (rank, 2 * n_classes * rank)
+        self.into_units: Tensor  # (rank, n_classes * rank)
+        self.basis: Tensor | None
+
+    def moved(self, anchor: Tensor, anchored: Tensor, units: Tensor, classes: Tensor) -> Tensor:
+        """Return numbers moved from their anchors, or from the mean of their class.
+
+        Parameters
+        ----------
+        anchor : Tensor of shape (batch, n_numbers)
+            Zeros where there is none.
+        anchored : Tensor of shape (batch, 1)
+        units : Tensor of shape (batch, n_numbers)
+        classes : Tensor of shape (batch,)
+        """
+        if self._is_plain:
+            return anchor + units
+        is_free = anchored[:, 0] == 0
+        start = anchor + (1 - anchored) * self.mean[classes]
+        return start + self._mapped(units, self.out_of_units, classes + len(self.mean) * is_free)
+
+    def units(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
+        """Return how rows (batch, width) differ from their anchors, numbers in units of the class.
+
+        Rows without an anchor stay as they are, and so do states: a number that is missing on one
+        side has not moved.
+        """
+        difference = rows - anchor
+        if self._is_plain:
+            return difference
+        numbers = difference[:, : self._n]
+        if self._gate.gated:
+            both = self._gate.as_it_is(rows[:, self._n :])
+            numbers = numbers * both * self._gate.as_it_is(anchor[:, self._n :])
+        units = self._mapped(numbers, self.into_units, classes)
+        units = torch.where(anchored > 0, units, difference[:, : self._n])
+        return torch.cat([units, difference[:, self._n :]], dim=1)
+
+    def _mapped(self, moves: Tensor, matrices: Tensor, which: Tensor) -> Tensor:
+        """Return each move times one of the matrices, in one product for all."""
+        if self.basis is not None:
+            moves = moves @ self.basis
+        products = (moves @ matrices).view(len(moves), -1, len(matrices))
+        out = products[torch.arange(len(moves), device=moves.device), which]
+        return out if self.basis is None else out @ self.basis.T
+
+
+def measure_classes(table: DeviceTable, neighbours: Tensor) -> ClassGeometry:
+    """Return the geometry of the classes of a table.
+
+    Parameters
+    ----------
+    table : DeviceTable
+    neighbours : Tensor of shape (n_rows, k)
+        The rows nearest to each in its class.
+    """
+    means, near, wide = zip(*_moments(table, neighbours), strict=True)
+    basis = None
+    if table.layout.continuous_width > MAX_RANK:
+        pooled = torch.stack([one / one.trace().clamp(min=TINY) for one in near]).sum(dim=0)
+        basis = torch.linalg.eigh(pooled).eigenvectors[:, -MAX_RANK:]
+        near, wide = (tuple(basis.T @ one @ basis for one in part) for part in (near, wide))
+    return ClassGeometry(
+        mean=_array(torch.stack(means)),
+        between_neighbours=_array(torch.stack([_root(one) for one in near])),
+        in_class=_array(torch.stack([_root(one) for one in wide])),
+        basis=None if basis is None else _array(basis),
+    )
+
+
+def _moments(table: DeviceTable, neighbours: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Give for each class the mean, and the covariances between neighbours and of the rows."""
+    layout = table.layout
+    gate = StateGate(layout, table.device)
+    for start, count in zip(table.starts.tolist(), table.counts.tolist(), strict=False):
+        stride = -(-count // MAX_ROWS)
+        rows = torch.arange(start, start + count, stride, device=table.device)
+        anchor = table.expand(rows.repeat_interleave(neighbours.shape[1]))
+        target = table.expand(neighbours[rows].flatten())
+        both = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(target[:, layout.one_hot])
+        difference = (target - anchor)[:, layout.continuous] * both
+        largest = LARGEST_DIFFERENCE * difference.abs().mean(dim=0)
+        difference = in_double(difference.clamp(-largest, largest))
+        numbers = in_double(table.expand(rows)[:, layout.continuous])
+        mean = numbers.mean(dim=0)
+        centred = numbers - mean
+        yield mean, difference.T @ difference / len(difference), centred.T @ centred / len(rows)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.T
+
+
+def _inverse(root: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(root)
+    floor = float(NARROWEST * values.max().clamp(min=TINY))
+    return vectors / values.clamp(min=floor) @ vectors.T
+
+
+def _side_by_side(matrices: list[Tensor]) -> Tensor:
+    """Return matrices of shape (rank, rank) as one of shape (rank, n * rank)."""
+    return torch.cat(matrices, dim=1)
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return values.to(device="cpu", dtype=DTYPE).numpy()

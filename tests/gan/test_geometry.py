@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
+from ganaug._gan.batches import DeviceTable, nearest_in_class
+from ganaug._gan.geometry import MAX_RANK, ClassMoves, measure_classes
+
+CPU = torch.device("cpu")
+
+
+def layout_of(n_numbers, heads=()):
+    numbers = tuple(NumberSlot(k, -9.0, 9.0, 0.0) for k in range(n_numbers))
+    return TableLayout(numbers, (), heads)
+
+
+def table_of(numbers, counts, layout, codes=None):
+    n_heads = len(layout.heads)
+    codes = np.zeros((len(numbers), n_heads), np.int32) if codes is None else codes
+    rows = EncodedTable(numbers.astype(np.float32), codes)
+    return DeviceTable(layout, rows, np.array(counts), CPU)
+
+
+def moves_of(table, k=5):
+    geometry = measure_classes(table, nearest_in_class(table, k))
+    return ClassMoves(geometry, table.layout, CPU)
+
+
+@pytest.fixture
+def two_classes():
+    """The first class is a thin line, the second a round cloud."""
+    random = np.random.default_rng(0)
+    along = random.normal(size=(300, 1))
+    line = along @ [[1.0, -1.0, 0.5]] + 0.001 * random.normal(size=(300, 3))
+    cloud = random.normal(size=(200, 3)) + 3.0
+    return table_of(np.vstack([line, cloud]), [300, 200], layout_of(3))
+
+
+def test_moves_of_a_class_stay_in_its_directions(two_classes):
+    moves = moves_of(two_classes)
+    units = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
+    anchor, anchored = torch.zeros(400, 3), torch.ones(400, 1)
+    spread = [
+        moves.moved(anchor, anchored, units, torch.full((400,), code)).T.cov() for code in (0, 1)
+    ]
+    narrowest, widest = (torch.linalg.eigvalsh(one)[[0, -1]].sqrt() for one in spread)
+    assert narrowest[0] < 0.1 * narrowest[1]  # as flat as the line
+    assert widest[0] > 0.5 * widest[1]  # as round as the cloud
+
+
+def test_units_are_what_moved_takes(two_classes):
+    moves = moves_of(two_classes)
+    units = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    anchor, anchored = torch.full((50, 3), 2.0), torch.ones(50, 1)
+    classes = torch.ones(50, dtype=torch.long)
+    moved = moves.moved(anchor, anchored, units, classes)
+    torch.testing.assert_close(
+        moves.units(anchor, anchored, moved, classes), units, atol=1e-4, rtol=1e-4
+    )
+
+
+def test_differences_of_neighbours_are_about_one_unit_in_all_directions(two_classes):
+    moves = moves_of(two_classes)
+    rows = torch.arange(300, 500)
+    neighbours = nearest_in_class(two_classes, 5)[rows]
+    anchor = two_classes.expand(rows.repeat_interleave(5))
+    target = two_classes.expand(neighbours.flatten())
+    ones = torch.ones(1000, 1)
+    units = moves.units(anchor, ones, target, torch.ones(1000, dtype=torch.long))
+    assert torch.allclose(units.square().mean(dim=0).sqrt(), torch.ones(3), atol=0.25)
+
+
+def test_rows_without_anchor_start_at_the_mean_of_their_class(two_classes):
+    moves = moves_of(two_classes)
+    nothing = torch.zeros(2, 3)
+    moved = moves.moved(nothing, nothing[:, :1], nothing, torch.tensor([0, 1]))
+    torch.testing.assert_close(moved[1], two_classes.expand(torch.arange(300, 500)).mean(dim=0))
+    rows = torch.randn(2, 3)
+    assert torch.equal(moves.units(nothing, nothing[:, :1], rows, torch.tensor([0, 1])), rows)
+
+
+def test_a_number_that_is_missing_has_not_moved():
+    layout = layout_of(2, (HeadSlot(0, 2, number=0, constants=(0.0, 0.0)),))
+    random = np.random.default_rng(0)
+    codes = np.zeros((60, 1), np.int32)
+    codes[::3] = 1
+    numbers = random.normal(loc=[50.0, 0.0], size=(60, 2))
+    numbers[::3, 0] = 0.0  # what stands for missing
+    moves = moves_of(table_of(numbers, [60], layout, codes))
+    there = torch.tensor([[50.0, 0.0, 1.0, 0.0]])
+    missing = torch.tensor([[0.0, 0.0, 0.0, 1.0]])
+    one, first = torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
+    units = moves.units(there, one, missing, first)
+    assert units[0, :2].abs().max() < 1e-3
+    assert torch.equal(units[0, 2:], torch.tensor([-1.0, 1.0]))
+
+
+def test_wide_tables_move_along_few_directions():
+    width = MAX_RANK + 20
+    random = np.random.default_rng(0)
+    table = table_of(random.normal(size=(30, width)), [30], layout_of(width))
+    geometry = measure_classes(table, nearest_in_class(table, 5))
+    assert geometry.basis.shape == (width, MAX_RANK)
+    moves = ClassMoves(geometry, table.layout, CPU)
+    one, first = torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
+    moved = moves.moved(torch.zeros(1, width), one, torch.randn(1, width), first)
+    assert moved.shape == (1, width)
+    assert moved.isfinite().all()
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_tiny_classes_have_a_geometry(n_rows):
+    table = table_of(np.ones((n_rows, 2)), [n_rows], layout_of(2))
+    moves = moves_of(table, k=1)
+    one, first = torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
+    row = torch.ones(1, 2)
+    assert moves.units(row, one, row + 0.5, first).isfinite().all()
+    assert torch.allclose(moves.moved(row, one, row, first), row, atol=1e-3)
+
+
+def test_without_geometry_moves_are_what_they_are():
+    moves = ClassMoves(None, layout_of(2), CPU)
+    row, one, first = torch.ones(1, 2), torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
+    assert torch.equal(moves.moved(row, one, row, first), 2 * row)
+    assert torch.equal(moves.units(row, one, 3 * row, first), 2 * row)
