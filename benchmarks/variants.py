@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
@@ -82,6 +82,10 @@ def _all_the_way(
     return rows
 
 
+def _without_averaging(**given: Any) -> TrainingConfig:
+    return TrainingConfig(**{**given, "averaging_decay": 0.0})
+
+
 def _even_weights(margins: Tensor, among_others: float) -> Tensor:
     return torch.ones_like(margins)
 
@@ -140,9 +144,7 @@ PARTS: dict[str, Part] = {
     "acceptance": Part(((selection, "acceptance_weights", _even_weights),)),
     "tilt": Part(((Selection, "_tilt", _no_tilt),)),
     "calibration": Part((_NO_CALIBRATION,)),
-    "averaging": Part(
-        ((ganaug.sampler, "TrainingConfig", partial(TrainingConfig, averaging_decay=0.0)),)
-    ),
+    "averaging": Part(((ganaug.sampler, "TrainingConfig", _without_averaging),)),
     "early_stopping": Part((_KEEP_THE_LAST,), {"n_steps": AUTO_STEPS}),
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
     "validity": Part(((Validity, "__call__", _rows_as_they_are),)),

@@ -601,7 +601,8 @@ class Recorder:
     def on_fit_task_end(self, estimator, context, *, metadata=None):
         self.seen.append(f"{context.task_name} ends")
         if context.task_name == "check":
-            assert set(metadata) == {"step", "quality"}
+            losses = {"generator_loss", "discriminator_loss"}
+            assert set(metadata) == {"step", "quality"} | losses
         return self.seen.count("check ends") == self.stop_after
 
     def teardown(self, estimator, context):
