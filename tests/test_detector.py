@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 from sklearn.datasets import make_blobs
@@ -198,6 +198,7 @@ def test_wrong_combinations_are_found(table, detector):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1))
+@example(57620)  # 10 rows: each has 9 neighbours
 def test_a_row_is_scored_alone_bit_for_bit(seed):
     rng = np.random.default_rng(seed)
     n, width = int(rng.integers(2, 400)), int(rng.integers(1, 50))

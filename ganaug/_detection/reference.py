@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 CHUNK_ROWS = 512
 N_NEIGHBORS = 10
@@ -195,12 +196,18 @@ def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
 
     The weights of locally linear embedding (Roweis & Saul 2000), with a ridge.
     """
-    k = differences.shape[1]
+    # systems of one size: where few rows are known, they would start at odd places in memory, and
+    # solvers round differently there
+    n_missing = N_NEIGHBORS - differences.shape[1]
+    is_there = torch.ones(differences.shape[1], 1)
+    differences, is_there = (
+        functional.pad(part, (0, 0, 0, n_missing)) for part in (differences, is_there)
+    )
     gram = differences @ differences.transpose(1, 2)
     ridge = RIDGE * squares.mean(dim=1) + SMALLEST_DISTANCE**2
     gram.diagonal(dim1=1, dim2=2).add_(ridge[:, None])
     factor, _ = torch.linalg.cholesky_ex(gram)
-    weights = torch.cholesky_solve(torch.ones(len(differences), k, 1), factor)
+    weights = torch.cholesky_solve(is_there.expand(len(differences), -1, -1), factor)
     residual = _sum(weights * differences) / _sum(weights)
     return residual.square().sum(dim=1)
 

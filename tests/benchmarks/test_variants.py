@@ -35,6 +35,7 @@ def worse_and_worse(monkeypatch):
     monkeypatch.setattr(QualityMonitor, "measure", lambda *args: next(qualities))
 
 
+@pytest.mark.filterwarnings("ignore:the generator collapsed")
 @pytest.mark.usefixtures("worse_and_worse")
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_can_be_taken_out_and_is_put_back(part, fold):
