@@ -210,7 +210,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     >>> from sklearn.datasets import load_digits
     >>> images, digits = load_digits(n_class=3, return_X_y=True)
     >>> images = images.reshape(-1, 8, 8)
-    >>> GANSampler(n_steps=5, random_state=0).fit(images, digits).sample(4)[0].shape
+    >>> GANSampler(n_steps=25, random_state=0).fit(images, digits).sample(4)[0].shape
     (4, 8, 8)
     """
 
