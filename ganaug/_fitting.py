@@ -120,7 +120,8 @@ def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GA
     except TrainingError as error:
         raise validation.explain_divergence(error, job.encoder) from error
     gan.calibrate(classes)
-    validation.warn_of_collapse({job.target.classes[c]: gan.coverage(c) for c in classes})
+    found = {job.target.classes[c]: gan.coverage(c) for c in classes}
+    validation.warn_of_collapse(found, gan.least_coverage)
     return gan
 
 

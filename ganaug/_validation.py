@@ -26,9 +26,6 @@ from ganaug.exceptions import DataError, TrainingError
 
 MIN_CLASS_ROWS = 2
 MIN_DETECTOR_ROWS = 2
-# Generators that learned come near to 86% of the rows of a class and more, small classes to all;
-# those that come near to less do worse than repeated rows (`python -m benchmarks.repetition`).
-MIN_COVERAGE = 0.75
 MAX_NAMES_IN_MESSAGE = 20
 MAX_LAYER_SIZE = 2**14
 
@@ -369,15 +366,17 @@ def warn_of_interruption(best_step: int) -> None:
     )
 
 
-def warn_of_collapse(coverage: Mapping[Any, float]) -> None:
+def warn_of_collapse(coverage: Mapping[Any, float], least: float) -> None:
     """Say which classes a generator has collapsed on, wholly or in part.
 
     Parameters
     ----------
     coverage : mapping
         Class -> share of its rows that generated rows come near to. Repeated rows reach 1.
+    least : float
+        The share below which they have.
     """
-    collapsed = {label: share for label, share in coverage.items() if share < MIN_COVERAGE}
+    collapsed = {label: share for label, share in coverage.items() if share < least}
     if collapsed:
         classes = ", ".join(f"{label!s} ({share:.0%})" for label, share in collapsed.items())
         warnings.warn(

@@ -380,7 +380,7 @@ def plot_samples(
     >>> from ganaug import GANSampler
     >>> from ganaug.plotting import plot_samples
     >>> X, y = load_digits(n_class=3, return_X_y=True)
-    >>> sampler = GANSampler(image_shape=(8, 8), n_steps=25, random_state=0).fit(X, y)
+    >>> sampler = GANSampler(image_shape=(8, 8), n_steps=10, random_state=0).fit(X, y)
     >>> plot_samples(sampler, n_per_class=4).get_title()
     'Generated images'
     """

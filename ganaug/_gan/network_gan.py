@@ -72,6 +72,9 @@ class NetworkGAN(GAN):
         What makes the caller's generator and discriminator; None for the convolutional ones.
     """
 
+    # images lie far from each other, pixel by pixel, also where they are good
+    least_coverage = 0.25
+
     def __init__(
         self,
         layout: TableLayout,
