@@ -42,6 +42,7 @@ SAMPLERS = (
     "tvae",
     "ctgan",
     "ganaug",
+    fidelity_report.OURS,
 )
 ONE_HALF_ONLY = frozenset({"ctgan", "tvae"})
 QUICK_SETS = ("flare_F", "winequality_red_4", "page_blocks_multi")
@@ -80,7 +81,13 @@ examples:
 class Quick:
     """What --quick runs, unless options say otherwise."""
 
-    samplers: tuple[str, ...] = (TRAINING_ROWS, "smoothed_bootstrap", "smote", "ganaug")
+    samplers: tuple[str, ...] = (
+        TRAINING_ROWS,
+        "smoothed_bootstrap",
+        "smote",
+        "ganaug",
+        fidelity_report.OURS,
+    )
     halves: int = 1
     seeds: int = 1
 

@@ -219,6 +219,19 @@ def ganaug(fold: Fold, seed: int, *, without: str = "", **keywords: Any) -> tupl
         return GANSampler(random_state=seed, **given).fit_resample(fold.X, fold.y)
 
 
+def ganaug_sample(fold: Fold, seed: int, *, without: str = "", **keywords: Any) -> tuple[Any, Any]:
+    """Add what GANSampler's `sample` draws: rows that look real, not those for classifiers."""
+    from benchmarks.variants import PARTS, Part
+    from ganaug import GANSampler
+
+    part = PARTS[without] if without else Part(())
+    given = {"device": "cpu", **part.keywords, **keywords}
+    with part.taken_out():
+        sampler = GANSampler(random_state=seed, **given).fit(fold.X, fold.y)
+        rows, labels = sampler.sample(sampler.sampling_strategy_)
+    return pd.concat([fold.X, rows], ignore_index=True), np.concatenate([fold.y, labels])
+
+
 def _imblearn(label: str, name: str, space: str = ONE_HOT) -> Method:
     run = imblearn_raw if space == RAW else imblearn_numeric
     return Method(label, partial(run, name), space, "imbalanced-learn")
@@ -261,6 +274,7 @@ METHODS: dict[str, Method] = {
         slow=True,
     ),
     "ganaug": Method("ganaug", ganaug, RAW, "ganaug"),
+    "ganaug_sample": Method("ganaug, sample()", ganaug_sample, RAW, "ganaug"),
 }
 
 

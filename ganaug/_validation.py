@@ -22,7 +22,7 @@ from ganaug._encoding.columns import Column
 from ganaug._encoding.frames import wrap_rows
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.target import Target, read_target
-from ganaug.exceptions import DataError, TrainingError
+from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError
 
 MIN_CLASS_ROWS = 2
 MIN_DETECTOR_ROWS = 2
@@ -384,6 +384,24 @@ def warn_of_collapse(coverage: Mapping[Any, float], least: float) -> None:
             "and repeating rows would serve better. Pass a smaller learning_rate, more n_steps or "
             "another random_state, or collect more rows of these classes.",
             ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def warn_of_repeats(classes: Sequence[Any]) -> None:
+    """Say of which classes there is nothing to make but what the table has.
+
+    Parameters
+    ----------
+    classes : sequence
+        Labels of classes whose rows are all repetitions.
+    """
+    if classes:
+        warnings.warn(
+            f"all synthetic rows of {', '.join(map(str, classes))} repeat training rows: the levels "
+            "of these columns leave no other valid combination. RandomOverSampler does as much, "
+            "faster.",
+            RepeatedRowsWarning,
             stacklevel=2,
         )
 

@@ -1,6 +1,6 @@
-"""Errors of ganaug.
+"""Errors and warnings of ganaug.
 
-Each one is also the standard exception that a caller of scikit-learn would catch.
+Each error is also the standard exception that a caller of scikit-learn would catch.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ __all__ = [
     "GanaugError",
     "MissingDependencyError",
     "PersistenceError",
+    "RepeatedRowsWarning",
     "TrainingError",
 ]
 
@@ -37,3 +38,7 @@ class PersistenceError(GanaugError, ValueError):
 
 class TrainingError(GanaugError, RuntimeError):
     """Training can't go on; the message says what to change."""
+
+
+class RepeatedRowsWarning(UserWarning):
+    """All synthetic rows of a class repeat training rows."""

@@ -1,12 +1,14 @@
 """Tables that break samplers: wide, tiny, many classes, one column, heavy tails, full grids."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ganaug import GANSampler
+from ganaug.exceptions import RepeatedRowsWarning
 
 
 def small(**keywords):
@@ -184,8 +186,18 @@ def test_no_row_of_another_class_is_generated(share):
     known = np.random.default_rng(0).random(len(y)) < share
     X, y = X[known].reset_index(drop=True), y[known]
     sampler = GANSampler(n_steps=200, random_state=0)
-    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RepeatedRowsWarning)  # of the full grid
+        X_resampled, y_resampled = sampler.fit_resample(X, y)
     class_of = dict(zip(keys(X), y, strict=True))
     made_of = keys(X_resampled[sampler.synthetic_mask_]).map(class_of)
     wrong = made_of.notna() & (made_of != y_resampled[sampler.synthetic_mask_])
     assert wrong.sum() == 0
+
+
+def test_a_full_grid_is_said_to_leave_nothing_new():
+    X, y = grid()
+    sampler = GANSampler(n_steps=100, random_state=0)
+    with pytest.warns(RepeatedRowsWarning, match="rows of best, fair, good repeat"):
+        X_resampled, _ = sampler.fit_resample(X, y)
+    assert set(keys(X_resampled)) == set(keys(X))

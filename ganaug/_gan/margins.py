@@ -55,7 +55,7 @@ class Margins:
         self._others = _References(table.expand(other), k, len(anchors))
         self._is_known = torch.zeros(len(anchors), dtype=torch.bool, device=table.device)
         self._contradictions = (
-            None if table.layout.continuous_width else _KnownRows(table, class_code)
+            None if table.layout.continuous_width else KnownRows(table, class_code)
         )
 
     def class_mean(self) -> Tensor:
@@ -123,7 +123,7 @@ class Margins:
         self._is_known[new] = True
 
 
-class _KnownRows:
+class KnownRows:
     """Tells which rows are rows of other classes and not of the own, in tables of categories alone.
 
     There a generated row may be, to the last column, a row that is known to be of another class.
@@ -143,6 +143,11 @@ class _KnownRows:
         """Return a mask of rows (..., width): known in other classes, unknown in the own."""
         keys = self._keys(rows)
         return torch.isin(keys, self._others) & ~torch.isin(keys, self._own)
+
+    def are_new(self, rows: Tensor) -> Tensor:
+        """Return a mask of rows (..., width) that no class has."""
+        keys = self._keys(rows)
+        return ~(torch.isin(keys, self._others) | torch.isin(keys, self._own))
 
     def _keys(self, rows: Tensor) -> Tensor:
         """Return whole numbers that are equal for equal rows."""

@@ -21,6 +21,7 @@ from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.conditions import Conditions
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
+from ganaug._gan.margins import KnownRows
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.quality import coverage
@@ -40,6 +41,8 @@ from ganaug._gan.training import (
 )
 
 COVERAGE_ROWS = 512
+# So many candidates without a new one, and there are none.
+TRIAL_ROWS = 2048
 
 
 class Stream(IntEnum):
@@ -232,6 +235,10 @@ class GAN(ABC):
         """Return the share of a class's rows that generated ones come near to, 0 to 1."""
 
     @abstractmethod
+    def makes_new_rows(self, class_code: int) -> bool:
+        """Tell whether rows of a class can be others than the training rows."""
+
+    @abstractmethod
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Return how many training rows of a class meet conditions, and which are out of reach."""
 
@@ -359,6 +366,23 @@ class ConditionalGAN(GAN):
             weights = self._table.weights
             weights = torch.ones_like(real) if weights is None else weights[real]
             return float(coverage(generated, self._table.expand(real), weights.to(generated)))
+
+    @torch.inference_mode()
+    def makes_new_rows(self, class_code: int) -> bool:
+        """Tell whether rows of a class can be others than the training rows.
+
+        Numbers always can; the levels of a table may leave no other combination.
+        """
+        if self._table.layout.continuous_width:
+            return True
+        purpose = (self._seed, Stream.COVERAGE, class_code)
+        sampler = RowSampler(
+            self.generator, self._table, class_code, self._config.sampling, purpose
+        )
+        with limited_threads(1):
+            return bool(
+                KnownRows(self._table, class_code).are_new(sampler.candidates(TRIAL_ROWS)).any()
+            )
 
     def _chunks(
         self,

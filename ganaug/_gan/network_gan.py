@@ -222,6 +222,10 @@ class NetworkGAN(GAN):
             weights = torch.ones_like(real) if weights is None else weights[real]
             return float(coverage(made, self._table.expand(real), weights.to(made)))
 
+    def makes_new_rows(self, class_code: int) -> bool:
+        """Tell whether rows can be others than the training rows: nothing is known against it."""
+        return True
+
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Refuse conditions.
 

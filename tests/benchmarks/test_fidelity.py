@@ -101,7 +101,7 @@ def results_of(accuracies, **columns):
 
 
 def test_goals():
-    accuracies = {(f"set {i}", "ganaug"): 0.6 for i in range(5)}
+    accuracies = {(f"set {i}", "ganaug_sample"): 0.6 for i in range(5)}
     accuracies |= {(f"set {i}", "smote"): 0.7 if i else 0.5 for i in range(5)}
     results = results_of(accuracies, distance=1.0, distance_real=1.0)
     smote, ctgan, copies, distance = fidelity_report.fidelity_goals(results)
@@ -114,7 +114,10 @@ def test_goals():
 
 def test_copies_and_close_rows_miss_the_goal():
     results = results_of(
-        {("a", "ganaug"): 0.5, ("b", "ganaug"): 0.5}, distance=0.9, distance_real=1.0, copies=0.01
+        {("a", "ganaug_sample"): 0.5, ("b", "ganaug_sample"): 0.5},
+        distance=0.9,
+        distance_real=1.0,
+        copies=0.01,
     )
     *_, copies, distance = fidelity_report.fidelity_goals(results)
     assert not copies.met
