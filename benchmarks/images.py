@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from benchmarks.data import stable_seed
 from benchmarks.likeness import density_coverage, precision_recall
 from benchmarks.markdown import section
 from benchmarks.store import Results
+from ganaug import GANSampler
+from ganaug._gan import network_gan
 
 RESULTS = Path(__file__).parent / "results"
 Images = NDArray[np.uint8]
@@ -146,13 +149,12 @@ def classic_gan(name: str) -> Method:
     return run
 
 
-def ganaug(**parameters: Any) -> Method:
-    """Return ganaug's default."""
+def ganaug(view_share: float = network_gan.VIEW_SHARE) -> Method:
+    """Return ganaug's default, or with another share of images that are views as they are."""
 
     def run(task: Task, seed: int) -> tuple[Images, Labels]:
-        from ganaug import GANSampler
-
-        X, y = GANSampler(random_state=seed, **parameters).fit_resample(task.X, task.y)
+        with patch.object(network_gan, "VIEW_SHARE", view_share):
+            X, y = GANSampler(random_state=seed).fit_resample(task.X, task.y)
         return X, y
 
     return run
@@ -174,6 +176,8 @@ METHODS: dict[str, Method] = {
     "shift, rotate (linear)": classical(1),
     "shift, rotate (cubic)": classical(3),
     "ganaug": ganaug(),
+    "ganaug, views only": ganaug(view_share=1.0),
+    "ganaug, all moved": ganaug(view_share=0.0),
     "1 DCGAN": classic_gan("1 DCGAN"),
     "2 two convolutions": classic_gan("2 two convolutions"),
     "3 dense, max pooling": classic_gan("3 dense, max pooling"),
