@@ -121,6 +121,7 @@ class ImageDiscriminator(nn.Module):
     def __init__(self, layout: ImageLayout, n_classes: int) -> None:
         super().__init__()
         self.shape = layout.shape
+        self.n_classes = n_classes
         first, second, third = DISCRIMINATOR_CHANNELS
         n = n_halvings(layout)
         self.fold = Fold(layout)

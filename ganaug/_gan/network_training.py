@@ -109,13 +109,21 @@ class NetworkTrainer(Trainer):
         return loss.detach(), real_logits.detach()
 
     def _density_loss(self, batch: Pairs, negatives: DifferenceNoise) -> Tensor:
-        some = slice(len(batch.classes) // 2)  # half of a batch teaches as much about scores
-        noise = negatives(batch.target[some], batch.target)
-        logits = [
-            self.discriminator.density_logits(rows, batch.classes[some])
-            for rows in (batch.target[some], noise)
-        ]
-        return noise_contrastive_loss(*logits)
+        """Return the loss of telling rows from such as are none of their class.
+
+        Half of these are rows of another class, the others moved by noise.
+        """
+        n = len(batch.classes) // 2
+        noise = negatives(batch.target[:n], batch.target)
+        rows = torch.cat([batch.target, noise, batch.target[n:]])
+        classes = torch.cat([batch.classes, batch.classes[:n], self._other(batch.classes[n:])])
+        logits = self.discriminator.density_logits(rows, classes)
+        return noise_contrastive_loss(*logits.tensor_split([len(batch.classes)]))
+
+    def _other(self, classes: Tensor) -> Tensor:
+        """Return for each class another one."""
+        n_classes = self.discriminator.n_classes
+        return (classes + torch.randint_like(classes, 1, n_classes)) % n_classes
 
     def _generator_step(self, batch: Pairs, fake: Tensor, real_logits: Tensor) -> Tensor:
         fake_logits = self.discriminator(*self._augment(batch.anchor, fake), batch.classes)
