@@ -64,8 +64,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     novelty : "auto" or bool, default="auto"
         Whether rows are judged as new ones (by everything) or as suspects that may have
         accomplices in the training table (by blocks alone). "auto" judges rows that were in the
-        training table as suspects and all others as new. False suits new rows when the training
-        table is known to hold anomalies of the same kind.
+        training table (that equal one of its rows in every column) as suspects and all others as
+        new. True suits tables of few distinct rows, where many new rows equal old ones; False
+        suits new rows when the training table is known to hold anomalies of the same kind.
     max_reference_rows : int, default=3072
         Rows are compared with a random choice of so many training rows. More are slower, and a
         little more exact on large tables.

@@ -107,3 +107,13 @@ def test_goals_say_what_was_measured():
         "unsupervised: mean ROC AUC 82, above all": False,
         "unsupervised: mean rank first": False,
     }
+
+
+def test_choices_on_half_of_the_sets_are_judged_on_the_other():
+    random = np.random.default_rng(0)
+    scores = pd.DataFrame({"ganaug": random.normal(80, 1, 12)})
+    scores["ganaug:better=1"] = scores["ganaug"] + 2
+    scores["ganaug:worse=1"] = scores["ganaug"] - 2
+    halvings = detection_report.choose_on_halves(scores)
+    assert set(halvings["chosen"]) == {"ganaug:better=1"}
+    np.testing.assert_allclose(halvings[["gained", "missed"]], 2)
