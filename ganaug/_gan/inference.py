@@ -24,7 +24,7 @@ from ganaug._gan.selection import Selection
 CHUNK_ROWS = 4096
 # So many times as many rows as of the real ones lie among another class: generated rows are more
 # spread, and those that are just on their side of a border are as hard to tell as some beyond it.
-AMONG_OTHERS = 0.5
+AMONG_OTHERS = 0.25
 # Candidates for each row that is drawn.
 POOL_FACTOR = 4
 # Rows are drawn in blocks, small ones first: whoever wants few rows needn't wait for many.
