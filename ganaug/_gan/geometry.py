@@ -4,8 +4,9 @@ Columns are seldom independent: some are nearly sums of others, some hardly vary
 widely in the table. A move of the same size in every column leaves such a class at once, and a
 smooth discriminator is slow to notice. So the generator moves a row by multiples of the root of
 the covariance of *neighbour differences* of its class, and the discriminator sees the move with
-that root taken out again: for both, all directions are alike. (SMOTE, Chawla et al. 2002, stays in
-the span of neighbour differences by construction; here learning starts there.)
+that root taken out again: for both, all directions are alike. What the discriminator sees keeps
+its mean size: numbers that grew would drown the categories beside them. (SMOTE, Chawla et al.
+2002, stays in the span of neighbour differences by construction; here learning starts there.)
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class ClassGeometry:
 
 
 class ClassMoves(nn.Module):
-    """Maps moves in units of a class to columns, and back.
+    """Maps moves in units of a class to columns, and back (there times their mean size).
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ class ClassMoves(nn.Module):
         for name, value in (
             ("mean", torch.from_numpy(geometry.mean)),
             ("out_of_units", _side_by_side([*near, *wide])),
-            ("into_units", _side_by_side([_inverse(root) for root in near])),
+            ("into_units", _side_by_side([_size(root) * _inverse(root) for root in near])),
             ("basis", basis),
         ):
             moved = None if value is None else value.to(device, DTYPE).contiguous()
@@ -177,6 +178,11 @@ def _moments(table: DeviceTable, neighbours: Tensor) -> Iterator[tuple[Tensor, T
         mean = numbers.mean(dim=0)
         centred = numbers - mean
         yield mean, difference.T @ difference / len(difference), centred.T @ centred / len(rows)
+
+
+def _size(root: Tensor) -> float:
+    """Return the root mean square of moves along the columns of a root."""
+    return float(root.square().sum(dim=0).mean().sqrt().clamp(min=TINY))
 
 
 def _root(covariance: Tensor) -> Tensor:
