@@ -68,8 +68,8 @@ def _nothing(*args: object, **keywords: object) -> None:
 _density_loss = AdversarialTrainer._density_loss
 
 
-def _no_density_loss(self: AdversarialTrainer, batch: Batch) -> Tensor:
-    return 0.0 * _density_loss(self, batch)
+def _no_density_loss(self: AdversarialTrainer, batch: Batch, features: Tensor) -> Tensor:
+    return 0.0 * _density_loss(self, batch, features)
 
 
 def _no_geometry(table: DeviceTable, neighbours: Tensor) -> None:

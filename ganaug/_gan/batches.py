@@ -106,10 +106,6 @@ class Batch(NamedTuple):
         n_anchored = int(len(self.classes) * ANCHORED_SHARE)
         return Batch(*(part[n_anchored:] for part in self))
 
-    def twice(self) -> Batch:
-        """Return the batch followed by itself."""
-        return Batch(*(torch.cat([part, part]) for part in self))
-
 
 @dataclass(frozen=True)
 class BatchConfig:

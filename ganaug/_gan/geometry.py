@@ -113,7 +113,7 @@ class ClassMoves(nn.Module):
         return start + self._mapped(units, self.out_of_units, classes + len(self.mean) * is_free)
 
     def units(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
-        """Return how rows (batch, width) differ from their anchors, numbers in units of the class.
+        """Return how rows (..., batch, width) differ from anchors, numbers in units of the class.
 
         Rows without an anchor stay as they are, and so do states: a number that is missing on one
         side has not moved.
@@ -121,20 +121,20 @@ class ClassMoves(nn.Module):
         difference = rows - anchor
         if self._is_plain:
             return difference
-        numbers = difference[:, : self._n]
+        numbers = difference[..., : self._n]
         if self._gate.gated:
-            both = self._gate.as_it_is(rows[:, self._n :])
+            both = self._gate.as_it_is(rows[..., self._n :])
             numbers = numbers * both * self._gate.as_it_is(anchor[:, self._n :])
         units = self._mapped(numbers, self.into_units, classes)
-        units = torch.where(anchored > 0, units, difference[:, : self._n])
-        return torch.cat([units, difference[:, self._n :]], dim=1)
+        units = torch.where(anchored > 0, units, difference[..., : self._n])
+        return torch.cat([units, difference[..., self._n :]], dim=-1)
 
     def _mapped(self, moves: Tensor, matrices: Tensor, which: Tensor) -> Tensor:
         """Return each move times one of the matrices, in one product for all."""
         if self.basis is not None:
             moves = moves @ self.basis
-        products = (moves @ matrices).view(len(moves), -1, len(matrices))
-        out = products[torch.arange(len(moves), device=moves.device), which]
+        products = (moves @ matrices).unflatten(-1, (-1, len(matrices)))
+        out = products[..., torch.arange(len(which), device=moves.device), which, :]
         return out if self.basis is None else out @ self.basis.T
 
 

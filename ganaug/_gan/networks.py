@@ -171,25 +171,37 @@ class Discriminator(nn.Module):
 
     def forward(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
         logits: Tensor = self.adversarial(
-            self._features(anchor, anchored, rows, classes)[-1], classes
+            self.features(anchor, anchored, rows, classes)[-1], classes
         )
         return logits
 
-    def with_input_gradient(
+    def features(
         self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the logits and their gradients with respect to the moves, (batch, width).
+    ) -> list[Tensor]:
+        """Return the output of each hidden layer, (..., batch, hidden).
+
+        Each anchor may have several rows, (..., batch, width): what it says is computed once.
+        """
+        first = cast(nn.Linear, self.hidden[0])
+        move = self.moves.units(anchor, anchored, rows, classes)
+        of_anchor = nn.functional.linear(
+            torch.cat([anchor, anchored], dim=1), first.weight[:, self.width :], first.bias
+        )
+        out = nn.functional.linear(move, first.weight[:, : self.width]) + of_anchor
+        return self._later_features(_activate(out))
+
+    def input_gradient(self, features: Sequence[Tensor], classes: Tensor) -> Tensor:
+        """Return the gradients of the logits with respect to the moves, (..., batch, width).
 
         The network is piecewise linear, so the gradient is a product of its weights and of the
         slopes on the way. Written out it can be penalised by one ordinary backward pass, where
         automatic differentiation would need two.
         """
-        features = self._features(anchor, anchored, rows, classes)
         gradient = self.adversarial.weight(classes)
         for layer, out in zip(reversed(self.hidden), reversed(features), strict=True):
             slope = (out > 0).to(out.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
             gradient = (gradient * slope) @ cast(Tensor, layer.weight)
-        return self.adversarial(features[-1], classes), gradient[:, : self.width]
+        return gradient[..., : self.width]
 
     def density_logits(self, rows: Tensor, classes: Tensor) -> Tensor:
         """Return the density logits of free rows (batch, width): (batch,)."""
@@ -206,14 +218,6 @@ class Discriminator(nn.Module):
         out = nn.functional.linear(rows, first.weight[:, : self.width], first.bias)
         return self._later_features(_activate(out))[-1]
 
-    def _features(
-        self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor
-    ) -> list[Tensor]:
-        """Return the output of each hidden layer, (batch, hidden)."""
-        move = self.moves.units(anchor, anchored, rows, classes)
-        out = self.hidden[0](torch.cat([move, anchor, anchored], dim=1))
-        return self._later_features(_activate(out))
-
     def _later_features(self, out: Tensor) -> list[Tensor]:
         """Return the output of the first layer and of each after it."""
         features = [out]
@@ -227,7 +231,7 @@ class ClassReadout(nn.Module):
 
     Miyato & Koyama (2018), "cGANs with projection discriminator".
 
-    Shapes: features (batch, n_in), classes (batch,) -> logits (batch,).
+    Shapes: features (..., batch, n_in), classes (batch,) -> logits (..., batch).
     """
 
     def __init__(self, n_in: int, n_classes: int, random: torch.Generator) -> None:
@@ -236,7 +240,7 @@ class ClassReadout(nn.Module):
         self.by_class = _zero_embedding(n_classes, n_in, random.device)
 
     def forward(self, features: Tensor, classes: Tensor) -> Tensor:
-        return (features * self.weight(classes)).sum(dim=1) + self.common.bias
+        return (features * self.weight(classes)).sum(dim=-1) + self.common.bias
 
     def weight(self, classes: Tensor) -> Tensor:
         """Return the weights for each row's class, (batch, n_in)."""

@@ -369,31 +369,26 @@ class AdversarialTrainer(Trainer):
 
     def _discriminator_step(self, batch: Batch, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
         config = self._config
-        pair = batch.twice()  # real and generated rows in one pass
-        rows = torch.cat([batch.target, fake])
-        penalised = step % config.penalty_interval == 0
-        if penalised:
-            logits, gradient = self.discriminator.with_input_gradient(
-                pair.anchor, pair.anchored, rows, pair.classes
-            )
-        else:
-            logits = self.discriminator(pair.anchor, pair.anchored, rows, pair.classes)
-        real_logits, fake_logits = logits.chunk(2)
+        features = self.discriminator.features(
+            batch.anchor, batch.anchored, torch.stack([batch.target, fake]), batch.classes
+        )
+        real_logits, fake_logits = self.discriminator.adversarial(features[-1], batch.classes)
         loss = self._loss.discriminator(real_logits, fake_logits)
-        objective = loss + self._density_loss(batch)
-        if penalised:  # seldom and stronger costs less, to the same end
+        objective = loss + self._density_loss(batch, features[-1][0])
+        if step % config.penalty_interval == 0:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
-            objective = objective + strength * gradient_penalty(*gradient.chunk(2))
+            gradients = self.discriminator.input_gradient(features, batch.classes)
+            objective = objective + strength * gradient_penalty(*gradients)
         self._discriminator_optimizer.minimise(objective)
         return loss.detach(), real_logits.detach()
 
-    def _density_loss(self, batch: Batch) -> Tensor:
+    def _density_loss(self, batch: Batch, features: Tensor) -> Tensor:
+        """Return the loss of the density logit, given the features of the real rows."""
         free = batch.free()
         noise = self._noise(free.target, batch.target)
-        logits = self.discriminator.density_logits(
-            torch.cat([free.target, noise]), free.classes.repeat(2)
-        )
-        return noise_contrastive_loss(*logits.chunk(2))
+        real_logits = self.discriminator.density(features[-len(noise) :], free.classes)
+        noise_logits = self.discriminator.density_logits(noise, free.classes)
+        return noise_contrastive_loss(real_logits, noise_logits)
 
     def _generator_step(self, batch: Batch, fake: Tensor, real_logits: Tensor) -> Tensor:
         fake_logits = self.discriminator(batch.anchor, batch.anchored, fake, batch.classes)

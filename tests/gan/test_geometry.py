@@ -58,6 +58,8 @@ def test_units_are_what_moved_takes_times_the_size_of_moves(two_classes):
     size = (found / units).median()
     assert size < 1
     torch.testing.assert_close(found, size * units, atol=1e-4, rtol=1e-4)
+    both = moves.units(anchor, anchored, torch.stack([moved, anchor]), classes)
+    torch.testing.assert_close(both, torch.stack([found, torch.zeros_like(found)]))
 
 
 def test_differences_of_neighbours_are_alike_in_all_directions_and_keep_their_size(two_classes):

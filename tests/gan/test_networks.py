@@ -103,13 +103,35 @@ def test_state_gate_leaves_other_columns_alone(layout):
 def test_written_out_gradient_is_that_of_autograd(layout, random, hidden):
     discriminator = Discriminator(layout, 3, NetworkConfig(hidden, 4), random, plain(layout))
     discriminator.adversarial.by_class.weight.data.normal_(generator=random)
-    rows = torch.randn(9, layout.width, generator=random, requires_grad=True)
+    rows = torch.randn(2, 9, layout.width, generator=random, requires_grad=True)
     anchor = torch.randn(9, layout.width, generator=random)
     classes = torch.arange(9) % 3
-    logits, gradient = discriminator.with_input_gradient(anchor, torch.ones(9, 1), rows, classes)
+    features = discriminator.features(anchor, torch.ones(9, 1), rows, classes)
+    gradient = discriminator.input_gradient(features, classes)
+    logits = discriminator.adversarial(features[-1], classes)
     (expected,) = torch.autograd.grad(logits.sum(), rows)
     assert torch.allclose(gradient, expected, atol=1e-6)
-    assert torch.allclose(logits, discriminator(anchor, torch.ones(9, 1), rows, classes), atol=1e-6)
+
+
+def test_several_rows_beside_an_anchor_get_the_logits_of_each(layout, random):
+    discriminator = Discriminator(layout, 2, CONFIG, random, plain(layout))
+    discriminator.adversarial.by_class.weight.data.normal_(generator=random)
+    rows = torch.randn(3, 8, layout.width, generator=random)
+    anchor = torch.randn(8, layout.width, generator=random)
+    anchored, classes = torch.ones(8, 1), torch.arange(8) % 2
+    logits = discriminator(anchor, anchored, rows, classes)
+    each = [discriminator(anchor, anchored, one, classes) for one in rows]
+    assert torch.allclose(logits, torch.stack(each), atol=1e-6)
+
+
+def test_density_logits_read_the_features_of_free_rows(layout, random):
+    discriminator = Discriminator(layout, 2, CONFIG, random, plain(layout))
+    discriminator.density.by_class.weight.data.normal_(generator=random)
+    rows = torch.randn(8, layout.width, generator=random)
+    nothing, classes = torch.zeros(8, layout.width), torch.arange(8) % 2
+    features = discriminator.features(nothing, nothing[:, :1], rows, classes)
+    logits = discriminator.density(features[-1], classes)
+    assert torch.allclose(logits, discriminator.density_logits(rows, classes), atol=1e-6)
 
 
 def test_weights_depend_on_the_seed_alone(layout):
