@@ -232,9 +232,10 @@ class PandasRows(Rows):
         for j, levels in enumerate(builder.levels):  # one by one: never all rows three times
             old, new = self.native.iloc[:, j], _pandas_series(columns.pop(0), levels)
             whole[j] = pd.concat([old, new], ignore_index=True)
-        frame = pd.DataFrame(whole, copy=False).set_axis(self.native.columns, axis=1)
+        frame = pd.DataFrame(whole, copy=False)
+        frame.columns, frame.index = self.native.columns, index  # `set_axis` copies in pandas 2
         frame.attrs = deepcopy(self.native.attrs)
-        return frame.set_axis(index, axis=0)
+        return frame
 
     def index_of(self, native: Any) -> Any:
         return native.index
@@ -254,7 +255,9 @@ class PandasBuilder(RowBuilder):
             j: _pandas_series(column, levels)
             for j, (column, levels) in enumerate(zip(columns, self.levels, strict=True))
         }
-        return pd.DataFrame(series).set_axis(self.columns, axis=1)
+        frame = pd.DataFrame(series, copy=False)
+        frame.columns = self.columns  # `set_axis` copies in pandas 2
+        return frame
 
 
 def extended_index(index: Any, n_new: int) -> Any:
