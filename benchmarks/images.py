@@ -70,19 +70,22 @@ class Task:
 # --- data -----------------------------------------------------------------------------------------
 
 
+def read_digits(folder: Path) -> tuple[Images, Labels, Images, Labels]:
+    """Return training images and their labels, test images and theirs."""
+    with np.load(folder / "images" / "mnist_small.npz") as data:
+        X, y, test_X, test_y = (data[k] for k in ("X_train", "y_train", "X_test", "y_test"))
+    return X, y.astype(np.int64), test_X, test_y.astype(np.int64)
+
+
 def load_task(folder: Path, n_rare: int, seed: int) -> Task:
     """Cut 3 classes, drawn by the seed, to `n_rare` images."""
-    with np.load(folder / "images" / "mnist_small.npz") as data:
-        X, y, test_images, test_labels = (
-            data[k] for k in ("X_train", "y_train", "X_test", "y_test")
-        )
+    X, y, test_images, test_labels = read_digits(folder)
     random = np.random.default_rng(stable_seed("images", n_rare, seed))
     rare = np.sort(random.choice(N_CLASSES, N_RARE_CLASSES, replace=False))
     kept = np.ones(len(X), dtype=bool)
     for code in rare:
         rows = np.flatnonzero(y == code)
         kept[random.permutation(rows)[n_rare:]] = False
-    y, test_labels = y.astype(np.int64), test_labels.astype(np.int64)
     codes = tuple(rare.tolist())
     return Task(X[kept], y[kept], codes, X[~kept], y[~kept], test_images, test_labels)
 
@@ -343,8 +346,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
     results.forget([name for name in args.again.split(";") if name], "method")
     done = results.open()
-    with np.load(args.data / "images" / "mnist_small.npz") as data:
-        judge = SmallCNN(data["X_train"], data["y_train"].astype(np.int64), 0)
+    judge = SmallCNN(*read_digits(args.data)[:2], 0)
     for seed in range(args.seeds):
         for n_rare in map(int, args.rare.split(",")):
             task = load_task(args.data, n_rare, seed)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ganaug._encoding.images import ImageEncoder
+from ganaug._encoding.images import ImageEncoder, ImageForm
 from ganaug._encoding.target import read_target, take_rows
 from ganaug._optional import optional_import
 from ganaug._plotting.images import as_pictures, draw_grid
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SyntheticDataDisplay", "TrainingDisplay", "plot_samples"]
+__all__ = ["ImageRecorder", "SyntheticDataDisplay", "TrainingDisplay", "plot_samples"]
 
 PANELS_PER_ROW = 4
 MAX_COLUMNS = 2 * PANELS_PER_ROW
 MAX_POINTS = 1500  # in a scatter plot; more only hide one another
+MAX_CHECKS = 8  # in a grid of images
 
 
 class SyntheticDataDisplay:
@@ -241,6 +242,61 @@ class SyntheticDataDisplay:
         return axes
 
 
+class ImageRecorder:
+    """Keeps a few images of each check, to be drawn by `TrainingDisplay`.
+
+    A callback of a `GANSampler` that is fitted on images. Noise and anchors are the same at all
+    checks, so that only the training makes a difference. What is kept is no part of a saved file.
+
+    Parameters
+    ----------
+    n_images : int, default=10
+        How many images to keep of each check, in the order of their classes.
+
+    Attributes
+    ----------
+    pictures_ : dict of int to ndarray
+        Step -> pictures of shape (n_images, height, width), or (n_images, height, width, 3) in
+        colour, from 0 to 1: what the generator makes, before views are mixed in.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from ganaug import GANSampler
+    >>> from ganaug.plotting import ImageRecorder, TrainingDisplay
+    >>> X, y = load_digits(n_class=3, return_X_y=True)
+    >>> sampler = GANSampler(
+    ...     image_shape=(8, 8), n_steps=20, check_interval=10, callback=ImageRecorder(n_images=6)
+    ... ).fit(X, y)
+    >>> TrainingDisplay.from_estimator(sampler).axes_.shape
+    (3,)
+    """
+
+    pictures_: dict[int, NDArray[np.float64]]
+
+    def __init__(self, n_images: int = 10) -> None:
+        self.n_images = n_images
+        self.pictures_ = {}
+
+    def __call__(self, check: Any) -> None:
+        """Keep images of a check, and none of later steps: those were another training's.
+
+        Raises
+        ------
+        DataError
+            If the sampler is fitted on a table.
+        """
+        images = check.samples(self.n_images).cpu().numpy() if hasattr(check, "samples") else None
+        if images is None or images.ndim != 4:
+            raise DataError(
+                "ImageRecorder keeps images, and this sampler is fitted on a table; leave it out "
+                "of callback, or fit with image_shape=."
+            )
+        pictures = as_pictures(images, ImageForm(*images.shape[1:]), -1, 1)
+        earlier = {step: kept for step, kept in self.pictures_.items() if step < check.step}
+        self.pictures_ = {**earlier, check.step: pictures}
+
+
 class TrainingDisplay:
     """The course of a training: losses, and the quality that decided when to stop.
 
@@ -251,13 +307,15 @@ class TrainingDisplay:
     history : dict of str to ndarray
         ``generator_loss`` and ``discriminator_loss`` of shape (n_steps,), ``check_step`` and
         ``quality`` (lower is better) of shape (n_checks,), ``best_step`` of shape ().
+    pictures : dict of int to ndarray, default=None
+        Step -> generated images, as `ImageRecorder` keeps them.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
         The figure.
-    axes_ : ndarray of shape (2,)
-        The panels: losses, quality.
+    axes_ : ndarray of shape (2,) or (3,)
+        The panels: losses, quality and, where there are any, images: a line for each check.
 
     Examples
     --------
@@ -277,8 +335,13 @@ class TrainingDisplay:
     figure_: Figure
     axes_: NDArray[Any]
 
-    def __init__(self, history: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(
+        self,
+        history: Mapping[str, NDArray[Any]],
+        pictures: Mapping[int, NDArray[np.float64]] | None = None,
+    ) -> None:
         self.history = history
+        self.pictures = pictures
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> TrainingDisplay:
@@ -287,7 +350,7 @@ class TrainingDisplay:
         Parameters
         ----------
         estimator : GANSampler
-            A fitted sampler.
+            A fitted sampler. If its `callback` is an `ImageRecorder`, its images are drawn, too.
         ax : matplotlib.axes.Axes, default=None
             Axes whose place the panels take, by default a new figure.
 
@@ -297,10 +360,12 @@ class TrainingDisplay:
             The display, plotted.
         """
         check_is_fitted(estimator, "history_")
-        return cls(estimator.history_).plot(ax=ax)
+        recorder = estimator.callback
+        pictures = recorder.pictures_ if isinstance(recorder, ImageRecorder) else None
+        return cls(estimator.history_, pictures).plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> TrainingDisplay:
-        """Plot the losses and the quality.
+        """Plot the losses, the quality, and images if there are any.
 
         Parameters
         ----------
@@ -312,12 +377,18 @@ class TrainingDisplay:
         TrainingDisplay
             The display itself.
         """
-        self.figure_, grid = make_grid(ax, (1, 2), size=(10.5, 3.8), title="Training")
+        n_panels = 3 if self.pictures else 2
+        size = (5.25 * n_panels, 3.8)
+        self.figure_, grid = make_grid(ax, (1, n_panels), size=size, title="Training")
         losses = self.figure_.add_subplot(grid[0, 0])
         quality = self.figure_.add_subplot(grid[0, 1], sharex=losses)
         self._plot_losses(losses)
         self._plot_quality(quality)
-        self.axes_ = np.array([losses, quality])
+        panels = [losses, quality]
+        if self.pictures:
+            panels.append(self.figure_.add_subplot(grid[0, 2]))
+            self._plot_images(panels[2], self.pictures)
+        self.axes_ = np.array(panels)
         return self
 
     def _plot_losses(self, ax: Axes) -> None:
@@ -342,6 +413,15 @@ class TrainingDisplay:
         ax.set_title("Monitored quality", fontsize=10)
         ax.legend(frameon=False, fontsize=8)
         tidy(ax)
+
+    def _plot_images(self, ax: Axes, pictures: Mapping[int, NDArray[np.float64]]) -> None:
+        """Draw a line of images for each check, or for some of very many."""
+        steps = sorted(pictures)
+        shown = np.linspace(0, len(steps) - 1, min(len(steps), MAX_CHECKS)).round().astype(int)
+        lines = [pictures[steps[number]] for number in shown]
+        draw_grid(ax, np.concatenate(lines), len(lines[0]))
+        _label_lines(ax, lines[0].shape[1], [f"step {steps[number]}" for number in shown])
+        ax.set_title("Generated images, one noise for all steps", fontsize=10)
 
 
 def plot_samples(
@@ -400,11 +480,15 @@ def plot_samples(
     rows, _ = estimator.sample(dict.fromkeys(labels, n_per_class), random_state=random_state)
     pictures = as_pictures(rows, encoder.form, encoder.low_, encoder.high_)
     draw_grid(ax, pictures, n_per_class)
-    height = encoder.form.height + 1
-    ax.set_yticks((np.arange(len(labels)) + 0.5) * height, list(map(str, labels)))
-    ax.tick_params(length=0, labelsize=9)
+    _label_lines(ax, encoder.form.height, list(map(str, labels)))
     ax.set_title("Generated images", fontsize=11)
     return ax
+
+
+def _label_lines(ax: Axes, height: int, labels: Sequence[str]) -> None:
+    """Write beside each line of a grid of images what it is."""
+    ax.set_yticks((np.arange(len(labels)) + 0.5) * (height + 1), labels)
+    ax.tick_params(length=0, labelsize=9)
 
 
 def _two(k: int) -> slice:

@@ -132,7 +132,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     callback : callable, default=None
         Called after each check with an object that has `step`, `quality`, the mean
         `discriminator_loss` and `generator_loss` since the last one, and the two networks as they
-        are, `generator` (averaged) and `discriminator`; if it returns True, training ends there.
+        are, `generator` (averaged) and `discriminator`; of images and of networks of your own,
+        ``samples(n)`` too: n generated images or encoded rows, always from the same noise, for
+        `ganaug.plotting.ImageRecorder`. If it returns True, training ends there.
     checkpoint : path or None, default=None
         Folder for the state of the training, written every so often (it takes at most 5% of the
         time), so that a run that is killed can go on.

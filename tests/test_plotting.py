@@ -6,12 +6,13 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from ganaug import GANSampler
 from ganaug.exceptions import DataError, MissingDependencyError
-from ganaug.plotting import SyntheticDataDisplay, TrainingDisplay, plot_samples
+from ganaug.plotting import ImageRecorder, SyntheticDataDisplay, TrainingDisplay, plot_samples
 
 
 @pytest.fixture(autouse=True)
@@ -172,3 +173,62 @@ def test_generated_images_fill_a_grid(channels):
 def test_a_table_has_no_images_to_plot(sampler):
     with pytest.raises(DataError, match="was fitted on a table"):
         plot_samples(sampler)
+
+
+def fitted_with_recorder(n_steps=9, n_images=6, **parameters):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    recorder = ImageRecorder(n_images=n_images)
+    sampler = GANSampler(
+        **{"image_shape": (8, 8), "batch_size": 8, "random_state": 0, **parameters},
+        n_steps=n_steps,
+        check_interval=3,
+        callback=recorder,
+    )
+    return sampler.fit(X[:60], y[:60])
+
+
+def test_images_of_each_check_are_drawn_in_the_order_of_steps():
+    sampler = fitted_with_recorder()
+    pictures = sampler.callback.pictures_
+    assert list(pictures) == [3, 6, 9]
+    assert {part.shape for part in pictures.values()} == {(6, 8, 8)}
+    assert all(0 <= part.min() < part.max() <= 1 for part in pictures.values())
+    *_, images = TrainingDisplay.from_estimator(sampler).axes_
+    assert images.get_images()[0].get_array().shape == (3 * 9, 6 * 9)
+    ticks = [label.get_text() for label in images.get_yticklabels()]
+    assert ticks == ["step 3", "step 6", "step 9"]
+
+
+def test_the_noise_of_recorded_images_is_always_the_same():
+    still = fitted_with_recorder(learning_rate=1e-12).callback.pictures_
+    np.testing.assert_allclose(still[3], still[9], atol=1e-4)
+    moving = fitted_with_recorder(learning_rate=0.01).callback.pictures_
+    assert np.abs(moving[3] - moving[9]).max() > 1e-2
+
+
+def test_recording_images_changes_nothing_else():
+    sampler = fitted_with_recorder()
+    plain = clone(sampler).set_params(callback=None)
+    X, y = load_digits(n_class=3, return_X_y=True)
+    plain.fit(X[:60], y[:60])
+    np.testing.assert_array_equal(plain.sample(5)[0], sampler.sample(5)[0])
+
+
+def test_a_second_fit_is_recorded_anew():
+    sampler = fitted_with_recorder()
+    X, y = load_digits(n_class=3, return_X_y=True)
+    sampler.set_params(n_steps=6).fit(X[:60], y[:60])
+    assert list(sampler.callback.pictures_) == [3, 6]
+
+
+def test_many_checks_are_drawn_in_few_lines():
+    history = fitted_with_recorder().history_
+    pictures = {step: np.full((2, 8, 8), 0.5) for step in range(1, 101)}
+    *_, images = TrainingDisplay(history, pictures).plot().axes_
+    ticks = [label.get_text() for label in images.get_yticklabels()]
+    assert (len(ticks), ticks[0], ticks[-1]) == (8, "step 1", "step 100")
+
+
+def test_a_table_has_no_images_to_record(mixed_table):
+    with pytest.raises(DataError, match="ImageRecorder keeps images"):
+        GANSampler(n_steps=2, callback=ImageRecorder()).fit(*mixed_table)

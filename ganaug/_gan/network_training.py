@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.pairs import Pairs, RowSource
 from ganaug._gan.quality import energy_distance
 from ganaug._gan.runtime import ModuleRandom
-from ganaug._gan.training import Stateful, Trainer, TrainingConfig
+from ganaug._gan.training import Check, Stateful, Trainer, TrainingConfig
 
 # Changes the parts of pairs on their way into the discriminator.
 Augmentation = Callable[..., tuple[Tensor, ...]]
@@ -22,6 +23,21 @@ Augmentation = Callable[..., tuple[Tensor, ...]]
 def unchanged(*parts: Tensor) -> tuple[Tensor, ...]:
     """Return the parts of pairs as they are."""
     return parts
+
+
+@dataclass(frozen=True)
+class NetworkCheck(Check):
+    """A check that shows what the generator makes.
+
+    Parameters
+    ----------
+    samples : callable
+        Takes n and returns so many images (n, channels, height, width), pixels from -1 to 1, or
+        encoded rows (n, width): at each check from the same noise and anchors, in the order of
+        their classes.
+    """
+
+    samples: Callable[[int], Tensor]
 
 
 class NetworkTrainer(Trainer):
@@ -66,6 +82,7 @@ class NetworkTrainer(Trainer):
             name: part for name, part in parts.items() if hasattr(part, "state_dict")
         }
         super().__init__(generator, discriminator, monitor, config, random, **stateful)
+        self._show = monitor.rows
         self._source = source
         self._module_random = module_random
         self._augment = augment
@@ -131,6 +148,14 @@ class NetworkTrainer(Trainer):
         self._generator_optimizer.minimise(loss)
         return loss.detach()
 
+    def _check(self, quality: float) -> NetworkCheck:
+        return NetworkCheck(**vars(super()._check(quality)), samples=self._samples)
+
+    def _samples(self, n: int) -> Tensor:
+        rows = self._show(self.average)
+        chosen = torch.linspace(0, len(rows) - 1, n, device=rows.device).round().long()
+        return rows[chosen].view(n, *self.discriminator.shape)
+
     @torch.no_grad()
     def _average_generator(self) -> None:
         super()._average_generator()
@@ -152,12 +177,19 @@ class PairMonitor:
     def measure(self, generator: Any) -> float:
         """Return the energy distance of generated and real pairs, averaged over the classes."""
         anchor, target, classes = self._pairs
-        was_training = generator.training
-        rows = generator.eval()(anchor, self._noise, classes)
-        generator.train(was_training)
-        made, real = (torch.cat([anchor, part], dim=1) for part in (rows, target))
+        parts = (self.rows(generator), target)
+        made, real = (torch.cat([anchor, part], dim=1) for part in parts)
         distances = [
             energy_distance(made[classes == code], real[classes == code])
             for code in classes.unique().tolist()
         ]
         return float(torch.stack(distances).mean())
+
+    @torch.no_grad()
+    def rows(self, generator: Any) -> Tensor:
+        """Return the generated rows, (n_rows, width)."""
+        anchor, _, classes = self._pairs
+        was_training = generator.training
+        rows: Tensor = generator.eval()(anchor, self._noise, classes)
+        generator.train(was_training)
+        return rows

@@ -53,3 +53,23 @@ def folder(tmp_path):
     entries.append({"name": "other", "kind": "anomaly", "file": "other.npz"})
     (tmp_path / "MANIFEST.json").write_text(json.dumps(entries), encoding="utf-8")
     return tmp_path
+
+
+def write_images(folder, *, side):
+    """Write 40 training and 5 test images of each of ten plain classes; return the folder."""
+    random = np.random.default_rng(0)
+    y, test_y = np.repeat(np.arange(10), 40), np.repeat(np.arange(10), 5)
+
+    def images(labels):
+        noise = random.integers(0, 50, (len(labels), side, side))
+        return (labels[:, None, None] * 20 + noise).astype(np.uint8)
+
+    (folder / "images").mkdir()
+    np.savez(
+        folder / "images" / "mnist_small.npz",
+        X_train=images(y),
+        y_train=y,
+        X_test=images(test_y),
+        y_test=test_y,
+    )
+    return folder

@@ -4,23 +4,14 @@ import pytest
 
 from benchmarks import images
 from benchmarks.images import COLUMNS, METHODS, frechet_distance, load_task, main
+from tests.benchmarks.conftest import write_images
 
 RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder with 40 training and 5 test images of each of ten plain classes."""
-    y, test_y = np.repeat(np.arange(10), 40), np.repeat(np.arange(10), 5)
-    (tmp_path / "images").mkdir()
-    np.savez(
-        tmp_path / "images" / "mnist_small.npz",
-        X_train=(y[:, None, None] * 20 + RANDOM.integers(0, 50, (400, 8, 8))).astype(np.uint8),
-        y_train=y,
-        X_test=(test_y[:, None, None] * 20 + RANDOM.integers(0, 50, (50, 8, 8))).astype(np.uint8),
-        y_test=test_y,
-    )
-    return tmp_path
+    return write_images(tmp_path, side=8)
 
 
 def test_three_classes_are_cut(folder):
