@@ -152,12 +152,13 @@ def classic_gan(name: str) -> Method:
     return run
 
 
-def ganaug(view_share: float = network_gan.VIEW_SHARE) -> Method:
+def ganaug(view_share: float = network_gan.VIEW_SHARE, n_steps: int | str = "auto") -> Method:
     """Return ganaug's default, or with another share of images that are views as they are."""
 
     def run(task: Task, seed: int) -> tuple[Images, Labels]:
         with patch.object(network_gan, "VIEW_SHARE", view_share):
-            X, y = GANSampler(random_state=seed).fit_resample(task.X, task.y)
+            sampler = GANSampler(n_steps=n_steps, random_state=seed)
+            X, y = sampler.fit_resample(task.X, task.y)
         return X, y
 
     return run
@@ -179,7 +180,8 @@ METHODS: dict[str, Method] = {
     "shift, rotate (linear)": classical(1),
     "shift, rotate (cubic)": classical(3),
     "ganaug": ganaug(),
-    "ganaug, views only": ganaug(view_share=1.0),
+    # the same views whatever was trained
+    "ganaug, views only": ganaug(view_share=1.0, n_steps=1),
     "ganaug, all moved": ganaug(view_share=0.0),
     "1 DCGAN": classic_gan("1 DCGAN"),
     "2 two convolutions": classic_gan("2 two convolutions"),

@@ -87,6 +87,28 @@ def test_the_order_of_channels_does_not_matter(digits):
     np.testing.assert_array_equal(flat.reshape(first.shape), first)
 
 
+SIZES = {
+    "32 x 32 in colour, channels first": ((3, 32, 32), np.uint8),
+    "32 x 32 in colour, channels last": ((32, 32, 3), np.float32),
+    "64 x 64 in grey": ((64, 64), np.uint8),
+    "33 x 20 in grey": ((33, 20), np.float32),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_images_of_many_sizes(kind):
+    shape, dtype = SIZES[kind]
+    X = np.random.default_rng(0).integers(20, 200, (20, *shape)).astype(dtype)
+    y = np.repeat([0, 1], [14, 6])
+    sampler = quick()
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert X_resampled.shape == (28, *shape)
+    assert X_resampled.dtype == dtype
+    assert np.bincount(y_resampled).tolist() == [14, 14]
+    assert X.min() <= X_resampled.min() < X_resampled.max() <= X.max()
+    assert sampler.anomaly_score(X).shape == (20,)
+
+
 def test_images_in_a_pipeline(digits):
     X, y = digits
     model = make_pipeline(quick(image_shape=(SIDE, SIDE)), LogisticRegression(max_iter=1000))

@@ -32,6 +32,13 @@ def test_methods_fill_the_rare_classes(name, folder):
     np.testing.assert_array_equal(X[: len(task.X)], task.X)
 
 
+@pytest.mark.filterwarnings("ignore:the generator collapsed")
+def test_views_need_no_training(folder):
+    task = load_task(folder, 7, seed=0)
+    trained, _ = images.ganaug(view_share=1.0, n_steps=3)(task, 0)
+    np.testing.assert_array_equal(METHODS["ganaug, views only"](task, 0)[0], trained)
+
+
 def test_frechet_distance_of_equal_and_of_shifted_rows():
     rows = RANDOM.normal(size=(500, 3))
     assert frechet_distance(rows, rows) == pytest.approx(0, abs=1e-6)
