@@ -44,19 +44,27 @@ class Referee:
     A callback of `GANSampler`; its rows are appended as they are made.
     """
 
-    def __init__(self, name: str, judge: SmallCNN, judge_accuracy: float, results: Results) -> None:
+    def __init__(
+        self,
+        name: str,
+        judge: SmallCNN,
+        judge_accuracy: float,
+        results: Results,
+        max_seconds: float,
+    ) -> None:
         self.name = name
         self._judge = judge
         self._accuracy = judge_accuracy
         self._results = results
+        self._max_seconds = max_seconds
         self._start = time.process_time()
         self._n_checks = 0
 
-    def __call__(self, check: Any) -> None:
+    def __call__(self, check: Any) -> bool:
         self._n_checks += 1  # one for each epoch
         epochs = CLASSICS[self.name].epochs
         if self._n_checks % EPOCHS_BETWEEN and self._n_checks != epochs:
-            return
+            return False
         seconds = time.process_time() - self._start
         asked = np.repeat(np.arange(N_CLASSES), DRAWN_OF_EACH)
         seen = self._judge.predict(drawn(check.generator, asked))
@@ -77,6 +85,7 @@ class Referee:
         self._results.append(rows)
         agreement = np.mean([row["agreement"] for row in rows])
         print(f"{self.name}, epoch {self._n_checks}: {agreement:.1%}, {seconds:.0f} s", flush=True)
+        return seconds > self._max_seconds
 
 
 @torch.no_grad()
@@ -89,6 +98,16 @@ def drawn(generator: Any, classes: Labels) -> Images:
     side = round(images.shape[1] ** 0.5)
     pixels = (images.reshape(-1, side, side).clamp(-1, 1) + 1) * (255 / 2)
     return np.asarray(pixels.round().to(torch.uint8))
+
+
+def is_done(path: Path, name: str, max_seconds: float) -> bool:
+    """Tell whether a classic has been trained to the end, or for so long."""
+    if not path.exists():
+        return False
+    table = pd.read_csv(path)
+    rows = table[table["classic"] == name]
+    at_end = (rows["epoch"] == rows["of_epochs"]) | (rows["seconds"] > max_seconds)
+    return bool(at_end.any())
 
 
 def report(path: Path) -> str:
@@ -133,6 +152,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="with images/mnist_small.npz")
     parser.add_argument("--classics", default=";".join(CLASSICS), help="separated by ;")
+    parser.add_argument(
+        "--max-seconds",
+        type=float,
+        default=float("inf"),
+        help="of the processor: training of a classic ends with the first figure after them",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "classics.csv")
     args = parser.parse_args(argv)
     X, y, X_test, y_test = read_digits(args.data)
@@ -142,10 +167,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
     for name in args.classics.split(";"):
         classic = CLASSICS[name]
-        if (name, str(classic.epochs), "0") in results.open():
+        if is_done(args.out, name, args.max_seconds):
             continue
         results.forget([name], "classic")
-        referee = Referee(name, judge, accuracy, results)
+        referee = Referee(name, judge, accuracy, results, args.max_seconds)
         classic.sampler(len(X) // N_CLASSES, callback=referee).fit(X, y)
     args.out.with_suffix(".md").write_text(report(args.out))
     print(report(args.out))

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
 from torch import nn
@@ -38,8 +39,9 @@ A small convolutional network and a random forest are trained on the result and 
 images. Made images are compared with real ones that were cut away, in the features of a network
 that was trained on all real images: Frechet distance, precision and recall, coverage.
 
-example:
+examples:
   python -m benchmarks.images --data ../shared/data --rare 20,50 --seeds 1
+  python -m benchmarks.images --data ../shared/data --speed
 """
 
 COLUMNS = (
@@ -49,6 +51,7 @@ COLUMNS = (
 KEY_COLUMNS = ("n_rare", "seed", "method", "classifier")
 N_CLASSES, N_RARE_CLASSES = 10, 3
 CLASSIFIERS = ("cnn", "forest")
+TIMED_IMAGES, TIMED_THREADS, TIMED_REPEATS = 5000, (1, 2), 3
 CNN_STEPS, CNN_BATCH = 700, 128
 COMPARED = 500
 MAX_TURN, MAX_SHIFT = 15, 2
@@ -303,6 +306,29 @@ def run_cell(task: Task, name: str, seed: int, judge: SmallCNN) -> list[dict[str
     return rows
 
 
+# --- speed ----------------------------------------------------------------------------------------
+
+
+def print_speed(folder: Path, sampler: GANSampler) -> None:
+    """Print seconds of fits, with some numbers of threads in turn."""
+    X, y, *_ = read_digits(folder)
+    X, y = X[:TIMED_IMAGES], y[:TIMED_IMAGES]
+    clone(sampler).set_params(n_steps=1).fit(X, y)
+    found: dict[int, list[tuple[float, float]]] = {n: [] for n in TIMED_THREADS}
+    for _ in range(TIMED_REPEATS):
+        for n_threads, seconds in found.items():
+            torch.set_num_threads(n_threads)
+            clocks = time.perf_counter, time.process_time
+            starts = [clock() for clock in clocks]
+            clone(sampler).fit(X, y)
+            wall, processor = (clock() - start for clock, start in zip(clocks, starts, strict=True))
+            seconds.append((wall, processor))
+    for n_threads, seconds in found.items():
+        wall, processor = np.median(seconds, axis=0)
+        fit = f"fit of {len(X)} images of {X.shape[1]} x {X.shape[2]}, threads: {n_threads}"
+        print(f"{fit}: {wall:.0f} s, {processor:.0f} s of processors")
+
+
 # --- report ---------------------------------------------------------------------------------------
 
 
@@ -344,7 +370,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", default=";".join(METHODS), help="separated by ;")
     parser.add_argument("--again", default="", help="methods whose rows are forgotten first")
     parser.add_argument("--out", type=Path, default=RESULTS / "images.csv")
+    parser.add_argument("--speed", action="store_true", help="only time fits of 5,000 images")
     args = parser.parse_args(argv)
+    if args.speed:
+        print_speed(args.data, GANSampler(random_state=0))
+        return 0
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
     results.forget([name for name in args.again.split(";") if name], "method")
     done = results.open()

@@ -1,5 +1,7 @@
 """Images of any shape, order, range and container, through the sampler."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import torch
 from imblearn.pipeline import make_pipeline
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 import ganaug
 from ganaug import GANOutlierDetector, GANSampler
@@ -143,6 +146,38 @@ def test_images_of_another_kind_are_anomalous(digits):
     sampler = quick(n_steps=150, batch_size=16).fit(X, y)
     noise = np.random.default_rng(0).integers(0, 17, size=(50, SIDE, SIDE)).astype(float)
     assert np.median(sampler.anomaly_score(noise)) > np.quantile(sampler.anomaly_score(X), 0.9)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Return a sampler that has seen eight of ten digits, and images of the other two."""
+    X, y = load_digits(return_X_y=True)
+    X, is_seen = X.reshape(-1, SIDE, SIDE), y < 8
+    half = np.arange(len(X)) % 2 == 0
+    sampler = GANSampler(n_steps=100, random_state=0).fit(X[is_seen & half], y[is_seen & half])
+    return sampler, X[is_seen & ~half], X[~is_seen]
+
+
+def test_digits_that_were_not_seen_are_anomalous(trained):
+    sampler, usual, unseen = trained
+    scores = [sampler.anomaly_score(X) for X in (usual, unseen)]
+    assert roc_auc_score(np.repeat([0, 1], list(map(len, scores))), np.concatenate(scores)) > 0.85
+    assert (scores[0] > 0.5).mean() < 0.2
+
+
+def test_plain_images_are_anomalous(trained):
+    sampler, usual, _ = trained
+    limit = np.quantile(sampler.anomaly_score(usual), 0.95)
+    plain = np.stack([np.full((SIDE, SIDE), value) for value in (0.0, 8.0, 16.0)])
+    assert sampler.anomaly_score(plain).min() > limit
+
+
+def test_scores_do_not_swell_a_pickle(trained):
+    sampler, usual, _ = trained
+    loaded = pickle.loads(pickle.dumps(sampler))
+    stored = pickle.dumps(loaded)
+    np.testing.assert_array_equal(loaded.anomaly_score(usual), sampler.anomaly_score(usual))
+    assert len(pickle.dumps(loaded)) == len(stored)
 
 
 def test_a_sampler_of_images_is_saved(digits, tmp_path):

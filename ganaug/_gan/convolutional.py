@@ -145,15 +145,15 @@ class ImageDiscriminator(nn.Module):
 
     def density_logits(self, images: Tensor, classes: Tensor) -> Tensor:
         """Return the density logits of images (batch, width): (batch,)."""
-        logits: Tensor = self.density(self._features(torch.zeros_like(images), images), classes)
+        logits: Tensor = self.density(self.features(images), classes)
         return logits
 
-    def density_logits_of_all_classes(self, images: Tensor) -> Tensor:
-        """Return the density logits of images (batch, width): (batch, n_classes)."""
-        return self.density.of_all_classes(self._features(torch.zeros_like(images), images))
+    def features(self, images: Tensor) -> Tensor:
+        """Return the last features of images (batch, width) alone: (batch, n_features)."""
+        return self._features(torch.zeros_like(images), images)
 
     def _features(self, anchor: Tensor, images: Tensor) -> Tensor:
-        """Return the last features, flat: where something is counts."""
+        """Return the last features of pairs, flat: where something is counts."""
         pair = [self.fold(part.view(-1, *self.shape)) for part in (images, anchor)]
         out = self.first(torch.cat(pair, dim=1))
         for layer in self.down:

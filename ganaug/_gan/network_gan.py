@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ganaug._gan.batches import DeviceTable
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
 from ganaug._gan.inference import Validity
 from ganaug._gan.model import GAN, GANConfig, Stream, weights_of
+from ganaug._gan.nearness import MAX_ROWS, NearestFeatures
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.network_training import NetworkTrainer, PairMonitor, unchanged
 from ganaug._gan.networks import NetworkConfig
@@ -262,26 +264,59 @@ class NetworkGAN(GAN):
 
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
-        return np.concatenate([part.numpy() for part in self._logits(rows)]).astype(np.float64)
-
-    @torch.inference_mode()
-    def _logits(self, rows: EncodedTable) -> Iterator[Tensor]:
-        n_classes = len(self._class_counts)
         table = DeviceTable(self._layout, rows, np.array([len(rows)]), self._device)
-        for chunk in torch.arange(len(rows), device=self._device).split(SCORED_AT_ONCE):
-            with limited_threads(1):
-                expanded = table.expand(chunk)
-                if self._is_own:
-                    yield self._own_logits(expanded, n_classes).cpu()
-                else:
-                    yield self.discriminator.density_logits_of_all_classes(expanded).cpu()
+        with limited_threads(1), torch.inference_mode():
+            parts = [
+                self._own_logits(chunk) if self._is_own else self._nearest.logits(self._see(chunk))
+                for chunk in _chunks_of(table, torch.arange(len(rows), device=self._device))
+            ]
+        return torch.cat(parts).cpu().numpy().astype(np.float64)
 
-    def _own_logits(self, rows: Tensor, n_classes: int) -> Tensor:
+    def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the logits of training rows for their own class, and the classes.
+
+        Images are compared with the other ones of their class, and are some of very many.
+        """
+        if self._is_own:
+            return super().training_logits()
+        with limited_threads(1), torch.inference_mode():
+            logits = self._nearest.own_logits().cpu().numpy().astype(np.float64)
+        counts = np.minimum(self._class_counts, MAX_ROWS)
+        return logits, np.repeat(np.arange(len(counts)), counts)
+
+    @cached_property
+    def _nearest(self) -> NearestFeatures:
+        """The features of training images: made when asked for, and kept out of pickles."""
+        rows = [
+            self._table.class_rows(
+                code,
+                MAX_ROWS,
+                random_generator(self._seed, Stream.CALIBRATION, code, device=self._device),
+            )
+            for code in range(len(self._class_counts))
+        ]
+        chunks = _chunks_of(self._table, torch.cat(rows))
+        return NearestFeatures(torch.cat(list(map(self._see, chunks))), list(map(len, rows)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
+
+    def _see(self, images: Tensor) -> Tensor:
+        """Return the discriminator's features of images."""
+        features: Tensor = self.discriminator.features(images)
+        return features
+
+    def _own_logits(self, rows: Tensor) -> Tensor:
         """Return the logits of the caller's discriminator for each class."""
-        codes = torch.arange(n_classes, device=rows.device)
+        codes = torch.arange(len(self._class_counts), device=rows.device)
         logits = [self.discriminator(rows[:, :0], rows, code.expand(len(rows))) for code in codes]
         return torch.stack(logits, dim=1)
 
     def _training_threads(self) -> int:
         """Return on how many threads to train: convolutions gain by them."""
         return torch.get_num_threads()
+
+
+def _chunks_of(table: DeviceTable, numbers: Tensor) -> Iterator[Tensor]:
+    """Give expanded rows of a table by their numbers, some at a time."""
+    return (table.expand(chunk) for chunk in numbers.split(SCORED_AT_ONCE))

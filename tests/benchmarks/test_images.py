@@ -55,3 +55,10 @@ def test_a_run_goes_on_where_it_stopped(folder, monkeypatch, capsys):
     assert tuple(table.columns) == COLUMNS
     assert table["method"].tolist() == ["none"] * 2 + ["SMOTE"] * 2
     assert "| SMOTE | 1 |" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:the generator collapsed")
+def test_fits_are_timed(folder, monkeypatch, capsys):
+    monkeypatch.setattr(images, "TIMED_THREADS", (1,))
+    images.print_speed(folder, images.GANSampler(n_steps=2))
+    assert "fit of 400 images of 8 x 8, threads: 1: " in capsys.readouterr().out
