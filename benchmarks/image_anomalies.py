@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
@@ -20,6 +21,7 @@ from benchmarks.images import RESULTS, Images, Labels, read_digits
 from benchmarks.markdown import section
 from benchmarks.store import Results
 from ganaug import GANSampler
+from ganaug._scoring import ScoreScale
 
 OVERVIEW = """\
 Each digit in turn is left out of the training images; all test images are scored, and the digit's
@@ -30,34 +32,52 @@ example:
   python -m benchmarks.image_anomalies --data ../shared/data
 """
 
-COLUMNS = ("digit", "detector", "auroc", "seconds")
-KEY_COLUMNS = ("digit", "detector")
+COLUMNS = ("digit", "group", "detector", "auroc", "seconds")
+KEY_COLUMNS = ("digit", "group")
 N_NEIGHBORS = 5
 
-# Training images, their labels and test images; returns scores, higher = more anomalous.
-Detector = Callable[[Images, Labels, Images], NDArray[np.float64]]
+# Training images, their labels and test images -> scores by name, higher = more anomalous.
+Scores = dict[str, NDArray[np.float64]]
+Detector = Callable[[Images, Labels, Images], Scores]
 
 
-def ganaug(X: Images, y: Labels, test_X: Images) -> NDArray[np.float64]:
-    """Score by the discriminator of a sampler with its defaults."""
-    return GANSampler(random_state=0).fit(X, y).anomaly_score(test_X)
+def ganaug(X: Images, y: Labels, test_X: Images) -> Scores:
+    """Score by a sampler with its defaults, and by its density logit, which is not its score."""
+    sampler = GANSampler(random_state=0).fit(X, y)
+    codes = np.searchsorted(sampler.classes_, y)
+    logits, test_logits = (density_logits(sampler, images) for images in (X, test_X))
+    scale = ScoreScale.fit(logits[np.arange(len(codes)), codes], codes, len(sampler.classes_))
+    by_logit = -scale.normality(test_logits).max(axis=1)
+    return {"ganaug": sampler.anomaly_score(test_X), "ganaug's density logit": by_logit}
 
 
-def knn(X: Images, y: Labels, test_X: Images) -> NDArray[np.float64]:
+@torch.no_grad()
+def density_logits(sampler: GANSampler, images: Images) -> NDArray[np.float64]:
+    """Return a logit of each image for each class, (n, n_classes)."""
+    discriminator = sampler.discriminator_
+    rows = torch.from_numpy(pixels(images) * 2 - 1)
+    parts = [
+        discriminator.density.of_all_classes(discriminator.features(part))
+        for part in rows.split(1000)
+    ]
+    return np.asarray(torch.cat(parts), dtype=np.float64)
+
+
+def knn(X: Images, y: Labels, test_X: Images) -> Scores:
     """Score by the mean distance to the nearest training images."""
     index = NearestNeighbors(n_neighbors=N_NEIGHBORS).fit(pixels(X))
-    return np.asarray(index.kneighbors(pixels(test_X))[0].mean(axis=1))
+    distances = index.kneighbors(pixels(test_X))[0]
+    return {f"kNN ({N_NEIGHBORS})": distances.mean(axis=1)}
 
 
-def isolation_forest(X: Images, y: Labels, test_X: Images) -> NDArray[np.float64]:
-    """Score by scikit-learn's isolation forest."""
-    model = IsolationForest(random_state=0).fit(pixels(X))
-    return np.asarray(-model.score_samples(pixels(test_X)))
-
-
-def one_class_svm(X: Images, y: Labels, test_X: Images) -> NDArray[np.float64]:
-    """Score by scikit-learn's one-class support vector machine."""
-    return np.asarray(-OneClassSVM().fit(pixels(X)).score_samples(pixels(test_X)))
+def outlier_detectors(X: Images, y: Labels, test_X: Images) -> Scores:
+    """Score by scikit-learn's isolation forest and one-class support vector machine."""
+    forest, machine = IsolationForest(random_state=0), OneClassSVM()
+    models = {"IsolationForest": forest, "OneClassSVM": machine}
+    return {
+        name: np.asarray(-model.fit(pixels(X)).score_samples(pixels(test_X)))
+        for name, model in models.items()
+    }
 
 
 def pixels(images: Images) -> NDArray[np.float32]:
@@ -66,9 +86,8 @@ def pixels(images: Images) -> NDArray[np.float32]:
 
 
 DETECTORS: dict[str, Detector] = {
-    f"kNN ({N_NEIGHBORS})": knn,
-    "OneClassSVM": one_class_svm,
-    "IsolationForest": isolation_forest,
+    "kNN": knn,
+    "scikit-learn": outlier_detectors,
     "ganaug": ganaug,
 }
 
@@ -90,7 +109,7 @@ def report(path: Path) -> str:
         for name in order
     ]
     title = "AUROC of the digit that was left out"
-    note = "Seconds are of the processor, for fit and scores."
+    note = "Seconds are of the processor, for fit and scores of those that ran together."
     command = f"`python -m benchmarks.image_anomalies`, {path.name}."
     return "\n".join(["# Unseen digits", "", command, "", section(title, header, rows, note)])
 
@@ -104,12 +123,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="with images/mnist_small.npz")
     parser.add_argument("--digits", default="0123456789", help="which are left out in turn")
-    parser.add_argument("--detectors", default=";".join(DETECTORS), help="separated by ;")
-    parser.add_argument("--again", default="", help="detectors whose rows are forgotten first")
+    parser.add_argument("--detectors", default=";".join(DETECTORS), help="groups, separated by ;")
+    parser.add_argument("--again", default="", help="groups whose rows are forgotten first")
     parser.add_argument("--out", type=Path, default=RESULTS / "image-anomalies.csv")
     args = parser.parse_args(argv)
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
-    results.forget([name for name in args.again.split(";") if name], "detector")
+    results.forget([name for name in args.again.split(";") if name], "group")
     done = results.open()
     X, y, test_X, test_y = read_digits(args.data)
     for digit in map(int, args.digits):
@@ -120,10 +139,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             start = time.process_time()
             scores = DETECTORS[name](X[known], y[known], test_X)
             seconds = time.process_time() - start
-            auroc = float(roc_auc_score(test_y == digit, scores))
-            row = {"digit": digit, "detector": name, "auroc": auroc, "seconds": seconds}
-            results.append([row])
-            print(f"digit {digit}, {name}: {auroc:.3f}, {seconds:.0f} s", flush=True)
+            areas = {d: float(roc_auc_score(test_y == digit, s)) for d, s in scores.items()}
+            shared = {"digit": digit, "group": name, "seconds": seconds}
+            results.append([{**shared, "detector": d, "auroc": area} for d, area in areas.items()])
+            print(f"digit {digit}, {seconds:.0f} s: {areas}", flush=True)
     args.out.with_suffix(".md").write_text(report(args.out))
     print(report(args.out))
     return 0

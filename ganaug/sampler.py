@@ -61,7 +61,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     Rows may be images (see `image_shape`). Generated ones start from views of real images of the
     class (turned, shifted and stretched by little); convolutional networks bend and redraw half of
     these in ways that are learned on all classes [8]_. The discriminator sees images through
-    differentiable augmentation [9]_.
+    differentiable augmentation [9]_. Scores of images are distances to training images among the
+    discriminator's features [10]_.
 
     Parameters
     ----------
@@ -190,6 +191,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     .. [7] Arjovsky et al., "Wasserstein GAN", 2017.
     .. [8] Antoniou et al., "Data augmentation generative adversarial networks", 2017.
     .. [9] Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
+    .. [10] Sun et al., "Out-of-distribution detection with deep nearest neighbors", 2022.
 
     Examples
     --------
@@ -506,7 +508,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         The score is the discriminator's, trained against the generator and against rows moved by
         noise of many scales, and measured on the training rows of the class: 0 is what 5% of them
-        fall below, 1 more is one distance between their quartiles more.
+        fall below, 1 more is one distance between their quartiles more. Images are scored by their
+        distance to the nearest training images among the discriminator's features.
 
         Parameters
         ----------
