@@ -354,7 +354,32 @@ def report(path: Path) -> str:
             rows.append((-figures[0] - figures[2], [str(name), n_seeds, *texts]))
         cells = [cell for _, cell in sorted(rows)]
         parts.append(section(f"{n_rare} images of each rare class", header, cells))
+    if "ganaug" in set(table["method"]):
+        parts.append(differences(table))
     return "\n".join(parts)
+
+
+def differences(table: pd.DataFrame) -> str:
+    """Return by how much ganaug is ahead of each method on the same seeds, as Markdown."""
+    by = ["n_rare", "classifier"]
+    scores = table.pivot_table("macro_f1", [*by, "seed"], "method")
+    rows = []
+    for name in scores.columns.drop("ganaug"):
+        ahead = 100 * (scores["ganaug"] - scores[name])
+        rows.append([name, *(_span(found.dropna()) for _, found in ahead.groupby(by))])
+    cells: list[Any] = list(scores.groupby(by).groups)
+    header = ["ganaug less", *(f"{n_rare}: {classifier}" for n_rare, classifier in cells)]
+    note = (
+        "Points of macro-F1, means over the seeds that both have, and from the least to the most."
+    )
+    return section("Differences on the same seeds", header, rows, note)
+
+
+def _span(values: pd.Series[float]) -> str:
+    """Return the mean, and between which values it lies if there are several."""
+    if len(values) < 2:
+        return "".join(f"{value:+.1f}" for value in values)
+    return f"{values.mean():+.1f} ({values.min():+.1f} to {values.max():+.1f})"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
