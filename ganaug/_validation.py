@@ -399,7 +399,7 @@ def warn_of_repeats(classes: Sequence[Any]) -> None:
     if classes:
         warnings.warn(
             f"all synthetic rows of {', '.join(map(str, classes))} repeat training rows: the "
-            "levels of these columns leave no other valid combination. RandomOverSampler does as "
+            "values of its columns leave no other valid combination. RandomOverSampler does as "
             "much, faster.",
             RepeatedRowsWarning,
             stacklevel=2,

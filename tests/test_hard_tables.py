@@ -156,6 +156,12 @@ def grid():
     return X, np.select([refused, best, good], ["refused", "best", "good"], "fair")
 
 
+def numbered(X):
+    """Return the table with two of its columns as whole numbers."""
+    codes = {name: X[name].map(LEVELS[name].index) for name in ("price", "safety")}
+    return X.assign(**codes)
+
+
 def keys(X):
     return X.astype(str).agg("|".join, axis=1)
 
@@ -177,12 +183,11 @@ def test_a_part_of_a_grid_yields_new_and_mostly_right_combinations(share):
     assert (truth[is_new] == labels[is_new]).mean() > 0.5
 
 
-@pytest.mark.parametrize(
-    "share",
-    [0.5, 1.0],
-)
-def test_no_row_of_another_class_is_generated(share):
+@pytest.mark.parametrize("kind", [pd.DataFrame, numbered])
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_no_row_of_another_class_is_generated(share, kind):
     X, y = grid()
+    X = kind(X)
     known = np.random.default_rng(0).random(len(y)) < share
     X, y = X[known].reset_index(drop=True), y[known]
     sampler = GANSampler(n_steps=200, random_state=0)
@@ -195,8 +200,10 @@ def test_no_row_of_another_class_is_generated(share):
     assert wrong.sum() == 0
 
 
-def test_a_full_grid_is_said_to_leave_nothing_new():
+@pytest.mark.parametrize("kind", [pd.DataFrame, numbered])
+def test_a_full_grid_is_said_to_leave_nothing_new(kind):
     X, y = grid()
+    X = kind(X)
     sampler = GANSampler(n_steps=100, random_state=0)
     with pytest.warns(RepeatedRowsWarning, match="rows of best, fair, good repeat"):
         X_resampled, _ = sampler.fit_resample(X, y)

@@ -111,6 +111,11 @@ class TableLayout:
     def width(self) -> int:
         return self.continuous_width + self.one_hot_width
 
+    @cached_property
+    def is_grid(self) -> bool:
+        """Whether rows can equal one another: levels and numbers on a grid, nothing else."""
+        return not self.vectors and all(slot.step > 0 for slot in self.numbers)
+
     @property
     def continuous(self) -> slice:
         return slice(0, self.continuous_width)

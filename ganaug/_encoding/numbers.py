@@ -150,8 +150,9 @@ class ValueGrid:
 
     @property
     def unit_step(self) -> float:
-        """0: the values need not be at equal distances."""
-        return 0.0
+        """The step as a share of the range; 0 if the values are not at equal distances."""
+        steps = np.diff(self.to_unit(self.values))
+        return float(steps[0]) if len(steps) and np.allclose(steps, steps[0]) else 0.0
 
     def to_unit(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the place of each value between low (0) and high (1)."""

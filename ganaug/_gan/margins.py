@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganaug._encoding.layout import TableLayout
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.runtime import DTYPE, in_double, random_generator
+from ganaug._gan.gate import StateGate
+from ganaug._gan.runtime import DTYPE, random_generator
 
 MAX_REFERENCE_ROWS = 2000
 N_NEIGHBORS = 3
@@ -19,9 +21,7 @@ N_NEAR = 32
 
 # The margin of what is known to be a row of another class.
 CONTRADICTION = -1e6
-# Sums of a thousand such weights are exact in double precision.
-MAX_WEIGHT = 2.0**42
-PROJECTION_SEED = 0
+HASH_SEED = 0
 
 
 class Margins:
@@ -54,9 +54,7 @@ class Margins:
         self._own = _References(table.expand(own), k, len(anchors))
         self._others = _References(table.expand(other), k, len(anchors))
         self._is_known = torch.zeros(len(anchors), dtype=torch.bool, device=table.device)
-        self._contradictions = (
-            None if table.layout.continuous_width else KnownRows(table, class_code)
-        )
+        self._contradictions = KnownRows(table, class_code) if table.layout.is_grid else None
 
     def class_mean(self) -> Tensor:
         """Return the mean of the real rows of the class, of shape (width,)."""
@@ -124,16 +122,24 @@ class Margins:
 
 
 class KnownRows:
-    """Tells which rows are rows of other classes and not of the own, in tables of categories alone.
+    """Tells which rows are rows of other classes and not of the own, in tables that are a grid.
 
     There a generated row may be, to the last column, a row that is known to be of another class.
-    Rows are told apart by a random projection; all training rows are looked at.
+    Rows are told apart by a random hash; all training rows are looked at.
     """
 
     def __init__(self, table: DeviceTable, class_code: int) -> None:
-        random = random_generator(PROJECTION_SEED, device=table.device)
-        self._projection = torch.rand(table.layout.width, generator=random, device=table.device)
-        rows = torch.arange(len(table), device=table.device)
+        layout, device = table.layout, table.device
+        random = random_generator(HASH_SEED, device=device)
+        self._weights = torch.randint(2**62, (layout.width,), generator=random, device=device)
+        self._weights *= ~_is_in_numbers(layout).to(device)
+        self._gate = StateGate(layout, device)
+        self._numbers, self._one_hot = layout.continuous, layout.one_hot
+        grid = [(slot.low, slot.high, slot.step) for slot in layout.numbers]
+        self._low, self._high, self._step = (
+            torch.tensor(grid, dtype=DTYPE).reshape(-1, 3).to(device).T
+        )
+        rows = torch.arange(len(table), device=device)
         keys = torch.cat([self._keys(table.expand(part)) for part in rows.split(DISTANCE_ROWS)])
         start, stop = table.starts[class_code : class_code + 2].tolist()
         self._own = keys[start:stop].unique()
@@ -150,11 +156,23 @@ class KnownRows:
         return ~(torch.isin(keys, self._others) | torch.isin(keys, self._own))
 
     def _keys(self, rows: Tensor) -> Tensor:
-        """Return whole numbers that are equal for equal rows."""
-        levels = in_double(rows.flatten(0, -2)) > 0.5
-        # whole numbers, whose sums don't depend on their order
-        weights = (in_double(self._projection) * MAX_WEIGHT).round()
-        return (levels.to(weights) @ weights).to(rows.device, torch.long).view(rows.shape[:-1])
+        """Return whole numbers that are equal for rows on the same place of the grid."""
+        one_hot = rows[..., self._one_hot]
+        numbers = self._gate(rows[..., self._numbers], one_hot).clamp(self._low, self._high)
+        places = (numbers - self._low) / self._step
+        # sums of 64-bit integers run over, always to the same
+        return (torch.cat([places, one_hot], dim=-1).round().long() * self._weights).sum(dim=-1)
+
+
+def _is_in_numbers(layout: TableLayout) -> Tensor:
+    """Return a mask (width,) of states that say no more than the number itself: all but missing."""
+    mask = torch.zeros(layout.width, dtype=torch.bool)
+    one_hot = mask[layout.one_hot]
+    for slot, part in zip(layout.heads, layout.head_slices, strict=True):
+        if slot.number is not None:
+            one_hot[part] = True
+            one_hot[part.start + 1] = not slot.has_missing  # the first one after "as it is"
+    return mask
 
 
 class _References:

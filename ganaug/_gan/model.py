@@ -371,9 +371,9 @@ class ConditionalGAN(GAN):
     def makes_new_rows(self, class_code: int) -> bool:
         """Tell whether rows of a class can be others than the training rows.
 
-        Numbers always can; the levels of a table may leave no other combination.
+        Numbers without a grid always can; a full grid leaves no other combination.
         """
-        if self._table.layout.continuous_width:
+        if not self._table.layout.is_grid:
             return True
         purpose = (self._seed, Stream.COVERAGE, class_code)
         sampler = RowSampler(

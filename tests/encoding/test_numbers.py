@@ -139,3 +139,11 @@ def test_few_values_are_a_grid_only_if_there_are_no_others(monkeypatch):
     common = np.repeat([1, 2, 7], 10_000)
     assert isinstance(find_grid(common), ValueGrid)
     assert not isinstance(find_grid(np.r_[common, np.arange(100, 300)]), ValueGrid)
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [([1, 2, 3, 4, 5], 0.25), ([0.1, 0.2, 0.3], 0.5), ([1, 2, 4], 0.0), ([7], 0.0)],
+)
+def test_common_values_have_a_step_if_they_are_at_equal_distances(values, step):
+    assert ValueGrid(np.array(values)).unit_step == pytest.approx(step)

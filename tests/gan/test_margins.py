@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganaug._encoding.layout import EncodedTable, NumberSlot, TableLayout
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.margins import Margins, smallest
+from ganaug._gan.margins import CONTRADICTION, KnownRows, Margins, smallest
 from ganaug._gan.runtime import random_generator
 
 CPU = torch.device("cpu")
@@ -61,3 +61,42 @@ def test_rows_without_an_anchor_are_measured_too(margins, n_each):
 def test_smallest(k):
     values = torch.rand(20, 4, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(smallest(values, k), values.sort(dim=0).values[:k])
+
+
+@pytest.fixture
+def grid():
+    """Two whole numbers, the second may be missing or pile up at 2, and a category."""
+    numbers = (NumberSlot(0, -1.0, 1.0, 0.5), NumberSlot(1, 0.0, 2.0, 1.0))
+    states = HeadSlot(1, 3, number=1, constants=(0.0, 0.0, 2.0), has_missing=True)
+    rows = EncodedTable(
+        np.array([[-1.0, 0.0], [0.5, 2.0], [0.5, 0.0], [-1.0, 1.0]], np.float32),
+        np.array([[0, 0], [2, 1], [1, 2], [0, 1]], np.int32),
+    )
+    heads = (states, HeadSlot(2, 3))
+    return DeviceTable(TableLayout(numbers, (), heads), rows, np.array([2, 2]), CPU)
+
+
+def test_rows_on_one_place_of_a_grid_are_the_same(grid):
+    known, rows = KnownRows(grid, 1), grid.expand(torch.arange(4))
+    assert known.are_of_others(rows).tolist() == [True, True, False, False]
+    assert not known.are_new(rows).any()
+    nearly = rows.clone()
+    nearly[:, 0] += 0.2  # rounds to where it was
+    nearly[2, 1] = 1.7  # a missing number is missing, whatever it says
+    assert known.are_of_others(nearly).tolist() == [True, True, False, False]
+    as_a_number = rows[1].clone()
+    as_a_number[2:5] = torch.tensor([1.0, 0.0, 0.0])  # the same 2, not called a pile
+    assert known.are_of_others(as_a_number)
+    for column, value in ((0, -0.5), (1, 1.0)):
+        moved = rows[:1].clone()
+        moved[:, column] = value
+        assert known.are_new(moved).all()
+    present = rows[2].clone()
+    present[2:5] = torch.tensor([1.0, 0.0, 0.0])  # 0 is another value than a missing one
+    assert known.are_new(present)
+
+
+def test_a_known_row_of_another_class_is_a_contradiction(grid):
+    margins = Margins(grid, 1, torch.tensor([2, 3]), random_generator(0, device=CPU))
+    found = margins(grid.expand(torch.arange(4))[:, None], torch.tensor([0, 0, 1, 1]))
+    assert (found.flatten() == CONTRADICTION).tolist() == [True, True, False, False]
