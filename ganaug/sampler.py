@@ -406,9 +406,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             their range, and rows start from training rows that meet the conditions or, where none
             meets all, most of them.
         for_training : bool, default=False
-            Draw rows as `fit_resample` does: those that classifiers learn most from. Rows among
-            another class are refused, and each number goes a share of its own of the way from its
-            real neighbour. By default rows are those that look most like real ones.
+            Draw rows as `fit_resample` does: those that classifiers learn most from, none of them
+            among another class. By default rows are those that look most like real ones, of which
+            some lie there.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw. By default it follows from the fit: the same call gives the same
             rows, which are not those that `fit_resample` returned. A larger sample of a class

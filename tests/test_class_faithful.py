@@ -57,7 +57,7 @@ def test_classifiers_find_generated_rows_in_their_class(name):
     X, y = TABLES[name]()
     real, generated = {}, {}
     for a, b in StratifiedKFold(2, shuffle=True, random_state=0).split(X, y):
-        sampler = GANSampler(n_steps=200, random_state=0).fit(X[a], y[a])
+        sampler = GANSampler(random_state=0).fit(X[a], y[a])
         X_new, y_new = sampler.sample(dict.fromkeys(np.unique(y).tolist(), N_GENERATED))
         for kind, classifier in CLASSIFIERS.items():
             model = make_pipeline(StandardScaler(), classifier).fit(X[b], y[b])

@@ -105,11 +105,14 @@ class RowSampler:
     conditions : Conditions or None
         What the rows must be.
     for_training : bool
-        Draw rows for classifiers to learn from, which are not those that look most real: rows
-        among another class are refused, and each column goes a share of its own of the way from
-        the anchor. (A gap for each attribute is what the listing of Chawla et al. 2002 draws;
-        noise in inputs is a regulariser, Bishop 1995, "Training with noise is equivalent to
-        Tikhonov regularization".)
+        Draw rows for classifiers to learn from: those among another class are refused, though some
+        real rows lie there, too.
+
+    Notes
+    -----
+    Each number goes a share of its own of the way from the anchor. A gap for each attribute is what
+    the listing of Chawla et al. (2002) draws; noise in inputs is a regulariser (Bishop 1995,
+    "Training with noise is equivalent to Tikhonov regularization").
     """
 
     def __init__(
@@ -123,7 +126,7 @@ class RowSampler:
         *,
         for_training: bool = False,
     ) -> None:
-        self._for_training = for_training
+        self._among_others = 0.0 if for_training else AMONG_OTHERS
         self._generator = generator
         self._table = table
         self._class_code = class_code
@@ -148,8 +151,7 @@ class RowSampler:
         if n_rows == 0:
             return
         margins = Margins(self._table, self._class_code, self._anchors, self._random)
-        # real rows lie among other classes, too; classifiers learn more without such rows
-        share = 0.0 if self._for_training else AMONG_OTHERS * margins.share_among_others()
+        share = self._among_others * margins.share_among_others()
         selection = Selection(self._table.layout, self._mean(margins), share)
         for block in blocks():
             rows = self._block(block, margins, selection)[:n_rows]
@@ -215,8 +217,7 @@ class RowSampler:
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
         gumbel = gumbel + conditions.log_allowed
         rows = self._generator(anchor, anchored, latent, gumbel, classes)
-        if self._for_training:
-            rows = self._part_of_the_way(anchor, anchored, rows, random)
+        rows = self._part_of_the_way(anchor, anchored, rows, random)
         return conditions.impose(rows, self._level_shares)
 
     def _part_of_the_way(
@@ -224,8 +225,8 @@ class RowSampler:
     ) -> Tensor:
         """Return rows whose numbers go a share of the way from their anchor, to either side.
 
-        Each column has a share of its own. Moves that keep columns together look more real, and
-        make single trees follow them too closely.
+        Each column has a share of its own, so that no move is left that many rows have in common:
+        single trees follow such moves, and forests tell generated rows by them.
         """
         layout, gate = self._table.layout, self._validity.gate
         one_hot = layout.one_hot
