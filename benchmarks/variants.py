@@ -77,9 +77,9 @@ def _no_geometry(table: DeviceTable, neighbours: Tensor) -> None:
 
 
 def _all_the_way(
-    self: RowSampler, anchor: Tensor, anchored: Tensor, rows: Tensor, random: torch.Generator
+    self: RowSampler, anchor: Tensor, anchored: Tensor, random: torch.Generator
 ) -> Tensor:
-    return rows
+    return torch.ones_like(anchor[:, self._table.layout.continuous])
 
 
 def _without_averaging(**given: Any) -> TrainingConfig:
@@ -115,9 +115,9 @@ def _neighbours_in_place_of_rows(
     sizes = torch.tensor([slot.size for slot in layout.heads], dtype=torch.long)
     is_targets = (uniform < 0.5).repeat_interleave(sizes.to(rows.device), dim=1)
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
-    found = torch.cat([target[:, layout.continuous], levels], dim=1)
-    anchored = torch.ones_like(anchor[:, :1])
-    return self._validity(self._part_of_the_way(anchor, anchored, found, random))
+    start, end = anchor[:, layout.continuous], target[:, layout.continuous]
+    shares = self._shares(anchor, torch.ones_like(anchor[:, :1]), random)
+    return self._validity(torch.cat([start + shares * (end - start), levels], dim=1))
 
 
 @lru_cache(maxsize=1)
@@ -132,7 +132,7 @@ _NO_CALIBRATION: Replacement = (model, "calibrate_levels", _nothing)
 
 PARTS: dict[str, Part] = {
     "geometry": Part(((model, "measure_classes", _no_geometry),)),
-    "shares": Part(((RowSampler, "_part_of_the_way", _all_the_way),)),
+    "shares": Part(((RowSampler, "_shares", _all_the_way),)),
     "mirroring": Part(((ClassBalancedBatches, "_reflect", _target_as_it_is),)),
     # what is left is a plain conditional GAN
     "anchors": Part(((batches, "ANCHORED_SHARE", 0.0),), {"anchored_share": 0.0}),

@@ -110,9 +110,10 @@ class RowSampler:
 
     Notes
     -----
-    Each number goes a share of its own of the way from the anchor. A gap for each attribute is what
-    the listing of Chawla et al. (2002) draws; noise in inputs is a regulariser (Bishop 1995,
-    "Training with noise is equivalent to Tikhonov regularization").
+    Each number makes a share of its own of its move from the anchor. A gap for each attribute is
+    what the listing of Chawla et al. (2002) draws; noise in inputs is a regulariser (Bishop 1995,
+    "Training with noise is equivalent to Tikhonov regularization"). Shares are of moves in units of
+    the class (`geometry.py`), so that rows stay on the plane on which a class lies.
     """
 
     def __init__(
@@ -216,27 +217,22 @@ class RowSampler:
         latent, gumbel = draw_noise(self._generator, len(anchor), random)
         classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
         gumbel = gumbel + conditions.log_allowed
-        rows = self._generator(anchor, anchored, latent, gumbel, classes)
-        rows = self._part_of_the_way(anchor, anchored, rows, random)
+        shares = self._shares(anchor, anchored, random)
+        rows = self._generator(anchor, anchored, latent, gumbel, classes, shares)
         return conditions.impose(rows, self._level_shares)
 
-    def _part_of_the_way(
-        self, anchor: Tensor, anchored: Tensor, rows: Tensor, random: torch.Generator
-    ) -> Tensor:
-        """Return rows whose numbers go a share of the way from their anchor, to either side.
+    def _shares(self, anchor: Tensor, anchored: Tensor, random: torch.Generator) -> Tensor:
+        """Return how much of each number's move to make, in (-1, 1): (batch, continuous_width).
 
-        Each column has a share of its own, so that no move is left that many rows have in common:
-        single trees follow such moves, and forests tell generated rows by them.
+        Each its own, so that no move is left that many rows have in common: single trees follow
+        such moves, and forests tell generated rows by them. All of it where a number starts from
+        none, and for vectors, which stand for one level.
         """
-        layout, gate = self._table.layout, self._validity.gate
-        one_hot = layout.one_hot
-        both = gate.as_it_is(rows[:, one_hot]) * gate.as_it_is(anchor[:, one_hot]) * anchored
-        both[:, len(layout.numbers) :] = 0  # a vector stands for one level
-        shape = (len(rows), layout.continuous_width)
-        share = 2 * torch.rand(shape, generator=random, dtype=DTYPE, device=rows.device) - 1
-        start, end = anchor[:, layout.continuous], rows[:, layout.continuous]
-        moved = end + both * (share - 1) * (end - start)
-        return torch.cat([moved, rows[:, one_hot]], dim=1)
+        layout = self._table.layout
+        starts = anchored * self._validity.gate.as_it_is(anchor[:, layout.one_hot])
+        starts[:, len(layout.numbers) :] = 0
+        uniform = torch.rand(starts.shape, generator=random, dtype=DTYPE, device=starts.device)
+        return 1 + starts * (2 * uniform - 2)
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

@@ -40,7 +40,8 @@ class Generator(nn.Module):
     """Rows from noise, a class and perhaps an anchor.
 
     Shapes: anchor (batch, width), anchored (batch, 1), latent (batch, latent_dim), gumbel
-    (batch, one_hot_width), classes (batch,) -> rows (batch, width).
+    (batch, one_hot_width), classes (batch,), shares of the moves to make (batch,
+    continuous_width), all of them by default -> rows (batch, width).
     """
 
     def __init__(
@@ -69,7 +70,13 @@ class Generator(nn.Module):
         self.level_bias: Tensor
 
     def forward(
-        self, anchor: Tensor, anchored: Tensor, latent: Tensor, gumbel: Tensor, classes: Tensor
+        self,
+        anchor: Tensor,
+        anchored: Tensor,
+        latent: Tensor,
+        gumbel: Tensor,
+        classes: Tensor,
+        shares: Tensor | None = None,
     ) -> Tensor:
         out = self.hidden[0](torch.cat([anchor, anchored, latent], dim=1))
         out = _activate(out + self.class_shift(classes))
@@ -77,6 +84,8 @@ class Generator(nn.Module):
             out = _activate(layer(out))
         out = self.last(out)
         start, move = anchor[:, : self.continuous_width], out[:, : self.continuous_width]
+        if shares is not None:
+            move = move * shares
         continuous = self.moves.moved(start, anchored, move, classes)
         logits = (
             out[:, self.continuous_width :]
