@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks import ranking
 from benchmarks.diagram import draw_ranks
 from benchmarks.goals import OURS, SLOW_REFERENCES, oversampling_goals
-from benchmarks.markdown import Cells, goals_table, section
+from benchmarks.markdown import Cells, fill_in, goals_table, section, table
 from benchmarks.methods import METHODS, label_of, split_names
 from benchmarks.metrics import ALL_METRICS, MAIN_METRICS
 
@@ -73,6 +73,25 @@ def write(
         written.append(picture)
     output.write_text(text, encoding="utf-8")
     return written
+
+
+def short_table(results: pd.DataFrame) -> str:
+    """Return the table that a README has room for: mean ranks and means, without ceiling sets."""
+    field = ranking.main_field(results)
+    shown = _without_ceiling(field)
+    main = ranking.main_ranks(shown).mean().sort_values()
+    means, costs = ranking.mean_scores(shown, MAIN_METRICS), ranking.costs(field)
+    header = ["sampler", "mean rank", *(SHORT[name] for name in MAIN_METRICS), "s"]
+    rows = [
+        [
+            _label(name),
+            f"{main[name]:.2f}",
+            *(f"{value:.3f}" for value in _row(means, name)),
+            f"{_row(costs, name)['seconds']:.2f}",
+        ]
+        for name in main.index
+    ]
+    return table(header, rows)
 
 
 def render(results: pd.DataFrame, *, split_half: bool = False) -> str:
@@ -387,11 +406,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="add ranks on each half of the data sets, split by the family of their source",
     )
     parser.add_argument("--samplers", type=split_names, help="rank only these, e.g. no variants")
+    parser.add_argument(
+        "--readme", type=Path, help="page whose short table is to be filled in, too"
+    )
     args = parser.parse_args(argv)
     try:
         written = write(
             args.results, args.output, samplers=args.samplers, split_half=args.split_half
         )
+        if args.readme:
+            fill_in(args.readme, args.results.stem, short_table(ranking.read_results(args.results)))
+            written.append(args.readme)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

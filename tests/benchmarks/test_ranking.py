@@ -164,6 +164,21 @@ def test_report(tmp_path, three_samplers):
     assert (tmp_path / "results-ranks.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_short_table_of_a_page_is_filled_in(tmp_path, three_samplers):
+    path, page = tmp_path / "found.csv", tmp_path / "page.md"
+    results_of(three_samplers).to_csv(path, index=False)
+    page.write_text("before\n<!-- results:found -->\nold\n<!-- /results:found -->\nafter\n")
+    for _ in range(2):  # once more changes nothing
+        assert report.main([str(path), "--readme", str(page)]) == 0
+        text = page.read_text()
+        assert "old" not in text
+        assert text.startswith("before\n<!-- results:found -->\n| sampler | mean rank |")
+        assert text.endswith("|\n<!-- /results:found -->\nafter\n")
+    page.write_text("no marks")
+    assert report.main([str(path), "--readme", str(page)]) == 2
+    assert page.read_text() == "no marks"
+
+
 def test_report_of_some_samplers(tmp_path, three_samplers):
     path = tmp_path / "results.csv"
     results_of(three_samplers).to_csv(path, index=False)
