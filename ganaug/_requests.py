@@ -121,6 +121,13 @@ def check_batch_rows(n: Any) -> int:
     return int(n)
 
 
+def check_for_training(value: Any) -> bool:
+    """Return `for_training` if it is True or False; no text is taken for a truth."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise DataError(f"for_training must be True or False, got {value!r}.")
+
+
 def _divide(total: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Divide a number in proportion to weights: whole parts that sum to it."""
     ends = np.round(np.cumsum(weights) / weights.sum() * total).astype(np.int64)

@@ -406,7 +406,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             their range, and rows start from training rows that meet the conditions or, where none
             meets all, most of them.
         for_training : bool, default=False
-            Draw rows as `fit_resample` does: those that classifiers learn most from, none of them
+            Draw rows as `fit_resample` does: those that classifiers learn most from, hardly any
             among another class. By default rows are those that look most like real ones, of which
             some lie there.
         random_state : int, RandomState instance or None, default=None
@@ -442,9 +442,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         """
         check_is_fitted(self, "generator_")
         codes = requests.check_sample_request(n_samples, y, self.classes_, self.sampling_strategy_)
-        conditions = self._drawer.conditions(where, set(codes.tolist()))
-        seed = self._sample_seed(random_state)
-        return self._drawer.rows(codes, Draw(seed, Stream.SAMPLE, conditions, for_training))
+        draw = self._sample_draw(set(codes.tolist()), where, for_training, random_state)
+        return self._drawer.rows(codes, draw)
 
     def sample_batches(
         self,
@@ -498,9 +497,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         check_is_fitted(self, "generator_")
         counts = requests.check_sample_counts(n_samples, y, self.classes_, self.sampling_strategy_)
         batch_rows = requests.check_batch_rows(batch_rows)
-        conditions = self._drawer.conditions(where, set(counts))
-        seed = self._sample_seed(random_state)
-        draw = Draw(seed, Stream.SAMPLE, conditions, for_training)
+        draw = self._sample_draw(set(counts), where, for_training, random_state)
         return self._drawer.batches(counts, batch_rows, draw)
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
@@ -709,8 +706,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             self._gan, self.encoder_, self._row_builder, self._label_prototypes, self.classes_
         )
 
-    def _sample_seed(self, random_state: Any) -> int:
-        return self._seed if random_state is None else _draw_seed(random_state)
+    def _sample_draw(
+        self, codes: set[int], where: Any, for_training: Any, random_state: Any
+    ) -> Draw:
+        conditions = self._drawer.conditions(where, codes)
+        seed = self._seed if random_state is None else _draw_seed(random_state)
+        return Draw(seed, Stream.SAMPLE, conditions, requests.check_for_training(for_training))
 
     def _own_networks(self) -> tuple[Any, Any] | None:
         return validation.check_own_networks(self.generator, self.discriminator)

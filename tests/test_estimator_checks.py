@@ -15,6 +15,7 @@ def quick_sampler() -> GANSampler:
     return GANSampler(n_steps=10, batch_size=32, hidden_layer_sizes=(16,), random_state=0)
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @imblearn_checks([quick_sampler()])
 def test_imbalanced_learn(estimator, check):
     check(estimator)
@@ -24,6 +25,7 @@ def quick_detector() -> GANOutlierDetector:
     return GANOutlierDetector(n_steps=5, random_state=0)
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @sklearn_checks([quick_sampler(), quick_detector()])
 def test_scikit_learn(estimator, check):
     check(estimator)

@@ -67,6 +67,7 @@ def test_nine_classes_of_different_sizes():
     assert (nearest == labels).mean() > 0.8
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @pytest.mark.parametrize(
     "column",
     [
@@ -198,6 +199,18 @@ def test_no_row_of_another_class_is_generated(share, kind):
     made_of = keys(X_resampled[sampler.synthetic_mask_]).map(class_of)
     wrong = made_of.notna() & (made_of != y_resampled[sampler.synthetic_mask_])
     assert wrong.sum() == 0
+
+
+def test_whole_numbers_of_classes_that_overlap_are_no_contradictions():
+    rng = np.random.default_rng(0)
+    many, few = rng.normal(10, 3, (3000, 2)), rng.normal(13, 3, (40, 2))
+    X, y = np.r_[many, few].round().clip(0, 20).astype(int), np.repeat([0, 1], [3000, 40])
+    sampler = GANSampler(n_steps=200, random_state=0)
+    X_resampled, _ = sampler.fit_resample(X, y)
+    made = set(map(tuple, X_resampled[sampler.synthetic_mask_]))
+    own, others = (set(map(tuple, X[y == code])) for code in (1, 0))
+    assert own & others
+    assert len((made & others) - own) > 10
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, numbered])

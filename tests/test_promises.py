@@ -81,6 +81,7 @@ def check_values(kind, real, synthetic):
         assert set(made) <= set(present)
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables(list(KINDS), MIXED_CONTAINERS))
 def test_mixed_tables(table):
@@ -88,6 +89,7 @@ def test_mixed_tables(table):
     check_promises(chosen, X, y)
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables(NUMBER_KINDS, NUMBER_CONTAINERS))
 def test_tables_of_numbers(table):

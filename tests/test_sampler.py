@@ -262,6 +262,12 @@ def test_bad_sample_requests(mixed, n_samples, y, message):
         sampler.sample(n_samples, y)
 
 
+def test_no_text_says_what_rows_are_for(numbers):
+    sampler = quick().fit(*numbers)
+    with pytest.raises(DataError, match="for_training must be True or False, got 'no'"):
+        sampler.sample(3, for_training="no")
+
+
 def test_sampled_labels_follow_their_rows():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], [80, 40])
@@ -311,6 +317,7 @@ def test_batches_are_the_rows_of_a_sample(mixed, request_):
         ({"n_samples": -1}, "got -1"),
         ({"n_samples": 3, "y": ["stay"] * 3}, "y must be one label here"),
         ({"n_samples": 3, "batch_rows": 0}, "batch_rows must be a whole number of rows"),
+        ({"n_samples": 3, "for_training": "no"}, "for_training must be True or False, got 'no'"),
     ],
 )
 def test_bad_requests_of_batches_are_refused_at_once(mixed, arguments, message):

@@ -105,8 +105,8 @@ class RowSampler:
     conditions : Conditions or None
         What the rows must be.
     for_training : bool
-        Draw rows for classifiers to learn from: those among another class are refused, though some
-        real rows lie there, too.
+        Draw rows for classifiers to learn from: hardly any among another class, though some real
+        rows lie there.
 
     Notes
     -----

@@ -125,6 +125,7 @@ class KnownRows:
     """Tells which rows are rows of other classes and not of the own, in tables that are a grid.
 
     There a generated row may be, to the last column, a row that is known to be of another class.
+    Where a place holds rows of two classes, places don't decide, and no row contradicts another.
     Rows are told apart by a random hash; all training rows are looked at.
     """
 
@@ -142,18 +143,18 @@ class KnownRows:
         rows = torch.arange(len(table), device=device)
         keys = torch.cat([self._keys(table.expand(part)) for part in rows.split(DISTANCE_ROWS)])
         start, stop = table.starts[class_code : class_code + 2].tolist()
-        self._own = keys[start:stop].unique()
-        self._others = torch.cat([keys[:start], keys[stop:]]).unique()
+        self._own, others = keys[start:stop].unique(), torch.cat([keys[:start], keys[stop:]])
+        is_decided = not torch.isin(self._own, others).any()
+        self._contradictions = others.unique() if is_decided else others[:0]
 
     def are_of_others(self, rows: Tensor) -> Tensor:
-        """Return a mask of rows (..., width): known in other classes, unknown in the own."""
-        keys = self._keys(rows)
-        return torch.isin(keys, self._others) & ~torch.isin(keys, self._own)
+        """Return a mask of rows (..., width) that are known to be of another class."""
+        return torch.isin(self._keys(rows), self._contradictions)
 
     def are_new(self, rows: Tensor) -> Tensor:
-        """Return a mask of rows (..., width) that no class has."""
+        """Return a mask of rows (..., width): possible for the class, and none that it has."""
         keys = self._keys(rows)
-        return ~(torch.isin(keys, self._others) | torch.isin(keys, self._own))
+        return ~(torch.isin(keys, self._contradictions) | torch.isin(keys, self._own))
 
     def _keys(self, rows: Tensor) -> Tensor:
         """Return whole numbers that are equal for rows on the same place of the grid."""

@@ -35,6 +35,7 @@ def test_malformed_files(tmp_path):
             assert counts == {"refused": 10}
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @pytest.mark.parametrize("seed", range(4))
 def test_odd_tables(seed, tmp_path):
     outcomes = {run_cycle(np.random.default_rng((1, seed, n)), tmp_path) for n in range(8)}
@@ -47,6 +48,7 @@ def test_every_flaw_is_refused(flaw):
     check_refusal(flaw, *spoil(flaw, X, y))
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 def test_a_short_soak():
     result = soak(3.0, seed=5)
     assert result["failures"] == []

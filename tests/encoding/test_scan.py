@@ -86,6 +86,7 @@ def test_fit_on_a_dataset(table, tmp_path):
     assert sampler.score_samples(rows).shape == (40,)
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [

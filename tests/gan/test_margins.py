@@ -100,3 +100,14 @@ def test_a_known_row_of_another_class_is_a_contradiction(grid):
     margins = Margins(grid, 1, torch.tensor([2, 3]), random_generator(0, device=CPU))
     found = margins(grid.expand(torch.arange(4))[:, None], torch.tensor([0, 0, 1, 1]))
     assert (found.flatten() == CONTRADICTION).tolist() == [True, True, False, False]
+
+
+def test_where_classes_share_a_place_other_rows_are_no_contradictions(grid):
+    shared = EncodedTable(
+        np.array([[-1.0, 0.0], [0.5, 2.0], [0.5, 2.0], [-1.0, 1.0]], np.float32),
+        np.array([[0, 0], [2, 1], [2, 1], [0, 1]], np.int32),
+    )
+    table = DeviceTable(grid.layout, shared, np.array([2, 2]), CPU)
+    known, rows = KnownRows(table, 1), table.expand(torch.arange(4))
+    assert not known.are_of_others(rows).any()
+    assert known.are_new(rows).tolist() == [True, False, False, False]

@@ -166,6 +166,7 @@ MORE_COLUMNS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @pytest.mark.parametrize("kind", MORE_COLUMNS)
 def test_every_dtype_comes_back(kind, tmp_path):
     X = pd.DataFrame({"x": MORE_COLUMNS[kind], "z": np.arange(60.0)})
