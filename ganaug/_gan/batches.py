@@ -146,6 +146,8 @@ class ClassBalancedBatches:
         self._anchored[: self._n_anchored] = 1.0
         self._gate = StateGate(table.layout, table.device)
         self._drawn = 0
+        # of the batch that is next: written to in place, so that a recorded step finds it there
+        self._indices = torch.zeros(3, config.batch_size, dtype=torch.long, device=table.device)
         self._state_before_draw = random.get_state()
 
     def state_dict(self) -> State:
@@ -161,15 +163,24 @@ class ClassBalancedBatches:
 
     def draw(self) -> Batch:
         """Return the next batch."""
+        self.advance()
+        return self.current()
+
+    def advance(self) -> None:
+        """Move on to the next batch."""
         if self._drawn % BATCHES_PER_DRAW == 0:
             self._draw_indices()
-        k = self._drawn % BATCHES_PER_DRAW
+        self._indices.copy_(self._coming[:, self._drawn % BATCHES_PER_DRAW])
         self._drawn += 1
-        anchor = self._table.expand(self._rows[k]) * self._anchored
-        target = self._table.expand(self._targets[k])
+
+    def current(self) -> Batch:
+        """Return the batch that `advance` moved on to: all of this happens on the device."""
+        classes, rows, targets = self._indices
+        anchor = self._table.expand(rows) * self._anchored
+        target = self._table.expand(targets)
         reflected = slice(0, self._n_anchored // 2)
         target[reflected] = self._reflect(anchor[reflected], target[reflected])
-        return Batch(anchor, self._anchored, target, self._classes[k])
+        return Batch(anchor, self._anchored, target, classes.clone())
 
     def _reflect(self, anchor: Tensor, target: Tensor) -> Tensor:
         """Return targets whose numbers are mirrored through their anchor.
@@ -181,7 +192,7 @@ class ClassBalancedBatches:
         as_it_is = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(
             target[:, layout.one_hot]
         )
-        as_it_is[:, len(layout.numbers) :] = 0  # a vector has no level on its other side
+        as_it_is[:, len(layout.numbers) :].zero_()  # a vector has no level on its other side
         towards = anchor[:, layout.continuous] - target[:, layout.continuous]
         mirrored = target[:, layout.continuous] + 2 * as_it_is * towards
         return torch.cat([mirrored, target[:, layout.one_hot]], dim=1)
@@ -190,15 +201,14 @@ class ClassBalancedBatches:
         shape = (BATCHES_PER_DRAW, self._config.batch_size)
         table, device = self._table, self._table.device
         self._state_before_draw = self._random.get_state()
-        self._classes = torch.randint(
-            len(table.counts), shape, generator=self._random, device=device
-        )
+        classes = torch.randint(len(table.counts), shape, generator=self._random, device=device)
         uniform = torch.rand(shape, generator=self._random, dtype=DTYPE, device=device)
-        self._rows = self._rows_of(self._classes, uniform)
+        rows = self._rows_of(classes, uniform)
         pick = torch.randint(self.neighbours.shape[1], shape, generator=self._random, device=device)
-        self._targets = self._rows.clone()
+        targets = rows.clone()
         anchored = slice(0, self._n_anchored)
-        self._targets[:, anchored] = self.neighbours[self._rows[:, anchored], pick[:, anchored]]
+        targets[:, anchored] = self.neighbours[rows[:, anchored], pick[:, anchored]]
+        self._coming = torch.stack([classes, rows, targets])
 
     def _cumulate(self, weights: Tensor) -> Tensor:
         """Return cumulative weights in which each class weighs 1, so that single floats do."""

@@ -34,6 +34,10 @@ class DifferenceNoise:
     random : torch.Generator
     scales : tuple of float, default=(0.3, 4.0)
         The smallest and the largest scale; logarithms in between are equally likely.
+
+    Attributes
+    ----------
+    random : torch.Generator
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class DifferenceNoise:
         random: torch.Generator,
         scales: tuple[float, float] = SCALES,
     ) -> None:
-        self._random = random
+        self.random = random
         self._scales = scales
         self._continuous = layout.continuous
         self._one_hot = layout.one_hot
@@ -53,11 +57,11 @@ class DifferenceNoise:
 
     def state_dict(self) -> State:
         """Return all that further noise depends on."""
-        return {"random": self._random.get_state()}
+        return {"random": self.random.get_state()}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from where `state_dict` was called."""
-        self._random.set_state(state["random"])
+        self.random.set_state(state["random"])
 
     def __call__(self, rows: Tensor, others: Tensor) -> Tensor:
         """Return `rows` (n, width) moved by differences of `others` (m, width)."""
@@ -85,7 +89,7 @@ class DifferenceNoise:
         return torch.where(is_swapped[:, self._head_of_level], donated, one_hot)
 
     def _choose(self, n: int, *shape: int) -> Tensor:
-        return torch.randint(n, shape, generator=self._random, device=self._random.device)
+        return torch.randint(n, shape, generator=self.random, device=self.random.device)
 
     def _uniform(self, *shape: int) -> Tensor:
-        return torch.rand(shape, generator=self._random, dtype=DTYPE, device=self._random.device)
+        return torch.rand(shape, generator=self.random, dtype=DTYPE, device=self.random.device)

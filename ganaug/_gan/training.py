@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
+from ganaug._gan.graphs import Replayed
 from ganaug._gan.losses import LOSSES, gradient_penalty, noise_contrastive_loss
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
@@ -266,7 +267,7 @@ class Trainer(ABC):
         self._best = (part_of(state, "best.average"), part_of(state, "best.discriminator"))
 
     @abstractmethod
-    def _step(self, step: int) -> tuple[Tensor, Tensor]:
+    def _step(self, step: int) -> tuple[Tensor, ...]:
         """Train both networks once; return the losses of discriminator and generator."""
 
     @torch.no_grad()
@@ -357,17 +358,29 @@ class AdversarialTrainer(Trainer):
         )
         self._batches = batches
         self._noise = noise
+        self._play_again = Replayed(self._play, random, noise.random)
 
-    def _step(self, step: int) -> tuple[Tensor, Tensor]:
-        batch = self._batches.draw()
+    def _step(self, step: int) -> tuple[Tensor, ...]:
+        self._batches.advance()
+        return self._play_again(step % self._config.penalty_interval == 0)
+
+    def _play(self, is_penalised: bool) -> tuple[Tensor, Tensor]:
+        """Train both networks on the current batch, all of it on the device."""
+        batch = self._batches.current()
         latent, gumbel = draw_noise(self.generator, len(batch.classes), self._random)
         fake = self.generator(batch.anchor, batch.anchored, latent, gumbel, batch.classes)
-        d_loss, real_logits = self._discriminator_step(batch, fake.detach(), step)
+        d_loss, real_logits = self._discriminator_step(batch, fake.detach(), is_penalised)
         g_loss = self._generator_step(batch, fake, real_logits)
         self._average_generator()
         return d_loss, g_loss
 
-    def _discriminator_step(self, batch: Batch, fake: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    def _restart(self) -> None:
+        super()._restart()
+        self._play_again.forget()  # the learning rate is another one
+
+    def _discriminator_step(
+        self, batch: Batch, fake: Tensor, is_penalised: bool
+    ) -> tuple[Tensor, Tensor]:
         config = self._config
         features = self.discriminator.features(
             batch.anchor, batch.anchored, torch.stack([batch.target, fake]), batch.classes
@@ -375,7 +388,7 @@ class AdversarialTrainer(Trainer):
         real_logits, fake_logits = self.discriminator.adversarial(features[-1], batch.classes)
         loss = self._loss.discriminator(real_logits, fake_logits)
         objective = loss + self._density_loss(batch, features[-1][0])
-        if step % config.penalty_interval == 0:  # seldom and stronger costs less, to the same end
+        if is_penalised:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
             gradients = self.discriminator.input_gradient(features, batch.classes)
             objective = objective + strength * gradient_penalty(*gradients)
