@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.images import N_CLASSES, RESULTS, Images, Labels, SmallCNN, read_digits
+from benchmarks.command import RESULTS, names, new_parser
+from benchmarks.images import N_CLASSES, Images, Labels, SmallCNN, read_digits
 from benchmarks.markdown import section
 from benchmarks.store import Results
 from examples.plot_five_classic_gans import CLASSICS
@@ -145,13 +145,9 @@ def report(path: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.classics",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("classics", OVERVIEW)
     parser.add_argument("--data", type=Path, required=True, help="with images/mnist_small.npz")
-    parser.add_argument("--classics", default=";".join(CLASSICS), help="separated by ;")
+    parser.add_argument("--classics", type=names, default=list(CLASSICS), help="separated by ;")
     parser.add_argument(
         "--max-seconds",
         type=float,
@@ -165,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     accuracy = float((judge.predict(X_test) == y_test).mean())
     print(f"the judge is right about {accuracy:.1%} of real test digits", flush=True)
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
-    for name in args.classics.split(";"):
+    for name in args.classics:
         classic = CLASSICS[name]
         if is_done(args.out, name, args.max_seconds):
             continue

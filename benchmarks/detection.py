@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 import warnings
@@ -27,10 +26,10 @@ from benchmarks.anomalies import (
     precision_at_n,
     table_names,
 )
+from benchmarks.command import RESULTS, exit_status, new_parser, with_defaults
 from benchmarks.data import Fold, stable_seed
 from benchmarks.detectors import ABLATION, DETECTORS, NamedDetector
 from benchmarks.methods import split_names
-from benchmarks.oversampling import ONE_THREAD, RESULTS
 from benchmarks.store import Results, key_of
 from benchmarks.usage import time_limit
 
@@ -85,16 +84,7 @@ class Cell:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = _parser().parse_args(argv)
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    try:
-        run(_with_defaults(args))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: run(_with_defaults(args)))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -213,11 +203,7 @@ def summary(row: dict[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.detection",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("detection", OVERVIEW)
     add = parser.add_argument
     add("--data", type=Path, help="folder of .npz files (default: the table of ganaug, as one)")
     add("--quick", action="store_true", help="few detectors, three small sets, one seed")
@@ -256,10 +242,7 @@ def _with_defaults(args: argparse.Namespace) -> argparse.Namespace:
         "seeds": seeds,
         "out": RESULTS / f"detection{suffix}.csv",
     }
-    for name, value in defaults.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    return args
+    return with_defaults(args, defaults)
 
 
 if __name__ == "__main__":

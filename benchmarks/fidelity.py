@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -24,10 +23,11 @@ from benchmarks.cells import (
     resample,
     warm_up,
 )
+from benchmarks.command import RESULTS, choose, exit_status, new_parser, with_defaults
 from benchmarks.data import Dataset, Fold, dataset_names, load_dataset, n_seeds, split
 from benchmarks.likeness import MEASURES, Comparison
 from benchmarks.methods import NamedSampler, split_names
-from benchmarks.oversampling import ONE_THREAD, RESULTS, runnable, summary
+from benchmarks.oversampling import runnable, summary
 from benchmarks.store import Results, key_of
 from benchmarks.usage import measured
 
@@ -95,16 +95,7 @@ class Quick:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = _parser().parse_args(argv)
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    try:
-        run(_with_defaults(args))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: run(_with_defaults(args)))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -210,11 +201,7 @@ def _smallest_class(fold: Fold, dataset: Dataset) -> pd.DataFrame:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.fidelity",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("fidelity", OVERVIEW)
     add = parser.add_argument
     add("--data", type=Path, help="folder of tables (default: the table that ships with ganaug)")
     add("--quick", action="store_true", help="few samplers, three tables, one half")
@@ -246,13 +233,10 @@ def _with_defaults(args: argparse.Namespace) -> argparse.Namespace:
     }
     if args.quick:
         defaults |= vars(Quick()) | {
-            "datasets": [name for name in QUICK_SETS if name in known] or known,
+            "datasets": choose(QUICK_SETS, known),
             "out": RESULTS / "fidelity-quick.csv",
         }
-    for name, value in defaults.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    return args
+    return with_defaults(args, defaults)
 
 
 if __name__ == "__main__":

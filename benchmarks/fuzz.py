@@ -1,7 +1,7 @@
 """Malformed model files, and odd tables: none may crash, run anything, or go silently wrong.
 
-    python -m benchmarks.fuzz files --cases 10000 --output benchmarks/results/fuzz-files.json
-    python -m benchmarks.fuzz tables --cases 2000 --output benchmarks/results/fuzz-tables.json
+    python -m benchmarks.fuzz files --cases 10000 --out benchmarks/results/fuzz-files.json
+    python -m benchmarks.fuzz tables --cases 2000 --out benchmarks/results/fuzz-tables.json
 
 A file is damaged in one of the ways in `DAMAGES`. Some keep its checksums right, as somebody would
 who means harm; what is loaded all the same must sample and score like any model. Meanwhile the
@@ -377,11 +377,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("what", choices=["files", "tables"])
     parser.add_argument("--cases", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args(argv)
     result = {"files": fuzz_files, "tables": fuzz_tables}[args.what](args.cases, args.seed)
-    if args.output is not None:
-        args.output.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    if args.out is not None:
+        args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(f"{result['cases']} {args.what}, {len(result['failures'])} failures")
     for failure in result["failures"][:5]:
         print(failure["error"], file=sys.stderr)

@@ -6,7 +6,6 @@ else.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -18,11 +17,11 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.command import RESULTS, new_parser
 from benchmarks.speed import machine
 from benchmarks.speed_jobs import make_table
 from ganaug import GANSampler
 
-RESULTS = Path(__file__).parent / "results"
 # Rows, columns and imbalance of the credit card fraud table (Dal Pozzolo et al. 2015).
 FRAUD_ROWS, FRAUD_MINORITY = 284_807, 492
 BATCH_ROWS, WIDTHS = 192, (177, 128, 128, 1)
@@ -43,11 +42,7 @@ example:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.gpu",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("gpu", OVERVIEW)
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, mps or cpu")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=FRAUD_ROWS, help="of the table")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from benchmarks.images import RESULTS, Images, Labels, read_digits
+from benchmarks.command import RESULTS, names, new_parser
+from benchmarks.images import Images, Labels, read_digits
 from benchmarks.markdown import section
 from benchmarks.store import Results
 from ganaug import GANSampler
@@ -116,24 +116,20 @@ def report(path: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.image_anomalies",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("image_anomalies", OVERVIEW)
     parser.add_argument("--data", type=Path, required=True, help="with images/mnist_small.npz")
     parser.add_argument("--digits", default="0123456789", help="which are left out in turn")
-    parser.add_argument("--detectors", default=";".join(DETECTORS), help="groups, separated by ;")
-    parser.add_argument("--again", default="", help="groups whose rows are forgotten first")
+    parser.add_argument("--detectors", type=names, default=list(DETECTORS), help="separated by ;")
+    parser.add_argument("--again", type=names, default=[], help="groups to forget first")
     parser.add_argument("--out", type=Path, default=RESULTS / "image-anomalies.csv")
     args = parser.parse_args(argv)
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
-    results.forget([name for name in args.again.split(";") if name], "group")
+    results.forget(args.again, "group")
     done = results.open()
     X, y, test_X, test_y = read_digits(args.data)
     for digit in map(int, args.digits):
         known = y != digit
-        for name in args.detectors.split(";"):
+        for name in args.detectors:
             if (str(digit), name) in done:
                 continue
             start = time.process_time()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
 from torch import nn
 
+from benchmarks.command import RESULTS, names, new_parser, numbers
 from benchmarks.data import stable_seed
 from benchmarks.likeness import density_coverage, precision_recall
 from benchmarks.markdown import section
@@ -28,7 +28,6 @@ from benchmarks.store import Results
 from ganaug import GANSampler
 from ganaug._gan import network_gan
 
-RESULTS = Path(__file__).parent / "results"
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
@@ -384,16 +383,12 @@ def _span(values: pd.Series[float]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.images",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("images", OVERVIEW)
     parser.add_argument("--data", type=Path, required=True, help="with images/mnist_small.npz")
-    parser.add_argument("--rare", default="10,20,50,100", help="images of each rare class")
+    parser.add_argument("--rare", type=numbers, default=[10, 20, 50, 100], help="images of a class")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--methods", default=";".join(METHODS), help="separated by ;")
-    parser.add_argument("--again", default="", help="methods whose rows are forgotten first")
+    parser.add_argument("--methods", type=names, default=list(METHODS), help="separated by ;")
+    parser.add_argument("--again", type=names, default=[], help="methods to forget first")
     parser.add_argument("--out", type=Path, default=RESULTS / "images.csv")
     parser.add_argument("--speed", action="store_true", help="only time fits of 5,000 images")
     args = parser.parse_args(argv)
@@ -401,13 +396,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_speed(args.data, GANSampler(random_state=0))
         return 0
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
-    results.forget([name for name in args.again.split(";") if name], "method")
+    results.forget(args.again, "method")
     done = results.open()
     judge = SmallCNN(*read_digits(args.data)[:2], 0)
     for seed in range(args.seeds):
-        for n_rare in map(int, args.rare.split(",")):
+        for n_rare in args.rare:
             task = load_task(args.data, n_rare, seed)
-            for name in args.methods.split(";"):
+            for name in args.methods:
                 keys = {(str(n_rare), str(seed), name, classifier) for classifier in CLASSIFIERS}
                 if keys <= done:
                     continue

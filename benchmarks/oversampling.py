@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,13 +15,12 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.cells import Cell, Row, Settings, describe, failure, run_cell
 from benchmarks.classifiers import CLASSIFIERS, available_classifiers
+from benchmarks.command import RESULTS, choose, exit_status, new_parser, with_defaults
 from benchmarks.data import N_FOLDS, dataset_names, load_dataset, n_seeds, split
 from benchmarks.methods import METHODS, RAW, NamedSampler, split_names
 from benchmarks.store import Results, key_of
 
-RESULTS = Path(__file__).parent / "results"
 SLOW_FOLDS, SLOW_SEEDS = 2, 1
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 OVERVIEW = """\
 Compare samplers on real, imbalanced tables.
@@ -63,16 +61,7 @@ class Task:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = _parser().parse_args(argv)
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    try:
-        run(_with_defaults(args))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: run(_with_defaults(args)))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -209,11 +198,7 @@ def _dead(task: Task, settings: Settings) -> list[Row]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.oversampling",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("oversampling", OVERVIEW)
     add = parser.add_argument
     add("--data", type=Path, help="folder of tables (default: the table that ships with ganaug)")
     add("--quick", action="store_true", help="few samplers, tables and folds: a few minutes")
@@ -260,13 +245,10 @@ def _with_defaults(args: argparse.Namespace) -> argparse.Namespace:
     if args.quick:
         defaults |= vars(quick) | {
             "samplers": list(quick.samplers),
-            "datasets": [name for name in quick.datasets if name in known] or known,
+            "datasets": choose(quick.datasets, known),
             "out": RESULTS / "oversampling-quick.csv",
         }
-    for name, value in defaults.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    return args
+    return with_defaults(args, defaults)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a sampler gives away about its training rows, measured against rows it has never seen.
 
     python -m benchmarks.privacy --data ../shared/data --max-rows 2000 \
-        --output benchmarks/results/privacy.csv
+        --out benchmarks/results/privacy.csv
 
 Each table is halved twice; the sampler learns one half, and the smallest class of the other is held
 out. Of that class:
@@ -18,7 +18,6 @@ out. Of that class:
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from pathlib import Path
@@ -29,6 +28,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.command import new_parser
 from benchmarks.data import Fold, dataset_names, load_dataset, split
 from benchmarks.likeness import Comparison
 from benchmarks.spaces import NumericSpace
@@ -40,20 +40,18 @@ COLUMNS = ("closeness", "copies", "copies_real", "score_attack", "distance_attac
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser("privacy", __doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--datasets", nargs="*")
     parser.add_argument("--max-rows", type=int, default=2000)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     rows: list[dict[str, Any]] = []
     for name in args.datasets or dataset_names(args.data):
         for half in range(N_HALVES):
             if (figures := measure(args.data, name, half, args.max_rows)) is not None:
                 rows.append({"dataset": name, "half": half, **figures})
-        pd.DataFrame(rows).to_csv(args.output, index=False, float_format="%.4g")
+        pd.DataFrame(rows).to_csv(args.out, index=False, float_format="%.4g")
     table = pd.DataFrame(rows)
     print(f"{table['dataset'].nunique()} tables, {len(table)} halves; median (10% to 90%)")
     for column in COLUMNS:

@@ -1,6 +1,6 @@
 """Is a sampler ever worse than repeating rows, and does it say so?
 
-    python -m benchmarks.repetition --data ../shared/data --output benchmarks/results/repetition.csv
+    python -m benchmarks.repetition --data ../shared/data --out benchmarks/results/repetition.csv
 
 Each table is halved twice; ganaug and plain repetition (RandomOverSampler) balance one half, and
 three classifiers trained on each are scored on the other. Beside the default there are settings
@@ -12,7 +12,6 @@ average over classifiers, four scores and both halves, and no fit said so by a `
 
 from __future__ import annotations
 
-import argparse
 import sys
 import warnings
 from pathlib import Path
@@ -25,6 +24,7 @@ from imblearn.over_sampling import RandomOverSampler
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.classifiers import predict_all
+from benchmarks.command import new_parser
 from benchmarks.data import Dataset, Fold, dataset_names, load_dataset, split
 from benchmarks.methods import Resampled
 from benchmarks.metrics import main_scores
@@ -53,24 +53,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser("repetition", __doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--datasets", nargs="*")
     parser.add_argument("--max-rows", type=int, default=1500)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     rows: list[dict[Any, Any]] = []
-    if args.output.exists():
-        rows = pd.read_csv(args.output).to_dict("records")
+    if args.out.exists():
+        rows = pd.read_csv(args.out).to_dict("records")
     done = {(row["dataset"], row["half"]) for row in rows}
     for name in args.datasets or dataset_names(args.data):
         for half in range(N_HALVES):
             if (name, half) not in done:
                 dataset = load_dataset(args.data, name, args.max_rows)
                 rows += [{"dataset": name, "half": half, **row} for row in measure(dataset, half)]
-                pd.DataFrame(rows).to_csv(args.output, index=False, float_format="%.4g")
+                pd.DataFrame(rows).to_csv(args.out, index=False, float_format="%.4g")
     print(summary(pd.DataFrame(rows)))
     return 0
 

@@ -1,6 +1,6 @@
 """Fit, sample, score, save and load odd tables for an hour, and watch memory.
 
-python -m benchmarks.soak --minutes 60 --output benchmarks/results/soak.json
+python -m benchmarks.soak --minutes 60 --out benchmarks/results/soak.json
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     result = soak(args.minutes * 60, args.seed)
-    args.output.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(
         f"{result['cycles']} cycles, {len(result['failures'])} failures, memory grew by "
         f"{result['memory_growth_mib']} MiB"

@@ -16,10 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import ONE_THREAD, RESULTS, new_parser
 from benchmarks.speed_jobs import CTGAN_DEFAULT_EPOCHS, CTGAN_EPOCHS, JOBS, Figures
-
-RESULTS = Path(__file__).parent / "results"
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 OVERVIEW = """\
 Measure seconds and peak memory on one core.
@@ -194,11 +192,7 @@ def machine() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed",
-        description=OVERVIEW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = new_parser("speed", OVERVIEW)
     parts = list(dict.fromkeys(case.part for case in cases()))
     parser.add_argument(
         "--parts",

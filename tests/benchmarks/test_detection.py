@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import detection, detection_report, detectors
 from benchmarks.anomalies import anomaly_names, load_anomalies, make_trial, precision_at_n
+from benchmarks.command import ONE_THREAD
 from benchmarks.detectors import ABLATION, DETECTORS, NamedDetector
 
 
@@ -60,7 +61,7 @@ def test_a_run_is_resumed_and_reported(sets, tmp_path, monkeypatch, capsys):
     out = tmp_path / "detection.csv"
     options = ["--data", str(sets), "--detectors", "knn,iforest,ganaug:n_steps=5"]
     options += ["--out", str(out), "--seeds", "2"]
-    for name in detection.ONE_THREAD:
+    for name in ONE_THREAD:
         monkeypatch.setenv(name, "1")
     assert detection.main([*options, "--datasets", "small"]) == 0
     first = pd.read_csv(out)

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import fidelity, fidelity_report, likeness, usage
 from benchmarks.cells import Cell, Settings
+from benchmarks.command import ONE_THREAD
 from benchmarks.data import load_dataset
 from benchmarks.likeness import MEASURES
 
@@ -22,7 +23,7 @@ def fast(monkeypatch):
 @pytest.fixture
 def run(folder, monkeypatch):
     load_dataset.cache_clear()
-    for name in fidelity.ONE_THREAD:
+    for name in ONE_THREAD:
         monkeypatch.setenv(name, "1")
 
     def call(out, *more):

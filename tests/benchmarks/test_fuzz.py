@@ -23,7 +23,7 @@ def run(*arguments):
 
 def test_malformed_files(tmp_path):
     output = tmp_path / "result.json"
-    done = run("benchmarks.fuzz", "files", "--cases", 180, "--output", output)
+    done = run("benchmarks.fuzz", "files", "--cases", 180, "--out", output)
     assert done.returncode == 0, done.stderr
     result = json.loads(output.read_text("utf-8"))
     assert result["failures"] == []

@@ -3,6 +3,7 @@ import csv
 import pytest
 
 from benchmarks import cells, methods, oversampling, usage
+from benchmarks.command import ONE_THREAD
 from benchmarks.data import load_dataset
 from benchmarks.methods import RAW, Method
 from benchmarks.store import Results
@@ -17,7 +18,7 @@ def run(folder, monkeypatch):
     load_dataset.cache_clear()
     monkeypatch.setattr(oversampling.report, "write", lambda *args, **keywords: [])
     monkeypatch.setattr(usage, "_resident_after_cleaning", lambda: 0.0)  # slow beside pytest
-    for name in oversampling.ONE_THREAD:
+    for name in ONE_THREAD:
         monkeypatch.setenv(name, "1")
 
     def call(out, *more):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import ablation, oversampling
+from benchmarks.command import ONE_THREAD
 from benchmarks.data import Fold, load_dataset
 from benchmarks.methods import NamedSampler
 from benchmarks.variants import PARTS, Part
@@ -72,7 +73,7 @@ def test_unknown_parts_are_an_error(fold):
 
 def test_command_line(folder, tmp_path, monkeypatch):
     load_dataset.cache_clear()
-    for name in oversampling.ONE_THREAD:
+    for name in ONE_THREAD:
         monkeypatch.setenv(name, "1")
     out = tmp_path / "ablation.csv"
     options = ["--folds=1", "--seeds=1", "--jobs=0", "--datasets=numbers"]
