@@ -215,7 +215,8 @@ def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, A
         if name in out:
             raise DataError(f"--where names column {text_name!r} twice; give one condition for it.")
         levels = getattr(codec, "levels", None)
-        out[name] = _number_wanted(text) if levels is None else _levels_wanted(text, levels)
+        is_time = getattr(codec, "unit", None) is not None
+        out[name] = _range_wanted(text, is_time) if levels is None else _levels_wanted(text, levels)
     return out
 
 
@@ -226,13 +227,15 @@ def _levels_wanted(text: str, levels: Sequence[Any]) -> Any:
     return [known.get(part, part) if part else None for part in text.split(",")]
 
 
-def _number_wanted(text: str) -> Any:
+def _range_wanted(text: str, is_time: bool) -> Any:
+    """Return a number, a date or a range of them."""
     if not text:
         return None
+    read = str if is_time else _number  # 2024 is a year there
     low, dots, high = text.partition("..")
     if not dots:
-        return _number(low)
-    return (_number(low) if low else None, _number(high) if high else None)
+        return read(low)
+    return (read(low) if low else None, read(high) if high else None)
 
 
 def _number(text: str) -> Any:
@@ -240,7 +243,7 @@ def _number(text: str) -> Any:
         try:
             return kind(text)
         except ValueError:
-            pass  # not of this kind; a date stays text
+            pass  # not of this kind
     return text
 
 

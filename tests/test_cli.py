@@ -271,6 +271,7 @@ def test_cells_are_scored_as_the_model_saw_them(tmp_path):
         (["age=40.."], lambda rows: rows["age"] >= 40),
         (["age=..40", "job=clerk,nurse"], lambda r: (r["age"] <= 40) & (r["job"] != "farmer")),
         (["day=2024-05-01.."], lambda rows: rows["day"] >= "2024-05-01"),
+        (["day=2020..2024-03"], lambda rows: rows["day"] <= "2024-03-01"),
         (["score=", "job=nurse"], lambda r: r["score"].isna() & (r["job"] == "nurse")),
     ],
 )

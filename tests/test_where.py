@@ -52,6 +52,9 @@ def sampler(table):
         ({"country": "FR"}, lambda X: X["country"] == "FR"),
         ({"country": ["FR", "DE"]}, lambda X: X["country"].isin(["FR", "DE"])),
         ({"member": True}, lambda X: X["member"]),
+        ({"member": np.False_}, lambda X: ~X["member"]),
+        ({"country": np.array(["FR", "DE"])}, lambda X: X["country"].isin(["FR", "DE"])),
+        ({"town": pd.Series(["town3", "town5"])}, lambda X: X["town"].isin(["town3", "town5"])),
         ({"town": "town17"}, lambda X: X["town"] == "town17"),
         ({"town": {"town3", "town5"}}, lambda X: X["town"].isin(["town3", "town5"])),
         ({"age": (30, 40)}, lambda X: X["age"].between(30, 40)),
@@ -131,6 +134,12 @@ def test_no_conditions_change_nothing(sampler):
         ({"age": "young"}, r"expected a number"),
         ({"age": np.nan}, r"had no missing values in fit"),
         ({"since": "soon"}, r"expected a date"),
+        ({"since": (2021, None)}, r"'since'.*expected a date or a duration"),
+        ({"since": 18_500}, r"'since'.*expected a date or a duration"),
+        (
+            {"since": ("1999-01-01", "1999-12-31")},
+            r"takes dates from 2020-01-\d\d to 2022-06-\d\d;",
+        ),
         ({"constant": 8}, r"only the values 7|whole numbers from 7 to 7"),
         (["age"], r"where must say what columns must be"),
     ],
@@ -152,6 +161,23 @@ def test_polars_frames():
     y = np.repeat([0, 1], [80, 20])
     made, _ = GANSampler(n_steps=10, random_state=0).fit(X, y).sample(30, y=1, where={"b": "v"})
     assert (made["b"] == "v").all()
+
+
+def test_durations_and_times_of_day():
+    X = pl.DataFrame(
+        {
+            "wait": [dt.timedelta(hours=k) for k in range(100)],
+            "at": [dt.time(k % 24, k % 60) for k in range(100)],
+        }
+    )
+    y = np.repeat([0, 1], [80, 20])
+    sampler = GANSampler(n_steps=10, random_state=0).fit(X, y)
+    where = {"wait": (dt.timedelta(hours=85), None), "at": (dt.time(12), dt.time(18, 30))}
+    made, _ = sampler.sample(30, y=1, where=where)
+    assert made["wait"].min() >= dt.timedelta(hours=85)
+    assert made["at"].is_between(dt.time(12), dt.time(18, 30)).all()
+    with pytest.raises(DataError, match=r"takes durations from 0:00:00 to 4 days, 3:00:00;"):
+        sampler.sample(5, where={"wait": (dt.timedelta(days=9), None)})
 
 
 @pytest.fixture(scope="module", params=[0.0, 0.5, 1.0])

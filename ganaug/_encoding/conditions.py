@@ -6,6 +6,8 @@ encoded row, snapped to the column's own grid, so that what meets it encoded als
 
 from __future__ import annotations
 
+import datetime as dt
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -107,6 +109,8 @@ def _position(name: Any, names: Sequence[Any]) -> int:
 
 
 def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
+    if np.ndim(wanted) == 1 and hasattr(wanted, "tolist"):  # an array or a series
+        wanted = wanted.tolist()
     several = isinstance(wanted, list | tuple | set | frozenset) and wanted not in codec.levels
     codes = [_level_code(codec, name, level) for level in (wanted if several else [wanted])]
     if not codes:
@@ -127,7 +131,7 @@ def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
             raise DataError(f"column {name!r} had no missing values in fit, but where asks for it.")
         return len(codec.levels)
     for code, level in enumerate(codec.levels):
-        if level == wanted and isinstance(level, bool) == isinstance(wanted, bool):
+        if level == wanted and _is_bool(level) == _is_bool(wanted):
             return code
     shown = ", ".join(map(repr, codec.levels[:LEVELS_SHOWN]))
     more = len(codec.levels) - LEVELS_SHOWN
@@ -135,6 +139,10 @@ def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
         f"column {name!r} had no level {wanted!r} in fit; it had {shown}"
         f"{f' and {more} more' if more > 0 else ''}."
     )
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -158,7 +166,7 @@ def _number_condition(
     inside = codec.grid.inside(low, high)
     if inside is None:
         raise DataError(
-            f"where asks for {text}, but column {name!r} takes {codec.grid.describe()}; "
+            f"where asks for {text}, but column {name!r} takes {_described(codec, wanted)}; "
             "widen the range."
         )
     ends = np.array(inside)
@@ -195,23 +203,47 @@ def _range(codec: NumberCodec, name: Any, wanted: Any) -> tuple[Any, Any]:
 def _as_number(codec: NumberCodec, name: Any, value: Any) -> Any:
     """Return a number, or the ticks of a date or duration."""
     if codec.unit is not None:
-        kind = "timedelta64" if _is_duration(value) else "datetime64"
-        if getattr(value, "tzinfo", None) is not None:
-            value = value.replace(tzinfo=None)  # columns keep their local clock
         try:
-            ticks: int = np.array(value, dtype=f"{kind}[{codec.unit}]").astype(np.int64).item()
+            return _as_ticks(codec.unit, value)
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"where asks for {value!r} in column {name!r}; expected a date or a duration."
+                f"where asks for {value!r} in column {name!r}; expected a date or a duration, such "
+                "as '2024-02-29' or datetime.timedelta(hours=1)."
             ) from error
-        return ticks
     if isinstance(value, bool | np.bool_ | str | bytes) or not np.isscalar(value):
         raise DataError(f"where asks for {value!r} in column {name!r}; expected a number.")
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _as_ticks(unit: str, value: Any) -> int:
+    kind = "timedelta64" if _is_duration(value) else "datetime64"
+    if kind == "datetime64" and isinstance(value, numbers.Number | np.bool_):
+        raise TypeError("a number has no unit of time")
+    if isinstance(value, dt.time):
+        midnight = dt.datetime.combine(dt.date.min, dt.time())
+        value = dt.datetime.combine(dt.date.min, value) - midnight
+    elif getattr(value, "tzinfo", None) is not None:
+        value = value.replace(tzinfo=None)  # columns keep their local clock
+    ticks: int = np.array(value, dtype=f"{kind}[{unit}]").astype(np.int64).item()
+    return ticks
+
+
 def _is_duration(value: Any) -> bool:
-    return hasattr(value, "total_seconds") or isinstance(value, np.timedelta64)
+    """Tell durations, and times of the day (since midnight), from dates."""
+    return hasattr(value, "total_seconds") or isinstance(value, np.timedelta64 | dt.time)
+
+
+def _described(codec: NumberCodec, wanted: Any) -> str:
+    """Say which values there are; dates or durations, as what is wanted is one or the other."""
+    assert codec.grid is not None  # narrows the type
+    if codec.unit is None:
+        return codec.grid.describe()
+    ticks = np.array([codec.grid.low, codec.grid.high])
+    if any(map(_is_duration, wanted if isinstance(wanted, tuple) else (wanted,))):
+        low, high = ticks.view(f"m8[{codec.unit}]").astype("m8[us]").tolist()
+        return f"durations from {low} to {high}"
+    low, high = np.datetime_as_string(ticks.view(f"M8[{codec.unit}]"), unit="auto")
+    return f"dates from {low} to {high}"
 
 
 def _range_text(name: Any, wanted: tuple[Any, Any]) -> str:
