@@ -130,6 +130,9 @@ def compare_columns(estimator: Any, X: Any) -> None:
 
 
 def _check_column_names(names: Sequence[Hashable]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"X has more than one column named {twice!r}; rename one of them.")
     kinds = sorted({type(name).__name__ for name in names})
     if "str" in kinds and len(kinds) > 1:
         raise TypeError(

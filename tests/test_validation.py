@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
 from ganaug import GANOutlierDetector, GANSampler
@@ -76,6 +77,7 @@ BAD_DATA = {
         Y,
         "column 'a' holds a value of type list in row 0; expected numbers, strings",
     ),
+    "sparse labels": (X, sp.csr_array(np.eye(N)[:, :1]), "y is sparse.*toarray"),
     "lists in polars cells": (pl.DataFrame({"a": [[1]] * N}), Y, "column 'a'.*type list"),
 }
 
@@ -129,10 +131,18 @@ def test_types_that_a_library_does_not_compute_with(kind, estimator):
         estimator().fit(make(), Y)
 
 
-def test_columns_of_one_name_in_arrow():
-    table = pa.table([pa.array(range(N)), pa.array(range(N))], names=["a", "a"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table([pa.array(range(N)), pa.array(range(N))], names=["a", "a"]),
+        pd.DataFrame(np.eye(N)[:, :2], columns=["a", "a"]),
+    ],
+    ids=["arrow", "pandas"],
+)
+@pytest.mark.parametrize("estimator", [GANSampler, GANOutlierDetector])
+def test_columns_of_one_name(table, estimator):
     with pytest.raises(DataError, match="more than one column named 'a'"):
-        GANSampler().fit(table, Y)
+        estimator().fit(table, Y)
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,10 @@ class ListRows(Rows):
             raise DataError(
                 "X is a list whose rows differ in length; expected rows of one length."
             ) from error
-        if array.dtype.kind in "USO":  # numpy would turn the numbers beside a string into text
-            array = np.array(X, dtype=object)
         _check_two_dimensional(array)
+        if array.dtype.kind in "USO" or len({type(cell) for row in X for cell in row}) > 1:
+            # numpy would turn the numbers beside a string into text, and True beside 1 into 1
+            array = np.array(X, dtype=object)
         self.native = X
         self._array = ArrayRows(array)
         self.n_rows = self._array.n_rows

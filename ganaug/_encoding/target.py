@@ -8,6 +8,7 @@ from typing import Any
 
 import narwhals.stable.v1 as nw
 import numpy as np
+import scipy.sparse as sp
 from imblearn.utils import check_target_type
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
@@ -87,6 +88,8 @@ def _as_array(y: Any) -> NDArray[Any]:
     if isinstance(y, np.ma.MaskedArray):
         raise TypeError("y is a masked array, whose mask would be lost; pass y.compressed() with "
                         "the rows of X that it belongs to.")  # fmt: skip
+    if sp.issparse(y):
+        raise DataError("y is sparse; expected one label for each row. Pass y.toarray().")
     values = np.asarray(y)
     if values.ndim != 1 or not (isinstance(y, list | tuple) or values.dtype.kind == "O"):
         return values

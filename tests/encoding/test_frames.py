@@ -199,6 +199,13 @@ def test_lists_hold_python_values():
     assert whole[:N] == X
 
 
+def test_each_column_of_a_list_has_its_own_kind():
+    X = [[bool(k % 2), int(k), 0.5 + k] for k in SMALL]
+    _, built, columns = round_trip(X)
+    assert {tuple(map(type, row)) for row in built} == {(bool, int, float)}
+    assert [column.is_categorical for column in columns] == [True, False, False]
+
+
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_duplicate_rows_are_no_trouble(library):
     X = library({"a": [1.5] * 20 + [2.5] * 20, "b": ["x"] * 20 + ["y"] * 20})
