@@ -177,6 +177,31 @@ def arrow_type(described: Any) -> Any:
     raise UnknownTypeError(described)
 
 
+def describe_arrow_values(array: Any) -> tuple[Any, ...]:
+    """Return the type of an array of pyarrow as a tuple, of a dictionary with its levels in order."""
+    import pyarrow as pa
+
+    described = describe_arrow(array.type)
+    if not pa.types.is_dictionary(array.type):
+        return described
+    if isinstance(array, pa.ChunkedArray):
+        array = array.unify_dictionaries().combine_chunks()
+    return ("levels", described, tuple(array.dictionary.to_pylist()))
+
+
+def arrow_array(described: Any, values: Sequence[Any]) -> Any:
+    """Return an array of pyarrow of the described type."""
+    import pyarrow as pa
+
+    match described:
+        case ("levels", ("dictionary", index, level, bool(ordered)), tuple(levels)):
+            code_of = {value: code for code, value in enumerate(levels)}
+            codes = pa.array([code_of.get(value) for value in values], arrow_type(index))
+            dictionary = pa.array(list(levels), arrow_type(level))
+            return pa.DictionaryArray.from_arrays(codes, dictionary, ordered=ordered)
+    return pa.array(list(values), type=arrow_type(described))
+
+
 def describe_schema(schema: Any) -> tuple[Any, ...]:
     """Return a schema of pyarrow as a tuple."""
     fields = tuple(

@@ -54,16 +54,14 @@ class Series:
 
     @classmethod
     def of_arrow(cls, array: Any, name: object) -> Series:
-        described = _attempt(name, kinds.describe_arrow, array.type)
+        described = _attempt(name, kinds.describe_arrow_values, array)
         out = cls(described, tuple(array.to_pylist()))
         again = _attempt(name, out.to_arrow)
         same = again.type == array.type and again.to_pylist() == array.to_pylist()
         return _checked(out, same, name)
 
     def to_arrow(self) -> Any:
-        import pyarrow as pa
-
-        return pa.array(list(self.values), type=kinds.arrow_type(self.kind))
+        return kinds.arrow_array(self.kind, self.values)
 
 
 # --- builders of rows -----------------------------------------------------------------------------

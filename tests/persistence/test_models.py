@@ -166,6 +166,16 @@ MORE_COLUMNS = {
 }  # fmt: skip
 
 
+def test_levels_of_arrow_keep_their_order(tmp_path):
+    sizes = pd.Categorical(list("abc") * 20, list("dcba"), ordered=True)
+    X = pa.table({"x": pa.array(sizes), "z": np.arange(60.0)})
+    y = pa.chunked_array([pa.array(sizes)[:30], pa.array(sizes)[30:]])
+    loaded = check_round_trip(quick().fit(X, y), X, tmp_path)
+    made, labels = loaded.sample(9)
+    for column in (made["x"], labels):
+        assert column.unify_dictionaries().chunk(0).dictionary.to_pylist() == list("dcba")
+
+
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @pytest.mark.parametrize("kind", MORE_COLUMNS)
 def test_every_dtype_comes_back(kind, tmp_path):
