@@ -159,14 +159,15 @@ def _sample_from_model(args: argparse.Namespace) -> None:
     if not hasattr(sampler, "sample_batches"):
         raise DataError(f"{args.input} holds a detector; `ganaug sample` takes a saved sampler.")
     label = None if args.label is None else _class_named(args.label, sampler.classes_.tolist())
-    batches = sampler.sample_batches(
-        args.n_samples,
-        y=label,
-        where=_where(args.where, sampler),
-        random_state=getattr(args, "random_state", None),
-    )
-    tables = (as_arrow(X, y, args.target) for X, y in batches)
-    write_tables(args.output, tables, args.force)
+    with _refusals():
+        batches = sampler.sample_batches(
+            args.n_samples,
+            y=label,
+            where=_where(args.where, sampler),
+            random_state=getattr(args, "random_state", None),
+        )
+        tables = (as_arrow(X, y, args.target) for X, y in batches)
+        write_tables(args.output, tables, args.force)
     _tell(args, f"{args.output}: {args.n_samples:,} synthetic rows")
 
 

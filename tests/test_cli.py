@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
@@ -208,6 +209,45 @@ def test_a_fit_is_saved_and_sampled(model, mixed_files, tmp_path):
     pd.testing.assert_series_equal(read(rows)["age"], expected["age"], check_names=False)
 
 
+def test_labels_of_a_saved_sampler_keep_their_name(mixed_files, tmp_path):
+    path, rows = tmp_path / "parquet.ganaug", tmp_path / "rows.parquet"
+    assert ganaug("fit", mixed_files[".parquet"], "--target", "y", "-o", path) == 0
+    assert ganaug("sample", path, "-n", 20, "-o", rows) == 0
+    assert list(read(rows).columns) == ["age", "price", "score", "job", "day", "y"]
+
+
+YES = np.arange(60) % 3 == 0
+LABELS = {
+    "frame": (pd.DataFrame({"outcome": YES}), ["outcome"]),
+    "polars frame": (pl.DataFrame({"outcome": YES}), ["outcome"]),
+    "column": (YES[:, None], ["target"]),
+    "one-hot": (np.eye(2, dtype=int)[YES.astype(int)], ["target0", "target1"]),
+    "one-hot frame": (pd.DataFrame({"no": 1 - YES, "yes": 1 * YES}), ["no", "yes"]),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_two_dimensions_and_images_are_written_as_columns(kind, tmp_path):
+    path, rows = tmp_path / "m.ganaug", tmp_path / "rows.csv"
+    y, names = LABELS[kind]
+    images = np.random.default_rng(0).random((60, 8, 8))
+    GANSampler(n_steps=2).fit(images, y).save(path)
+    assert ganaug("sample", path, "-n", 5, "-o", rows) == 0
+    assert list(read(rows).columns) == [*(f"x{j}" for j in range(64)), *names]
+
+
+def test_the_row_labels_of_pandas_may_be_the_target(mixed_table, tmp_path):
+    X, y = mixed_table
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "in.parquet", tmp_path / "folder" / "part.parquet"):
+        X.set_axis(pd.Index(y, name="y")).to_parquet(path)
+    output = tmp_path / "out.parquet"
+    for source in ("in.parquet", "folder"):
+        assert ganaug("resample", tmp_path / source, "--target", "y", "-o", output, "--force") == 0
+        labels = pq.read_table(output)["y"].to_pandas()
+        assert labels.value_counts().to_dict() == {"no": 96, "yes": 96}
+
+
 def test_a_killed_fit_goes_on(model, mixed_files, tmp_path):
     other, folder = tmp_path / "other.ganaug", tmp_path / "run"
     fit = ("fit", mixed_files[".csv"], "--target", "y", "--seed", 0, "--checkpoint", folder)
@@ -294,6 +334,7 @@ def test_rows_meet_conditions(model, mixed_files, tmp_path, conditions, holds, s
         (["score", "{model}", "{csv}", "-o", "{model}", "--force"], "is what is read"),
         (["score", "{csv}", "{csv}", "-o", "{folder}/s.csv"], "is no ganaug file"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "age=a"], "number"),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--seed", "-1"], "between 0"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "tall=1"], "'tall'"),
         (
             [

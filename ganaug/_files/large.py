@@ -97,7 +97,7 @@ class LargeParquet(LargeTable):
         check_columns(path, self.names, target, categorical)
         check_dataset(self._whole, target)
         schema = self._whole.schema
-        self._index = stored_index(schema)
+        self._index = stored_index(schema, target)
         kept = [column for column in schema if column.name not in self._index]
         self.dataset = self._whole.replace_schema(
             optional_import("pyarrow", extra="io").schema(kept)

@@ -21,28 +21,52 @@ def as_arrow(X: Any, y: Any, target: str | None) -> Any:
     Parameters
     ----------
     X : DataFrame, pyarrow.Table, ndarray, sparse matrix or list of shape (n_rows, n_features)
-    y : array-like of shape (n_rows,)
+        Images may have more axes; each pixel becomes a column.
+    y : array-like of shape (n_rows,) or (n_rows, n_classes)
     target : str or None
         Name of the column with the labels; by default that of y, or "target".
     """
+    table = _as_table(X, "x")
+    for name, labels in _label_columns(y, target).items():
+        if name in table.column_names:
+            raise DataError(
+                f"the rows have a column {name!r} already; name the labels with --target."
+            )
+        table = table.append_column(name, labels)
+    return table
+
+
+def _as_table(rows: Any, prefix: str) -> Any:
+    """Return rows as a pyarrow table; columns without names get `prefix` and their position."""
+    import numpy as np
+    import pyarrow as pa
+
+    if hasattr(rows, "iloc"):
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    if isinstance(rows, pa.Table):
+        return rows
+    if hasattr(rows, "to_arrow"):
+        return rows.to_arrow()
+    dense = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+    dense = dense.reshape(len(dense), -1)
+    return pa.table({f"{prefix}{j}": dense[:, j] for j in range(dense.shape[1])})
+
+
+def _label_columns(y: Any, target: str | None) -> dict[str, Any]:
+    """Return labels by the name of their column; one-hot rows have several."""
     import numpy as np
     import pyarrow as pa
 
     name = target or str(getattr(y, "name", None) or "target")
-    if hasattr(X, "iloc"):
-        table = pa.Table.from_pandas(X, preserve_index=False)
-    elif isinstance(X, pa.Table):
-        table = X
-    elif hasattr(X, "to_arrow"):
-        table = X.to_arrow()
-    else:
-        dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-        table = pa.table({f"x{j}": dense[:, j] for j in range(dense.shape[1])})
-    if name in table.column_names:
-        raise DataError(f"the rows have a column {name!r} already; name the labels with --target.")
-    labels = y.to_arrow() if hasattr(y, "to_arrow") else y
-    is_arrow = isinstance(labels, pa.Array | pa.ChunkedArray)
-    return table.append_column(name, labels if is_arrow else pa.array(np.asarray(labels)))
+    if np.ndim(y) == 1:
+        labels = y.to_arrow() if hasattr(y, "to_arrow") else y
+        is_arrow = isinstance(labels, pa.Array | pa.ChunkedArray)
+        return {name: labels if is_arrow else pa.array(np.asarray(labels))}
+    table = _as_table(y, name)
+    if table.num_columns == 1:
+        own = table.column_names[0] if hasattr(y, "columns") else name
+        return {target or own: table[0]}
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def write_tables(path: Path, tables: Iterable[Any], force: bool) -> None:

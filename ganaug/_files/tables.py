@@ -53,7 +53,7 @@ class Table(ABC):
     ----------
     X : DataFrame or pyarrow.Table of shape (n_rows, n_features)
         The features as the sampler takes them.
-    y : Series or pyarrow.ChunkedArray of shape (n_rows,) or None
+    y : Series of shape (n_rows,), pyarrow.Table of shape (n_rows, 1) or None
         The labels.
     """
 
@@ -270,8 +270,9 @@ class ParquetTable(Table):
     def __init__(self, arrow: Any, target: str | None, categorical: Sequence[str] = ()) -> None:
         super().__init__(target)
         self.arrow = arrow
-        self.index = stored_index(arrow.schema)
-        self.y = None if target is None else arrow[target]
+        self.index = stored_index(arrow.schema, target)
+        # as a table, so that the labels keep their name
+        self.y = None if target is None else arrow.select([target])
         self.X = arrow.drop_columns([*([] if target is None else [target]), *self.index])
         for name in categorical:
             position = self.X.column_names.index(name)
@@ -287,11 +288,11 @@ class ParquetTable(Table):
 
     @property
     def classes(self) -> list[Hashable]:
-        return sorted(self.y.drop_null().unique().to_pylist())
+        return sorted(self.arrow[self.target].drop_null().unique().to_pylist())
 
     @property
     def labels(self) -> list[Hashable]:
-        labels: list[Hashable] = self.y.to_pylist()
+        labels: list[Hashable] = self.arrow[self.target].to_pylist()
         return labels
 
     def _column(self, fitted: FittedColumn) -> pd.Series:
@@ -327,7 +328,7 @@ class ParquetTable(Table):
     ) -> None:
         import pyarrow as pa
 
-        new = X_new.append_column(self.target, y_new)
+        new = X_new.append_column(self.target, y_new[self.target])
         for name in self.index:
             new = new.append_column(name, _continue_index(self.arrow[name], len(new)))
         new = new.select(self.arrow.column_names).cast(self.arrow.schema)
@@ -465,10 +466,10 @@ def explaining_parquet(path: Path) -> Iterator[None]:
         raise DataError(f"{path} can't be read: {error}") from error
 
 
-def stored_index(schema: Any) -> list[str]:
+def stored_index(schema: Any, target: str | None) -> list[str]:
     """Return the columns in which pandas stored row labels; they are no features."""
-    metadata = schema.pandas_metadata or {}
-    return [name for name in metadata.get("index_columns", []) if name in schema.names]
+    names = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in names if name in schema.names and name != target]
 
 
 def _continue_index(labels: Any, n_new: int) -> Any:

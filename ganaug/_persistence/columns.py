@@ -178,7 +178,7 @@ def arrow_type(described: Any) -> Any:
 
 
 def describe_arrow_values(array: Any) -> tuple[Any, ...]:
-    """Return the type of an array of pyarrow as a tuple, of a dictionary with its levels in order."""
+    """Return the type of an array of pyarrow as a tuple, that of a dictionary with its levels."""
     import pyarrow as pa
 
     described = describe_arrow(array.type)
