@@ -19,12 +19,9 @@ from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator, StateGate
 from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import DTYPE, device_for_doubles, random_generator
-from ganaug._gan.selection import Selection
+from ganaug._gan.selection import LOOK_REAL, TRAIN_CLASSIFIERS, Selection
 
 CHUNK_ROWS = 4096
-# So many times as many rows as of the real ones lie among another class: generated rows are more
-# spread, and those that are just on their side of a border are as hard to tell as some beyond it.
-AMONG_OTHERS = 0.25
 # Candidates for each row that is drawn.
 POOL_FACTOR = 4
 # Rows are drawn in blocks, small ones first: whoever wants few rows needn't wait for many.
@@ -127,7 +124,7 @@ class RowSampler:
         *,
         for_training: bool = False,
     ) -> None:
-        self._among_others = 0.0 if for_training else AMONG_OTHERS
+        self._aim = TRAIN_CLASSIFIERS if for_training else LOOK_REAL
         self._generator = generator
         self._table = table
         self._class_code = class_code
@@ -152,8 +149,9 @@ class RowSampler:
         if n_rows == 0:
             return
         margins = Margins(self._table, self._class_code, self._anchors, self._random)
-        share = self._among_others * margins.share_among_others()
-        selection = Selection(self._table.layout, self._mean(margins), share)
+        selection = Selection(
+            self._table.layout, self._mean(margins), self._aim, margins.share_among_others()
+        )
         for block in blocks():
             rows = self._block(block, margins, selection)[:n_rows]
             yield rows

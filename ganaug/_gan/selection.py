@@ -9,6 +9,8 @@ tilting, as in Hainmueller 2012, "Entropy balancing"). Rows are then drawn by th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,14 +27,35 @@ REFUSED_WEIGHT = 0.05
 REFUSED_SCALE = 0.25
 # 0 would let a few anchors far from other classes take all rows, 1 would keep all shares equal.
 EVENNESS = 0.5
-# How much of the mean may be missed to keep weights even. More of it would undo the acceptance.
-RIDGE = 0.1
 # Missing values are counted by those who read a table: little of their rate may be missed.
 MISSING_RIDGE = 0.01
 MISSING_ROUNDS = 3
 # Candidates that are enough to find a tilt from.
 MAX_TILT_ROWS = 4096
 TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What rows are drawn for.
+
+    Parameters
+    ----------
+    among_others : float
+        So many times as many rows as of the real ones may lie among another class.
+    ridge : float
+        How much of the class mean may be missed to keep weights even.
+    """
+
+    among_others: float
+    ridge: float
+
+
+# Generated rows are more spread than real ones, and those just on their side of a border are as
+# hard to tell as some beyond it: so not all that real rows make likely.
+LOOK_REAL = Aim(among_others=0.25, ridge=0.1)
+# A tilt that reaches the mean takes back what the acceptance gave.
+TRAIN_CLASSIFIERS = Aim(among_others=0.0, ridge=3.0)
 
 
 class Selection:
@@ -43,15 +66,18 @@ class Selection:
     layout : TableLayout
     class_mean : Tensor of shape (width,)
         What the mean of the rows drawn should be.
-    among_others : float
-        Share of the rows, 0 to 1, that may lie among another class.
+    aim : Aim
+    real_among_others : float
+        Share of the real rows of the class, 0 to 1, that lie among another class.
     """
 
-    def __init__(self, layout: TableLayout, class_mean: Tensor, among_others: float = 0.0) -> None:
+    def __init__(
+        self, layout: TableLayout, class_mean: Tensor, aim: Aim, real_among_others: float
+    ) -> None:
         self._mean = class_mean
-        self._among_others = among_others
+        self._among_others = aim.among_others * real_among_others
         self._counted = _missing_levels(layout, class_mean.device)
-        self._ridge = torch.where(self._counted, MISSING_RIDGE, RIDGE)
+        self._ridge = torch.where(self._counted, MISSING_RIDGE, aim.ridge)
         self._kept_tilt: Tensor | None = None
 
     def choose(

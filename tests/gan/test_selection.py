@@ -4,6 +4,8 @@ import torch
 from ganaug._encoding.layout import NumberSlot, TableLayout
 from ganaug._gan.runtime import random_generator
 from ganaug._gan.selection import (
+    LOOK_REAL,
+    TRAIN_CLASSIFIERS,
     Selection,
     acceptance_weights,
     inclusion_probabilities,
@@ -20,7 +22,7 @@ CLASS_MEAN = torch.tensor([3.0, 3.0])
 
 
 def choose(candidates, margins, homes, n_rows):
-    selection = Selection(LAYOUT, CLASS_MEAN)
+    selection = Selection(LAYOUT, CLASS_MEAN, TRAIN_CLASSIFIERS, 0.0)
     return selection.choose(candidates, margins, homes, n_rows, random_generator(0, device=CPU))
 
 
@@ -85,9 +87,21 @@ def test_every_home_keeps_some_of_its_share():
     assert 0.005 < share < 0.5
 
 
+def test_rows_that_look_real_come_nearer_to_the_mean_of_their_class():
+    candidates = torch.randn(2000, 2, generator=random_generator(0, device=CPU))
+    mean, homes = torch.tensor([0.5, 0.0]), torch.arange(2000) % 100
+    missed = []
+    for aim in (LOOK_REAL, TRAIN_CLASSIFIERS):
+        selection, random = Selection(LAYOUT, mean, aim, 0.0), random_generator(1, device=CPU)
+        chosen = selection.choose(candidates, torch.ones(2000), homes, 500, random)
+        missed.append((candidates[chosen].mean(dim=0) - mean).norm())
+    assert missed[0] < 0.7 * missed[1]
+    assert missed[1] < mean.norm()
+
+
 def test_a_tilt_of_many_candidates_is_kept():
     random = random_generator(0, device=CPU)
-    selection = Selection(LAYOUT, torch.tensor([0.5, 0.0]))
+    selection = Selection(LAYOUT, torch.tensor([0.5, 0.0]), LOOK_REAL, 0.0)
     for mean in (0.0, 0.1):
         candidates = mean + torch.randn(5000, 2, generator=random)
         homes = torch.arange(5000) % 500
