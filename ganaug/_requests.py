@@ -34,7 +34,7 @@ def check_sample_request(
         counts = check_sample_counts(n_samples, y, classes, default)
         codes = np.array(list(counts), dtype=np.int64)
         return np.repeat(codes, np.array(list(counts.values()), dtype=np.int64))
-    n_rows, wanted = _check_count(n_samples), np.asarray(y)
+    n_rows, wanted = check_count(n_samples), np.asarray(y)
     if wanted.ndim > 2 or (wanted.ndim == 2 and wanted.shape[1] != 1):
         raise DataError(
             f"y must be a label or one label for each row, got an array of shape {wanted.shape}."
@@ -91,8 +91,8 @@ def check_sample_counts(
         if y is not None:
             raise DataError("n_samples says how many rows of each class; y must be None then.")
         check_known_classes(n_samples, Counter(code_of))
-        return {code_of[label]: _check_count(n) for label, n in n_samples.items()}
-    n_rows = _check_count(n_samples)
+        return {code_of[label]: check_count(n) for label, n in n_samples.items()}
+    n_rows = check_count(n_samples)
     if y is not None:
         if np.ndim(y) > 0:
             raise DataError(
@@ -108,7 +108,8 @@ def check_sample_counts(
     return dict(zip((code_of[label] for label in default), shares.tolist(), strict=True))
 
 
-def _check_count(n: Any) -> int:
+def check_count(n: Any) -> int:
+    """Return the number of rows to draw."""
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
         raise DataError(f"n_samples must be a whole number of rows, 0 or more, got {n!r}.")
     return int(n)

@@ -110,6 +110,15 @@ def check_some_rows(rows: Rows) -> None:
         )
 
 
+def check_halves(n_rows: int) -> None:
+    """Refuse to train a generator on a table whose halves would be too small."""
+    if n_rows < 2 * MIN_CLASS_ROWS:
+        raise DataError(
+            f"sample needs a detector that was fitted on {2 * MIN_CLASS_ROWS} rows or more; this "
+            f"one was fitted on {n_rows}. Collect more rows."
+        )
+
+
 def check_varied(width: int) -> None:
     """Refuse a table in which no column has two values; `width` counts what varies."""
     if width == 0:

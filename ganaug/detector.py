@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._detection.discriminators import EnsembleConfig
 from ganaug._detection.explanation import Explanation, PathExplainer
@@ -358,8 +359,16 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         X : same container and dtypes as in `fit`, of shape (n_samples, n_features)
+
+        Raises
+        ------
+        DataError
+            If `n_samples` isn't a number of rows, or the training table has fewer than 4.
+        sklearn.exceptions.NotFittedError
+            If the detector is not fitted.
         """
         check_is_fitted(self, "offset_")
+        n_samples = requests.check_count(n_samples)
         if self._sampler is None:
             self._sampler = self._train_sampler()
         rows, _ = self._sampler.sample(n_samples)
@@ -449,13 +458,16 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _train_sampler(self) -> GANSampler:
         X = self._row_builder.build(self._kept_columns)
+        validation.check_halves(len(self._kept_columns[0].values))
         points = self._feature_map.transform(self._kept_columns)
         normality = self._normality(points, np.full(len(points), Mode.OUTLIER))
         is_typical = np.argsort(np.argsort(normality, kind="stable")) >= len(points) // 2
         sampler = GANSampler(
             categorical_features=self._feature_map.encoder.is_categorical, random_state=self._seed
         )
-        return sampler.fit(X, is_typical)
+        return sampler.fit(
+            X, np.where(is_typical, "the more typical half", "the less typical half")
+        )
 
     def _config(self) -> ModelConfig:
         sizes = validation.check_layer_sizes(self.hidden_layer_sizes, type(self).__name__)

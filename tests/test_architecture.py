@@ -27,7 +27,7 @@ ALLOWED = {
         *("_persistence.checkpoints", "_persistence.models"),
     },
     "detector": {
-        *("_validation", "_encoding", "_detection", "_scoring", "sampler"),
+        *("_validation", "_requests", "_encoding", "_detection", "_scoring", "sampler"),
         "_persistence.models",
     },
     "_persistence": {

@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import InvalidParameterError
 
-from ganaug import GANOutlierDetector
-from ganaug.exceptions import DataError
+from ganaug import GANOutlierDetector, GANSampler
+from ganaug.exceptions import DataError, RepeatedRowsWarning
 
 
 def quick(**parameters):
@@ -267,6 +267,25 @@ def test_sampled_rows_are_valid_rows(table, detector):
     assert set(rows["plan"]) <= {"free", "paid"}
     assert rows["age"].between(20, 60).all()
     pd.testing.assert_frame_equal(detector.sample(25), rows)
+
+
+@pytest.mark.parametrize("n_samples", [-1, 2.0, "many", True, {True: 3}])
+def test_what_can_not_be_sampled_is_refused_before_any_training(n_samples, monkeypatch):
+    monkeypatch.setattr(GANSampler, "fit", lambda *_: pytest.fail("training has started"))
+    detector = quick(n_steps=1).fit(np.eye(9))
+    with pytest.raises(DataError, match="n_samples must be a whole number of rows, 0 or more"):
+        detector.sample(n_samples)
+
+
+def test_too_few_rows_to_sample_from():
+    with pytest.raises(DataError, match="fitted on 4 rows or more; this one was fitted on 3"):
+        quick().fit(np.eye(3)).sample(1)
+
+
+def test_warnings_of_sample_speak_of_the_table():
+    rows = pd.DataFrame({"a": list("xxy") * 20, "b": list("uvv") * 20})
+    with pytest.warns(RepeatedRowsWarning, match="of the less typical half"):
+        quick(n_steps=1).fit(rows).sample(1)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 11, 33])

@@ -241,6 +241,20 @@ def test_bad_images_get_one_sentence_before_training(kind, digits, monkeypatch):
         quick(**parameters).fit(change(digits[0]), digits[1])
 
 
+def test_images_of_another_shape_are_not_scored(digits):
+    X, y = digits
+    grey, colours = quick().fit(X, y), quick().fit(colour(X), y)
+    for same in (X, X[..., None], X[:, None], X.reshape(len(X), -1)):
+        np.testing.assert_array_equal(grey.score_samples(same), grey.score_samples(X))
+    with pytest.raises(DataError, match=r"shape \(4, 16\), but fit had images of \(8, 8\)"):
+        grey.score_samples(X.reshape(-1, 4, 16))
+    with pytest.raises(DataError, match=r"shape \(8, 8, 3\), but fit had images of \(3, 8, 8\)"):
+        colours.anomaly_score(np.moveaxis(colour(X), 1, 3))
+    flat = quick().fit(X.reshape(len(X), -1), y)
+    with pytest.raises(DataError, match="must be 2-dimensional"):
+        flat.score_samples(X)
+
+
 def test_images_have_no_columns_to_condition_on(digits):
     with pytest.raises(DataError, match="images are conditioned on their class only"):
         quick().fit(*digits).sample(3, where={0: 1})

@@ -141,13 +141,53 @@ def test_own_networks_come_back_with_their_functions(digits, tmp_path):
         ganaug.load(tmp_path / "model", callables=OWN)
 
 
+class Pretrained(nn.Module):
+    """A frozen layer, one that is trained, and one that nobody calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Linear(64, 8).requires_grad_(False)
+        self.layer = nn.Linear(8, 1)
+        self.auxiliary = nn.Linear(8, 10)
+
+    def forward(self, rows):
+        return self.layer(self.features(rows.flatten(1)).relu())
+
+
+def test_layers_may_be_frozen_or_unused(digits):
+    made = []
+
+    def make():
+        module = Pretrained()
+        made.append((module, {name: p.clone() for name, p in module.named_parameters()}))
+        return module
+
+    quick(**{**PLAIN, "discriminator": make}, loss="bce").fit(*digits)
+    module, before = made[-1]
+    changed = {name for name, p in module.named_parameters() if not torch.equal(p, before[name])}
+    assert changed == {"layer.weight", "layer.bias"}
+
+
 def linear(n_out):
     return nn.Sequential(nn.Linear(LATENT, n_out))
 
 
 class Endless(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(torch.inf))
+
     def forward(self, rows):
-        return rows.flatten(1).sum(dim=1) * torch.inf
+        return rows.flatten(1).sum(dim=1) * self.scale
+
+
+class ToDouble(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(LATENT, 64)
+
+    def forward(self, latent):
+        return self.layer(latent).double()
 
 
 BAD = {
@@ -162,6 +202,14 @@ BAD = {
     "not finite": ({"discriminator": Endless}, "discriminator returns numbers that are not finite"),
     "another latent size": ({"latent_dim": 9}, r"generator fails on a batch of shape \(16, 9\)"),
     "no module": ({"generator": lambda: 3}, "returns a torch.nn.Module, got one that returns int"),
+    "nothing to train": (
+        {"discriminator": lambda: plain_discriminator().requires_grad_(False)},
+        "discriminator has no parameters that can be trained",
+    ),
+    "double precision": (
+        {"generator": ToDouble},
+        r"generator must return torch.float32 .*got torch.float64",
+    ),
     "a module itself": ({"generator": linear(64)}, "pass what makes it"),
     "one network": ({"discriminator": None}, "discriminator is missing"),
 }

@@ -44,6 +44,23 @@ class ImageForm:
             return self.height, self.width, self.channels
         return self.channels, self.height, self.width
 
+    def check(self, rows: Rows) -> None:
+        """Refuse an array of images of another form; flat rows say nothing of theirs.
+
+        Raises
+        ------
+        DataError
+        """
+        shapes: list[tuple[int, ...]] = [self.native_shape]
+        if self.channels == 1:
+            size = (self.height, self.width)
+            shapes = [size, (1, *size), (*size, 1)]
+        if rows.row_shape and rows.row_shape not in shapes:
+            raise DataError(
+                f"X has images of shape {rows.row_shape}, but fit had images of {shapes[0]}; "
+                "resize them, or move their channels."
+            )
+
 
 def find_form(image_shape: Any, channels: str, rows: Rows) -> ImageForm | None:
     """Return how rows are images, None if they are rows of a table.

@@ -23,6 +23,7 @@ class FusedAdam:
     Parameters
     ----------
     parameters : iterable of Tensor
+        Those that are frozen stay as they are, as do those that the objective does not use.
     learning_rate : float
         May be changed between two steps.
     betas : tuple of float, default=(0.0, 0.99)
@@ -39,14 +40,14 @@ class FusedAdam:
     ) -> None:
         self.learning_rate = learning_rate
         self._betas = betas
-        self._parameters: list[Tensor] = list(parameters)
+        self._parameters = [p for p in parameters if p.requires_grad]
         self._means = [torch.zeros_like(p) for p in self._parameters]
         self._squares = [torch.zeros_like(p) for p in self._parameters]
         self._steps = [p.new_zeros((), dtype=torch.float32) for p in self._parameters]
 
     def minimise(self, objective: Tensor) -> None:
         """Take one step down the gradient of a scalar."""
-        gradients = torch.autograd.grad(objective, self._parameters)
+        gradients = torch.autograd.grad(objective, self._parameters, materialize_grads=True)
         with torch.no_grad():
             adam(
                 self._parameters,

@@ -139,7 +139,7 @@ def make_module(role: str, factory: Any) -> nn.Module:
     Raises
     ------
     DataError
-        If it is no module.
+        If it is no module, or one that can't be trained.
     """
     if isinstance(factory, nn.Module):
         raise DataError(
@@ -151,6 +151,11 @@ def make_module(role: str, factory: Any) -> nn.Module:
         raise DataError(
             f"{role} must be a callable that returns a torch.nn.Module, got one that returns "
             f"{type(module).__name__}."
+        )
+    if not any(p.requires_grad for p in module.parameters()):
+        raise DataError(
+            f"{role} has no parameters that can be trained; expected a module with at least one "
+            "that requires a gradient."
         )
     return module
 
@@ -204,6 +209,8 @@ def _checked_output(
         raise DataError(
             f"{role} must return {(n, *shape)} for a batch of shape {given}, got {received}."
         )
+    if out.dtype != DTYPE:
+        raise DataError(f"{role} must return {DTYPE} for a batch of {DTYPE}, got {out.dtype}.")
     if not out.isfinite().all():
         raise DataError(f"{role} returns numbers that are not finite for a batch of shape {given}.")
     return out
