@@ -180,6 +180,29 @@ def test_durations_and_times_of_day():
         sampler.sample(5, where={"wait": (dt.timedelta(days=9), None)})
 
 
+SINGLE = {
+    "continuous": lambda random: random.normal(5, 1, 100),
+    "two decimals": lambda random: np.arange(10, 110) / 100,
+    "tenths": lambda random: random.permutation(np.repeat([0.1, 0.3, 0.7, 0.9], 25)),
+}
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_floats_of_single_precision(kind):
+    X = SINGLE[kind](np.random.default_rng(0)).astype(np.float32)[:, None]
+    y = np.arange(100) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, y)
+    for value, label in zip(X[:10, 0], y, strict=False):
+        for asked in (value, float(str(value))):
+            for where in (asked, (asked, None), (None, asked), (asked, asked)):
+                low, high = where if isinstance(where, tuple) else (where, where)
+                made = sampler.sample(5, y=label, where={0: where})[0]
+                assert low is None or (made >= np.float32(low)).all()
+                assert high is None or (made <= np.float32(high)).all()
+
+
 @pytest.fixture(scope="module", params=[0.0, 0.5, 1.0])
 def normal_rows(request):
     random = np.random.default_rng(0)

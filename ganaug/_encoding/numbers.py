@@ -28,6 +28,7 @@ MIN_ROWS_PER_VALUE = 20
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
 ATOM_MIN_OTHER_VALUES = 20
+SINGLE_PRECISION = float(np.finfo(np.float32).eps)
 # Shapes of columns are measured on so many of their values; ranges and grids on all.
 MAX_SHAPE_VALUES = 100_000
 
@@ -119,14 +120,24 @@ class FloatGrid:
 
     def inside(self, low: float, high: float) -> tuple[float, float] | None:
         """Return the smallest and the largest value in [low, high], None if there is none."""
+        last_bit = 0.0
+        if _are_single(self.low, self.high):
+            low, high = _as_single(low), _as_single(high)
+            last_bit = SINGLE_PRECISION * max(abs(self.low), abs(self.high))
         first, last = max(float(low), self.low), min(float(high), self.high)
-        if self.step and first <= last:
-            slack = 1e-9  # 0.3 is a whole number of steps of 0.1, but not to the last bit
+        if self.step > last_bit and first <= last:
+            # 0.3 is a whole number of steps of 0.1, but not to the last bit
+            slack = max(1e-9, last_bit / self.step)
             above = math.ceil((first - self.low) / self.step - slack)
             below = math.floor((last - self.low) / self.step + slack)
-            first = round(self.low + above * self.step, self.decimals)
-            last = round(self.low + below * self.step, self.decimals)
-        return (first, last) if self.low <= first <= last <= self.high else None
+            if above > below:
+                return None
+            first, last = self._step(above), self._step(below)
+        return (first, last) if first <= last else None
+
+    def _step(self, number: int) -> float:
+        value = round(self.low + number * self.step, self.decimals)
+        return min(max(value, self.low), self.high)
 
     def describe(self) -> str:
         """Say which values there are."""
@@ -166,6 +177,8 @@ class ValueGrid:
 
     def inside(self, low: float, high: float) -> tuple[Any, Any] | None:
         """Return the smallest and the largest value in [low, high], None if there is none."""
+        if self.values.dtype.kind == "f" and _are_single(*self.values):
+            low, high = _as_single(low), _as_single(high)
         found = self.values[(self.values >= low) & (self.values <= high)]
         return (found[0].item(), found[-1].item()) if len(found) else None
 
@@ -181,6 +194,16 @@ class ValueGrid:
 
 
 Grid = IntegerGrid | FloatGrid | ValueGrid
+
+
+def _are_single(*values: float) -> bool:
+    """Tell whether the column may have been float32, in which 0.1 is another number."""
+    return all(_as_single(value) == value for value in values)
+
+
+def _as_single(value: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
 
 
 def find_grid(values: NDArray[Any]) -> Grid:
