@@ -153,7 +153,7 @@ def _check_column_names(names: Sequence[Hashable]) -> None:
 
 def check_target(y: Any, rows: Rows) -> Target:
     """Read the labels and check that they go with the rows."""
-    _check_lengths(y, rows)
+    check_lengths(y, rows)
     target = read_target(y)
     if len(target.classes) < 2:
         raise DataError(
@@ -163,7 +163,8 @@ def check_target(y: Any, rows: Rows) -> Target:
     return target
 
 
-def _check_lengths(y: Any, rows: Rows) -> None:
+def check_lengths(y: Any, rows: Rows) -> None:
+    """Refuse labels that are not one for each row."""
     if y is not None and _num_samples(y) != rows.n_rows:
         raise DataError(
             f"X and y differ in length: X has {rows.n_rows} rows, y has {_num_samples(y)} labels. "
@@ -292,7 +293,7 @@ def read_fitted_columns(rows: Rows, is_categorical: Sequence[bool]) -> list[Colu
 
 def check_labels(y: Any, rows: Rows, classes: NDArray[Any]) -> NDArray[np.int64]:
     """Return the class code of each row's label."""
-    _check_lengths(y, rows)
+    check_lengths(y, rows)
     target = read_target(y)
     code_of = codes_by_class(classes)
     check_known_classes(target.classes.tolist(), Counter(code_of))

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug import _validation as validation
+from ganaug._encoding.frames import wrap_rows
 from ganaug._encoding.images import ImageEncoder, ImageForm
 from ganaug._encoding.target import read_target, take_rows
 from ganaug._optional import optional_import
 from ganaug._plotting.images import as_pictures, draw_grid
-from ganaug._plotting.panels import REAL, SYNTHETIC, make_grid, plot_column, tidy
+from ganaug._plotting.panels import (
+    MAX_TITLE,
+    REAL,
+    SYNTHETIC,
+    make_grid,
+    plain,
+    plot_column,
+    tidy,
+)
 from ganaug._plotting.tables import Values, most_informative, project, read_values, some_rows
 from ganaug.exceptions import DataError
 
@@ -112,7 +123,8 @@ class SyntheticDataDisplay:
             The columns to compare. By default those that say most about the class, as measured
             by mutual information: up to eight, half of them numeric if there are so many.
         ax : matplotlib.axes.Axes, default=None
-            Axes whose place the panels take, by default a new figure.
+            Axes whose place the panels take, by default a new figure. Labels are kept apart if
+            their figure has ``layout="constrained"``.
 
         Returns
         -------
@@ -120,6 +132,7 @@ class SyntheticDataDisplay:
             The display, plotted.
         """
         check_is_fitted(estimator)
+        validation.check_lengths(y, wrap_rows(X))
         target = read_target(y)
         counts = np.bincount(target.codes)
         label = target.classes[counts.argmin()] if label is None else label
@@ -129,7 +142,8 @@ class SyntheticDataDisplay:
             raise DataError(f"label {label!r} isn't in y; its classes are {known}.")
         if columns is None:
             columns = most_informative(read_values(X), target.codes, MAX_COLUMNS)
-        synthetic, _ = estimator.sample(n_samples or len(rows), y=label)
+        n_samples = len(rows) if n_samples is None else n_samples
+        synthetic, _ = estimator.sample(n_samples, y=label)
         return cls(take_rows(X, rows), synthetic, label=label, columns=columns).plot(ax=ax)
 
     @classmethod
@@ -155,7 +169,8 @@ class SyntheticDataDisplay:
         columns : sequence of column names, default=None
             The columns to compare, by default the first eight.
         ax : matplotlib.axes.Axes, default=None
-            Axes whose place the panels take, by default a new figure.
+            Axes whose place the panels take, by default a new figure. Labels are kept apart if
+            their figure has ``layout="constrained"``.
 
         Returns
         -------
@@ -170,7 +185,8 @@ class SyntheticDataDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes whose place the panels take, by default a new figure.
+            Axes whose place the panels take, by default a new figure. Labels are kept apart if
+            their figure has ``layout="constrained"``.
 
         Returns
         -------
@@ -186,7 +202,7 @@ class SyntheticDataDisplay:
             size=(12.5, 4.2 + 2.5 * n_rows),
             height_ratios=[1.6, *[1.0] * n_rows],
             title="Real and synthetic rows"
-            + ("" if self.label is None else f" of class {self.label}"),
+            + ("" if self.label is None else f" of class {plain(self.label, MAX_TITLE)}"),
         )
         planes = self._plot_planes(grid, real, synthetic)
         panels = [
@@ -210,6 +226,9 @@ class SyntheticDataDisplay:
                 f"real and synthetic rows must have the same columns, got {list(real)} and "
                 f"{list(synthetic)}."
             )
+        for kind, table in (("real", real), ("synthetic", synthetic)):
+            if not all(len(column.values) for column in table.values()):
+                raise DataError(f"there are no {kind} rows; expected at least one.")
         chosen = list(real)[:MAX_COLUMNS] if self.columns is None else list(self.columns)
         for name in chosen:
             if name not in real:
@@ -253,6 +272,11 @@ class ImageRecorder:
     n_images : int, default=10
         How many images to keep of each check, in the order of their classes.
 
+    Raises
+    ------
+    DataError
+        If `n_images` is no number of images.
+
     Attributes
     ----------
     pictures_ : dict of int to ndarray
@@ -275,7 +299,7 @@ class ImageRecorder:
     pictures_: dict[int, NDArray[np.float64]]
 
     def __init__(self, n_images: int = 10) -> None:
-        self.n_images = n_images
+        self.n_images = _check_images("n_images", n_images)
         self.pictures_ = {}
 
     def __call__(self, check: Any) -> None:
@@ -352,7 +376,8 @@ class TrainingDisplay:
         estimator : GANSampler
             A fitted sampler. If its `callback` is an `ImageRecorder`, its images are drawn, too.
         ax : matplotlib.axes.Axes, default=None
-            Axes whose place the panels take, by default a new figure.
+            Axes whose place the panels take, by default a new figure. Labels are kept apart if
+            their figure has ``layout="constrained"``.
 
         Returns
         -------
@@ -370,7 +395,8 @@ class TrainingDisplay:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes whose place the panels take, by default a new figure.
+            Axes whose place the panels take, by default a new figure. Labels are kept apart if
+            their figure has ``layout="constrained"``.
 
         Returns
         -------
@@ -452,7 +478,7 @@ def plot_samples(
     Raises
     ------
     DataError
-        If the sampler was fitted on a table.
+        If the sampler was fitted on a table, or `n_per_class` is no number of images.
 
     Examples
     --------
@@ -465,6 +491,7 @@ def plot_samples(
     'Generated images'
     """
     check_is_fitted(estimator, "encoder_")
+    n_per_class = _check_images("n_per_class", n_per_class)
     encoder = estimator.encoder_
     if not isinstance(encoder, ImageEncoder):
         raise DataError(
@@ -480,9 +507,16 @@ def plot_samples(
     rows, _ = estimator.sample(dict.fromkeys(labels, n_per_class), random_state=random_state)
     pictures = as_pictures(rows, encoder.form, encoder.low_, encoder.high_)
     draw_grid(ax, pictures, n_per_class)
-    _label_lines(ax, encoder.form.height, list(map(str, labels)))
+    _label_lines(ax, encoder.form.height, [plain(label, MAX_TITLE) for label in labels])
     ax.set_title("Generated images", fontsize=11)
     return ax
+
+
+def _check_images(name: str, n: Any) -> int:
+    """Return a number of images."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise DataError(f"{name} must be a whole number of images, 1 or more, got {n!r}.")
+    return int(n)
 
 
 def _label_lines(ax: Axes, height: int, labels: Sequence[str]) -> None:

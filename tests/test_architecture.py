@@ -37,7 +37,7 @@ ALLOWED = {
     "datasets": {"_optional"},
     "_files": {"_optional", "_encoding.scan"},
     "_plotting": {"_encoding", "_optional"},
-    "plotting": {"_plotting", "_encoding", "_optional", "sampler"},
+    "plotting": {"_plotting", "_validation", "_encoding", "_optional", "sampler"},
     "_optional": set(),
     "exceptions": set(),
 }

@@ -1,4 +1,5 @@
 import sys
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,7 +34,7 @@ def titles(display):
 def test_rows_of_the_rarest_class_are_shown(sampler, mixed_table):
     display = SyntheticDataDisplay.from_estimator(sampler, *mixed_table)
     assert titles(display)[:2] == ["24 real rows", "24 synthetic rows"]
-    assert {title.split(" (")[0] for title in titles(display)[2:]} == set(mixed_table[0].columns)
+    assert {title.split("\n")[0] for title in titles(display)[2:]} == set(mixed_table[0].columns)
     assert "class yes" in display.figure_.get_suptitle()
 
 
@@ -77,7 +78,7 @@ def test_histograms_share_their_bins_and_sum_to_one():
 def test_missing_values_are_told():
     real = pd.DataFrame({"a": [1.0, np.nan, 3.0, 4.0], "c": ["u", None, "u", "u"]})
     display = SyntheticDataDisplay.from_predictions(real, real.iloc[[0, 2, 3]])
-    assert titles(display)[2] == "a (missing: 25% real, 0% synthetic)"
+    assert titles(display)[2] == "a\n(missing: 25% real, 0% synthetic)"
     ticks = [tick.get_text() for tick in display.axes_[3].get_yticklabels()]
     assert ticks == ["u", "missing"]
 
@@ -110,6 +111,54 @@ def test_dates_are_drawn_as_dates():
     display = SyntheticDataDisplay.from_predictions(frame, frame)
     display.figure_.draw_without_rendering()
     assert "Feb" in [tick.get_text() for tick in display.axes_[2].get_xticklabels()]
+
+
+@pytest.mark.parametrize("days", [1e-4, 0.1, 3, 20, 61, 300, 1000, 10_000])
+def test_dates_of_any_range_are_drawn_without_warning(days):
+    frame = pd.DataFrame({"when": pd.Timestamp("2024-01-31") + pd.to_timedelta([0, days], "D")})
+    display = SyntheticDataDisplay.from_predictions(frame, frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        display.figure_.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    "to_library", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"]
+)
+@pytest.mark.parametrize(
+    ("unit", "name"), [("s", "seconds"), ("min", "minutes"), ("h", "hours"), ("D", "days")]
+)
+def test_durations_are_drawn_in_their_unit(unit, name, to_library):
+    frame = to_library(pd.DataFrame({"stay": [*pd.to_timedelta(range(20), unit), pd.NaT]}))
+    display = SyntheticDataDisplay.from_predictions(frame, frame)
+    assert titles(display)[2].startswith(f"stay ({name})")
+    assert display.axes_[2].get_xlim()[1] == pytest.approx(20, abs=1.5)
+
+
+def test_names_are_no_formulas_and_are_cut_to_fit():
+    frame = pd.DataFrame({"$x_$": ["$10-$20", "$20-_$30"] * 9, "long name " * 9: range(18)})
+    display = SyntheticDataDisplay.from_predictions(frame, frame, label="$a_$")
+    display.figure_.draw_without_rendering()
+    assert display.axes_[3].get_title() == r"\$x_\$"
+    panel = display.axes_[2]
+    assert panel.get_title().startswith("long name long name")
+    width = panel.title.get_window_extent().width
+    assert width < display.figure_.bbox.width / 4
+
+
+def test_numbers_and_categories_of_one_column_are_drawn():
+    missing, present = pd.DataFrame({"a": [np.nan] * 3}), pd.DataFrame({"a": ["u", "v", "u"]})
+    for tables in ((missing, present), (present, missing)):
+        SyntheticDataDisplay.from_predictions(*tables).figure_.draw_without_rendering()
+
+
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+def test_titles_do_not_overlap_in_given_axes(layout):
+    _, (ax, _) = plt.subplots(1, 2, figsize=(16, 6), layout=layout)
+    display = SyntheticDataDisplay.from_predictions(NUMBERS, NUMBERS, ax=ax)
+    display.figure_.draw_without_rendering()
+    above, below = (panel.title.get_window_extent() for panel in (ax, display.axes_[0]))
+    assert above.y0 > below.y1
 
 
 def test_the_display_fits_into_given_axes(sampler, mixed_table):
@@ -148,6 +197,12 @@ def test_mistakes_are_told(sampler, mixed_table):
         SyntheticDataDisplay.from_predictions(X, X, columns=["salary"])
     with pytest.raises(DataError, match="the same columns"):
         SyntheticDataDisplay.from_predictions(X, X[["age"]])
+    with pytest.raises(DataError, match="X has 120 rows, y has 7 labels"):
+        SyntheticDataDisplay.from_estimator(sampler, X, y[:7])
+    with pytest.raises(DataError, match="there are no synthetic rows"):
+        SyntheticDataDisplay.from_estimator(sampler, X, y, n_samples=0)
+    with pytest.raises(DataError, match="there are no real rows"):
+        SyntheticDataDisplay.from_predictions(X[:0], X)
 
 
 def test_a_missing_matplotlib_says_how_to_get_it(monkeypatch):
@@ -168,6 +223,15 @@ def test_generated_images_fill_a_grid(channels):
     assert picture.shape[:2] == (3 * 9, 4 * 9)
     assert 0 <= picture.min() < picture.max() <= 1
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, "many", True])
+def test_numbers_of_images_are_checked_at_once(n):
+    with pytest.raises(DataError, match="n_images must be a whole number of images, 1 or more"):
+        ImageRecorder(n)
+    sampler = fitted_with_recorder(n_steps=1)
+    with pytest.raises(DataError, match="n_per_class must be a whole number of images, 1 or more"):
+        plot_samples(sampler, n_per_class=n)
 
 
 def test_a_table_has_no_images_to_plot(sampler):

@@ -16,26 +16,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec
 
-__all__ = ["MUTED", "REAL", "SYNTHETIC", "make_grid", "plot_column", "tidy"]
+__all__ = ["MAX_TITLE", "MUTED", "REAL", "SYNTHETIC", "make_grid", "plain", "plot_column", "tidy"]
 
 REAL, SYNTHETIC, MUTED = "#2f6690", "#ee6c2b", "#8a8f98"
 MAX_BARS = 7
 MAX_DISTINCT_NUMBERS = 10  # more are drawn as a histogram
 MAX_BINS = 24
+MAX_TITLE = 34  # letters over a panel
+MAX_LABEL = 18  # letters beside a bar
+TIME_UNITS = (("seconds", 1), ("minutes", 60), ("hours", 3600), ("days", 86_400))
 
 
 def plot_column(ax: Axes, name: Hashable, real: Values, synthetic: Values) -> None:
     """Compare one column of both tables."""
-    title = name if isinstance(name, str) else f"column {name}"
+    title = plain(name if isinstance(name, str) else f"column {name}", MAX_TITLE)
     if real.is_category or synthetic.is_category:
         _plot_bars(ax, real.values.astype(str), synthetic.values.astype(str))
     else:
         gaps = [np.isnan(column.values).mean() for column in (real, synthetic)]
+        if real.is_duration:
+            unit, real, synthetic = _in_one_unit(real, synthetic)
+            title += f" ({unit})"
         if any(gaps):
-            title += f" (missing: {gaps[0]:.0%} real, {gaps[1]:.0%} synthetic)"
+            title += f"\n(missing: {gaps[0]:.0%} real, {gaps[1]:.0%} synthetic)"
         _plot_numbers(ax, real, synthetic)
     ax.set_title(title, fontsize=10)
     tidy(ax)
+
+
+def _in_one_unit(real: Values, synthetic: Values) -> tuple[str, Values, Values]:
+    """Return durations in the largest unit that the longest real one has two of, and its name."""
+    longest = np.nanmax(np.abs(real.values), initial=0.0)
+    fitting = [(name, seconds) for name, seconds in TIME_UNITS if longest >= 2 * seconds]
+    unit, seconds = (fitting or TIME_UNITS)[-1]
+    return unit, Values(real.values / seconds), Values(synthetic.values / seconds)
 
 
 def _plot_bars(ax: Axes, real: NDArray[Any], synthetic: NDArray[Any]) -> None:
@@ -48,7 +62,7 @@ def _plot_bars(ax: Axes, real: NDArray[Any], synthetic: NDArray[Any]) -> None:
     places = np.arange(len(levels))
     ax.barh(places - 0.2, shares[0], height=0.4, color=REAL, label="real")
     ax.barh(places + 0.2, shares[1], height=0.4, color=SYNTHETIC, label="synthetic")
-    ax.set_yticks(places, [_shorten(level) for level in levels], fontsize=8)
+    ax.set_yticks(places, [plain(level, MAX_LABEL) for level in levels], fontsize=8)
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter("{x:.0%}")
 
@@ -59,6 +73,7 @@ def _plot_numbers(ax: Axes, real: Values, synthetic: Values) -> None:
     distinct = np.unique(np.concatenate([first, second]))
     if not len(distinct):
         ax.text(0.5, 0.5, "all missing", ha="center", transform=ax.transAxes, color=MUTED)
+        ax.set(xticks=[], yticks=[])
         return
     if len(distinct) <= MAX_DISTINCT_NUMBERS and not real.is_date:
         _plot_few_numbers(ax, first, second, distinct)
@@ -100,7 +115,7 @@ def _plot_histograms(
 
 def _write_dates(ax: Axes) -> None:
     dates = optional_import("matplotlib.dates", extra="plot")
-    locator = dates.AutoDateLocator(maxticks=5)
+    locator = dates.AutoDateLocator(minticks=2, maxticks=5)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
@@ -132,13 +147,18 @@ def make_grid(
     place = ax.get_subplotspec()
     if place is None:
         raise DataError("ax must be part of a grid, as those of plt.subplots() are.")
+    parts = place.subgridspec(2, 1, height_ratios=[1, 30])
     ax.set_axis_off()
+    ax.set_subplotspec(parts[0])  # so that the titles of the panels are below its own
     ax.set_title(title)
-    return ax.figure, place.subgridspec(*shape, height_ratios=height_ratios)
+    return ax.figure, parts[1].subgridspec(*shape, height_ratios=height_ratios)
 
 
-def _shorten(text: str, length: int = 18) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def plain(text: object, length: int) -> str:
+    """Return a name as matplotlib is to write it: of limited length, and never as a formula."""
+    text = str(text)
+    short = text if len(text) <= length else f"{text[: length - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def tidy(ax: Axes) -> None:

@@ -19,19 +19,21 @@ __all__ = ["Values", "frequent", "most_informative", "project", "read_values", "
 
 MAX_RANKING_ROWS = 1000  # of each class
 MAX_LEVELS = 10  # of a category, in the projection
-MICROSECONDS_PER_DAY = 86_400e6
+MICROSECONDS_PER_SECOND = 1e6
+MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
 
 
 @dataclass(frozen=True)
 class Values:
     """One column as it is drawn.
 
-    `values` is an array of shape (n_rows,): numbers with NaN for missing ones (dates are days),
-    or the text of categories.
+    `values` is an array of shape (n_rows,): numbers with NaN for missing ones (dates are days,
+    durations seconds), or the text of categories.
     """
 
     values: NDArray[Any]
     is_date: bool = False
+    is_duration: bool = False
 
     @property
     def is_category(self) -> bool:
@@ -48,6 +50,8 @@ def read_values(X: Any) -> dict[Hashable, Values]:
         for name, dtype in frame.schema.items():
             if dtype in (nw.Date, nw.Datetime):
                 read[name] = Values(_days(frame[name]), is_date=True)
+            elif dtype == nw.Duration:
+                read[name] = Values(_seconds(frame[name]), is_duration=True)
     return read
 
 
@@ -63,6 +67,12 @@ def _days(series: nw.Series[Any]) -> NDArray[np.float64]:
     ticks = series.dt.timestamp("us").cast(nw.Float64).to_numpy()
     days: NDArray[np.float64] = ticks / MICROSECONDS_PER_DAY
     return days
+
+
+def _seconds(series: nw.Series[Any]) -> NDArray[np.float64]:
+    ticks = series.dt.total_microseconds().cast(nw.Float64).to_numpy()
+    seconds: NDArray[np.float64] = ticks / MICROSECONDS_PER_SECOND
+    return seconds
 
 
 def most_informative(
@@ -117,7 +127,8 @@ def project(
 
 def _standardise(real: NDArray[Any], synthetic: NDArray[Any]) -> list[NDArray[np.float64]]:
     """Return comparable coordinates of a column in both tables, (n_rows, n_coordinates) each."""
-    if real.dtype == object:
+    if object in (real.dtype, synthetic.dtype):
+        real, synthetic = real.astype(str), synthetic.astype(str)
         levels = frequent(real, MAX_LEVELS)
         return [(values[:, None] == levels).astype(float) for values in (real, synthetic)]
     center, spread = _fill(real, real).mean(), _fill(real, real).std()
