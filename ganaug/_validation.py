@@ -317,15 +317,16 @@ def check_categorical_features(
         return chosen
     if isinstance(categorical_features, str):
         categorical_features = [categorical_features]
-    wanted = np.asarray(categorical_features)
-    if wanted.dtype == bool:
-        if wanted.shape != chosen.shape:
+    # not by numpy, which makes one kind of names and positions, and two columns of a tuple
+    wanted = getattr(categorical_features, "tolist", lambda: list(categorical_features))()
+    if wanted and all(isinstance(feature, bool | np.bool_) for feature in wanted):
+        if len(wanted) != len(names):
             raise DataError(
-                f"categorical_features is a mask of {wanted.size} entries, but X has {len(names)} "
+                f"categorical_features is a mask of {len(wanted)} entries, but X has {len(names)} "
                 "columns."
             )
-        return wanted
-    for feature in wanted.ravel().tolist():
+        return np.array(wanted)
+    for feature in wanted:
         chosen[_position(feature, names)] = True
     return chosen
 
@@ -333,8 +334,8 @@ def check_categorical_features(
 def _position(feature: Hashable, names: Sequence[Hashable]) -> int:
     if feature in names:
         return list(names).index(feature)
-    if isinstance(feature, int) and -len(names) <= feature < len(names):
-        return feature
+    if isinstance(feature, int | np.integer) and -len(names) <= feature < len(names):
+        return int(feature)
     raise DataError(
         f"categorical_features names {feature!r}, which is not a column of X; its columns are "
         f"{_names(names)}."

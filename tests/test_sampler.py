@@ -203,6 +203,24 @@ def test_numeric_columns_can_be_named_as_categories(mixed):
     assert not quick().fit(X, mixed[1]).encoder_.layout_.heads
 
 
+@pytest.mark.parametrize(
+    ("features", "chosen"),
+    [
+        ([("a", 1)], [True, False, False]),
+        ([("a", 2), 2], [False, True, True]),
+        ({("b", 1)}, [False, False, True]),
+        (np.array([False, True, False]), [False, True, False]),
+        (np.array([0, -1]), [True, False, True]),
+        ([], [False, False, False]),
+    ],
+)
+def test_columns_of_several_levels_can_be_named_as_categories(features, chosen):
+    names = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+    X = pd.DataFrame(np.random.default_rng(0).integers(0, 40, (60, 3)), columns=names)
+    sampler = quick(categorical_features=features).fit(X, np.arange(60) % 2)
+    assert sampler.encoder_.is_categorical == chosen
+
+
 def test_the_callers_table_is_not_changed(mixed):
     X, y = mixed
     before = X.copy(deep=True)

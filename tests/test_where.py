@@ -132,6 +132,7 @@ def test_no_conditions_change_nothing(sampler):
         ({"age": (40, 30)}, r"expected low <= high"),
         ({"age": [30, 31]}, r"a value or a range"),
         ({"age": "young"}, r"expected a number"),
+        ({"town": ("town3", None)}, r"range .* which holds categories; expected a level or a list"),
         ({"age": np.nan}, r"had no missing values in fit"),
         ({"since": "soon"}, r"expected a date"),
         ({"since": (2021, None)}, r"'since'.*expected a date or a duration"),

@@ -111,6 +111,11 @@ def _position(name: Any, names: Sequence[Any]) -> int:
 def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
     if np.ndim(wanted) == 1 and hasattr(wanted, "tolist"):  # an array or a series
         wanted = wanted.tolist()
+    if isinstance(wanted, tuple) and len(wanted) == 2 and any(end is None for end in wanted):
+        raise DataError(
+            f"where asks for the range {wanted!r} in column {name!r}, which holds categories; "
+            "expected a level or a list of levels."
+        )
     several = isinstance(wanted, list | tuple | set | frozenset) and wanted not in codec.levels
     codes = [_level_code(codec, name, level) for level in (wanted if several else [wanted])]
     if not codes:
