@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -63,6 +64,24 @@ def test_a_folder_is_copied_and_new_rows_follow(table, folder, tmp_path):
     assert new.new.all()
     assert not result["new"].to_pandas()[:N].any()
     assert set(new.zip.dropna()) <= {f"0{k}" for k in range(10, 15)}
+
+
+@pytest.mark.parametrize("key", ["shop", "label"])
+def test_a_column_that_folders_are_named_for_is_read(table, tmp_path, key):
+    table = table.append_column("shop", pa.array(["north", "south"] * (N // 2)))
+    ds.write_dataset(
+        table, tmp_path / "in", format="parquet", partitioning=[key], partitioning_flavor="hive"
+    )
+    assert resample(tmp_path / "in", "-o", tmp_path / "out.parquet") == 0
+    result = pq.read_table(tmp_path / "out.parquet")
+    assert set(result.column_names) == set(table.column_names)
+    originals, before = result.slice(0, N).to_pandas(), table.to_pandas()
+    columns = before.columns.tolist()
+    pd.testing.assert_frame_equal(
+        originals[columns].sort_values(columns, ignore_index=True),
+        before.sort_values(columns, ignore_index=True),
+    )
+    assert set(result["label"].slice(N).to_pylist()) == {"yes"}
 
 
 def test_files_and_row_groups_make_no_difference(table, folder, tmp_path):

@@ -49,7 +49,7 @@ class Extract:
 
 def is_dataset(X: Any) -> bool:
     """Tell whether a table is a `pyarrow.dataset.Dataset`."""
-    return type(X).__module__ == "pyarrow._dataset"
+    return type(X).__module__ == "pyarrow._dataset" and hasattr(X, "get_fragments")
 
 
 def check_dataset_request(target: Any, sample_weight: Any) -> None:
@@ -103,7 +103,10 @@ def extract(dataset: Any, target: Any, seed: int) -> Extract:
 
 
 def check_dataset(dataset: Any, target: Any) -> None:
-    """Refuse a dataset without the target, without features, or whose files differ."""
+    """Refuse a dataset without the target, without features, or whose files differ.
+
+    So is one of a type that arrow does not compare, or that is filtered.
+    """
     names = dataset.schema.names
     if target not in names:
         raise DataError(
@@ -113,11 +116,34 @@ def check_dataset(dataset: Any, target: Any) -> None:
         raise DataError(
             f"{_name(dataset)} has no column besides the target {target!r}; features are needed."
         )
+    for column in dataset.schema:
+        _check_type(column)
     expected = None
-    for fragment in dataset.get_fragments():
+    for fragment in _fragments(dataset):
         schema = _explained(fragment, lambda fragment=fragment: fragment.physical_schema)
         expected = expected or schema
         _compare_schemas(_path(fragment), schema, expected)
+
+
+def _check_type(column: Any) -> None:
+    import pyarrow as pa
+
+    if pa.types.is_nested(column.type) or str(column.type).endswith("_view"):
+        raise DataError(
+            f"column {column.name!r} has the type {column.type}; expected numbers, strings, "
+            "booleans, dates or other categories. Cast it, for example string_view to string, or "
+            "leave it out."
+        )
+
+
+def _fragments(dataset: Any) -> list[Any]:
+    try:
+        return list(dataset.get_fragments())
+    except ValueError as error:
+        raise DataError(
+            f"the dataset can't be read file by file: {error} Write the rows that are wanted to "
+            "a file, or pass dataset.to_table() if they fit into memory."
+        ) from error
 
 
 def _compare_schemas(path: str, schema: Any, expected: Any) -> None:
@@ -139,7 +165,7 @@ def batches(dataset: Any) -> Iterator[Any]:
     """Give a dataset's rows in their order, as tables of at most 32,768 rows."""
     import pyarrow as pa
 
-    for fragment in dataset.get_fragments():
+    for fragment in _fragments(dataset):
         read = _read_parquet if hasattr(fragment, "row_groups") else _read_any
         reader = read(fragment, dataset.schema)
         while (batch := _explained(fragment, lambda reader=reader: next(reader, None))) is not None:
@@ -152,10 +178,16 @@ def _read_parquet(fragment: Any, schema: Any) -> Iterator[Any]:
 
     A dataset's own scanner holds several row groups, read and decoded, at the same time.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
+    from pyarrow.dataset import get_partition_keys
 
+    keys = get_partition_keys(fragment.partition_expression)  # columns that folders are named for
     file = pq.ParquetFile(fragment.open(), buffer_size=BUFFER_BYTES, pre_buffer=False)
     for batch in file.iter_batches(BATCH_ROWS, columns=schema.names, use_threads=False):
+        for name in set(schema.names) - set(batch.schema.names):
+            values = pa.array([keys.get(name)] * len(batch), schema.field(name).type)
+            batch = batch.append_column(name, values)
         yield batch.select(schema.names)
 
 
@@ -289,6 +321,10 @@ class _Landmarks:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if pa.types.is_duration(column.type):  # arrow compares neither these nor half precision
+            column = column.cast(pa.int64())
+        elif pa.types.is_float16(column.type):
+            column = column.cast(pa.float32())
         if pa.types.is_floating(column.type):
             _check_finite(name, column, start)
             if pc.any(pc.is_nan(column)).as_py():

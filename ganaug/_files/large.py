@@ -90,7 +90,7 @@ class LargeParquet(LargeTable):
         super().__init__(target)
         dataset = optional_import("pyarrow.dataset", extra="io")
         with explaining_parquet(path):
-            self._whole = dataset.dataset(path, format="parquet")
+            self._whole = dataset.dataset(path, format="parquet", partitioning="hive")
         if not self._whole.files:
             raise DataError(f"{path} has no Parquet files in it.")
         self.names = list(self._whole.schema.names)

@@ -86,6 +86,36 @@ def test_fit_on_a_dataset(table, tmp_path):
     assert sampler.score_samples(rows).shape == (40,)
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "feather"])
+def test_folders_named_for_values_of_a_column(table, tmp_path, file_format):
+    folder = tmp_path / "a"
+    ds.write_dataset(
+        table, folder, format=file_format, partitioning=["town"], partitioning_flavor="hive"
+    )
+    partitioning = ds.HivePartitioning.discover(infer_dictionary=True)
+    for found in ("hive", partitioning):
+        dataset = ds.dataset(folder, format=file_format, partitioning=found)
+        part = extract(dataset, "label", seed=0)
+        assert part.X.num_rows == N
+        assert part.X["town"].type == dataset.schema.field("town").type
+        whole, frame = part.X.to_pandas().astype({"town": str}), table.to_pandas()
+        assert whole.town.value_counts().to_dict() == frame.town.value_counts().to_dict()
+        sizes = frame.groupby("town")["size"].sum()
+        np.testing.assert_allclose(whole.groupby("town")["size"].sum()[sizes.index], sizes)
+
+
+def test_durations_and_half_floats(tmp_path):
+    count = pa.array(np.arange(400))
+    columns = {
+        "stay": count.cast(pa.duration("s")),
+        "half": pa.array(np.arange(400, dtype=np.float16)),
+        "y": pa.array(["no"] * 300 + ["yes"] * 100),
+    }
+    part = extract(ds.dataset(pa.table(columns)), "y", seed=0)
+    assert part.X["half"].to_pylist() == list(range(400))
+    assert part.X["stay"].equals(pa.chunked_array([columns["stay"]]))
+
+
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
 @pytest.mark.parametrize(
     ("strategy", "expected"),
@@ -111,6 +141,13 @@ def test_bad_datasets_are_refused_by_name(table, tmp_path):
     good = written(table, tmp_path / "a")
     with pytest.raises(DataError, match="no target column 'lable'; its columns are size"):
         extract(good, "lable", 0)
+    with pytest.raises(DataError, match=r"file by file: .*filtered.* pass dataset.to_table\(\)"):
+        extract(good.filter(ds.field("town") == "town 1"), "label", 0)
+    with pytest.raises(TypeError, match=r"X must be .* got pyarrow\._dataset\.Scanner"):
+        GANSampler().fit(good.scanner(), "label")
+    lists = table.append_column("tags", pa.array([["a"]] * N))
+    with pytest.raises(DataError, match=r"'tags' has the type list.*expected numbers, strings"):
+        extract(ds.dataset(lists), "label", 0)
     with pytest.raises(DataError, match="y must be the name of its column"):
         GANSampler().fit(good, table["label"])
     with pytest.raises(DataError, match="use fit and sample_batches"):
