@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-__all__ = ["STRATEGIES", "condition", "count", "steps", "strategy"]
+__all__ = ["STRATEGIES", "condition", "count", "seed", "steps", "strategy"]
 
+LARGEST_SEED = 2**32 - 1
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 
 
@@ -46,6 +47,18 @@ def count(text: str) -> int:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return number
+
+
+def seed(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 0 to {LARGEST_SEED}, got {text!r}"
+        )
     return number
 
 

@@ -333,7 +333,7 @@ def _add_common_options(command: argparse.ArgumentParser) -> None:
         "--seed",
         dest="random_state",
         metavar="SEED",
-        type=int,
+        type=arguments.seed,
         default=argparse.SUPPRESS,
         help="the same seed gives the same rows",
     )

@@ -334,7 +334,6 @@ def test_rows_meet_conditions(model, mixed_files, tmp_path, conditions, holds, s
         (["score", "{model}", "{csv}", "-o", "{model}", "--force"], "is what is read"),
         (["score", "{csv}", "{csv}", "-o", "{folder}/s.csv"], "is no ganaug file"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "age=a"], "number"),
-        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--seed", "-1"], "between 0"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "tall=1"], "'tall'"),
         (
             [
@@ -475,6 +474,8 @@ def test_unusable_data_are_told(tmp_path, capsys, content, message):
         (["resample", "a.csv", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
         (["sample", "a.csv", "-n", "few"], "expected a whole number from 1 on, got 'few'"),
         (["sample", "a.csv", "--where", "age"], "expected COLUMN=VALUE, COLUMN=LOW..HIGH"),
+        (["sample", "a.csv", "--seed", "x"], "expected a whole number from 0 to 4294967295"),
+        (["demo", "--seed", "-1"], "expected a whole number from 0 to 4294967295, got '-1'"),
         (["demo", "--quiet", "--verbose"], "not allowed with argument --quiet"),
     ],
 )
