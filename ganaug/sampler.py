@@ -221,7 +221,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
         **BaseOverSampler._parameter_constraints,
         "sampling_strategy": [
-            *BaseOverSampler._parameter_constraints["sampling_strategy"],
+            Number(Real, 0, 1, closed="right"),
+            StrOptions({"auto", "minority", "not minority", "not majority", "all"}),
+            Mapping,
+            callable,
             list,
         ],
         "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],

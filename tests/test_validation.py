@@ -157,6 +157,7 @@ def test_columns_of_one_name(table, estimator):
         (lambda y: [50], "callable sampling_strategy must return a dict .*, got list"),
         (1.5, "'sampling_strategy' parameter"),
         (-0.5, "'sampling_strategy' parameter"),
+        (True, "'sampling_strategy' parameter"),
         ("most", "'sampling_strategy' parameter"),
     ],
 )
