@@ -21,7 +21,8 @@ def strategy(text: str) -> str | float | dict[str, int]:
         pass  # neither a name nor a number: rows per class
     try:
         pairs = json.loads(text) if text.startswith("{") else _pairs(text)
-        counts = {str(label): int(count) for label, count in pairs.items()}
+        # by its text, since JSON has halves and truths that int would round
+        counts = {str(label): int(str(count)) for label, count in pairs.items()}
     except (TypeError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"expected one of {', '.join(STRATEGIES)}, a number, CLASS=COUNT pairs or a JSON "

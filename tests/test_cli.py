@@ -471,6 +471,7 @@ def test_unusable_data_are_told(tmp_path, capsys, content, message):
         (["resmple"], "invalid choice: 'resmple'"),
         (["resample", "a.csv", "--strategy", "lots"], "CLASS=COUNT pairs"),
         (["resample", "a.csv", "--strategy", '{"yes": [1]}'], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--strategy", '{"yes": 50.7}'], "CLASS=COUNT pairs"),
         (["resample", "a.csv", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
         (["sample", "a.csv", "-n", "few"], "expected a whole number from 1 on, got 'few'"),
         (["sample", "a.csv", "--where", "age"], "expected COLUMN=VALUE, COLUMN=LOW..HIGH"),
