@@ -96,7 +96,7 @@ def _win_rates(field: pd.DataFrame) -> Iterator[Goal]:
         if "svm_smote" not in set(field["sampler"]):
             yield Goal(text)
             continue
-        found = ranking.versus(field, "svm_smote", metric).T[OURS]
+        found = ranking.versus(field, "svm_smote", metric, [OURS]).T[OURS]
         met = found["win_rate"] >= rate and (largest_p is None or found["p_value"] < largest_p)
         yield Goal(text, f"{found['win_rate']:.0%}, p = {found['p_value']:.3g}", bool(met))
 
@@ -128,7 +128,7 @@ def _slow_win_rates(slow: pd.DataFrame) -> Iterator[Goal]:
             if not {name, OURS} <= set(slow["sampler"]):
                 yield Goal(text)
                 continue
-            found = ranking.versus(slow, name, metric).T[OURS]
+            found = ranking.versus(slow, name, metric, [OURS]).T[OURS]
             yield Goal(text, f"{found['win_rate']:.0%}", bool(found["win_rate"] >= rate))
 
 

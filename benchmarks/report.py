@@ -236,7 +236,7 @@ def _ours_by_group(shown: pd.DataFrame, reference: str) -> str:
         [
             name,
             *(
-                _comparison(_row(ranking.versus(part, reference, metric), OURS))
+                _comparison(_row(ranking.versus(part, reference, metric, [OURS]), OURS))
                 for metric in MAIN_METRICS
             ),
         ]
