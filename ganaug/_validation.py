@@ -80,12 +80,8 @@ def check_rows(X: Any, *, images: bool = False) -> Rows:
     Arrays of more than two dimensions are refused unless they may be `images`.
     """
     rows = wrap_rows(X)
-    if rows.row_shape and not images:
-        raise DataError(
-            f"Found array with dim {1 + len(rows.row_shape)}, X has rows of shape "
-            f"{rows.row_shape}; a table must be 2-dimensional (n_samples, n_features). Flatten it "
-            "with X.reshape(len(X), -1)."
-        )
+    if not images:
+        rows.check_flat()
     _check_column_names(rows.names)
     if len(rows.names) == 0:
         raise DataError(

@@ -531,9 +531,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the sampler is not fitted.
         """
         check_is_fitted(self, "generator_")
-        rows = validation.check_rows(X, images=isinstance(self.encoder_, ImageEncoder))
-        if isinstance(self.encoder_, ImageEncoder):
-            self.encoder_.form.check(rows)
+        rows = validation.check_rows(X, images=True)
+        self.encoder_.check_form(rows)
         validation.compare_columns(self, rows.native)
         columns = validation.read_fitted_columns(rows, self.encoder_.is_categorical)
         logits = self._gan.logits(self.encoder_.transform(columns))

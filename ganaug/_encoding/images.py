@@ -190,6 +190,10 @@ class ImageEncoder:
         self.is_integer_ = np.array([column.values.dtype.kind in "iu" for column in columns])
         return self
 
+    def check_form(self, rows: Rows) -> None:
+        """Refuse images of another form."""
+        self.form.check(rows)
+
     @property
     def is_categorical(self) -> list[bool]:
         """Which columns were fitted as categories: none."""

@@ -56,6 +56,20 @@ class Rows(ABC):
         `columns` is emptied on the way where that saves memory.
         """
 
+    def check_flat(self) -> None:
+        """Refuse images where rows of a table are expected.
+
+        Raises
+        ------
+        DataError
+        """
+        if self.row_shape:
+            raise DataError(
+                f"Found array with dim {1 + len(self.row_shape)}, X has rows of shape "
+                f"{self.row_shape}; a table must be 2-dimensional (n_samples, n_features). "
+                "Flatten it with X.reshape(len(X), -1)."
+            )
+
     def index_of(self, native: Any) -> Any:
         """Return the row labels of a container of this kind, None if it has none."""
         return None

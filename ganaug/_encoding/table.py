@@ -21,6 +21,7 @@ from ganaug._encoding.codecs import (
 from ganaug._encoding.columns import Column
 from ganaug._encoding.conditions import TableConditions, encode_conditions
 from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._encoding.rows import Rows
 
 MAX_CONTEXT_ROWS = 100_000
 
@@ -81,6 +82,10 @@ class TableEncoder:
             codec.lay_out(position, column, context, builder)
         self.layout_ = builder.layout()
         return self
+
+    def check_form(self, rows: Rows) -> None:
+        """Refuse images."""
+        rows.check_flat()
 
     @property
     def is_categorical(self) -> list[bool]:
