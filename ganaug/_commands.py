@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ganaug._files.fitted import FittedColumn
 from ganaug._files.large import is_large, open_large
 from ganaug._files.output import check_output
+from ganaug._files.reading import check_suffix
 from ganaug._files.streams import as_arrow, write_tables
-from ganaug._files.tables import check_suffix, read_table
+from ganaug._files.tables import read_table
 from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from typing import Any
 from ganaug._encoding.scan import batches, check_dataset
 from ganaug._files.csv_columns import CsvColumn, DateColumn, NumberColumn, TextColumn, detect_column
 from ganaug._files.output import replacing
-from ganaug._files.streams import write_parquet
-from ganaug._files.tables import (
+from ganaug._files.reading import (
     ENCODING,
     check_columns,
     check_suffix,
@@ -22,6 +21,7 @@ from ganaug._files.tables import (
     read_header,
     stored_index,
 )
+from ganaug._files.streams import write_parquet
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
 

@@ -7,14 +7,9 @@ CSV file stay the text they were, those of a Parquet file keep their Arrow schem
 
 from __future__ import annotations
 
-import csv
 import gzip
-import itertools
-import warnings
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,18 +22,23 @@ from ganaug._files.csv_columns import (
 )
 from ganaug._files.fitted import FittedColumn
 from ganaug._files.output import replacing
+from ganaug._files.reading import (
+    SEPARATORS,
+    check_columns,
+    check_suffix,
+    is_csv,
+    is_gzip,
+    read_csv,
+    read_parquet,
+    stored_index,
+)
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CsvTable", "ParquetTable", "Table", "check_suffix", "read_table"]
-
-CSV_SUFFIXES = (".csv", ".csv.gz")
-SUFFIXES = (*CSV_SUFFIXES, ".parquet")
-SEPARATORS = ",;\t|"
-ENCODING = "utf-8-sig"  # a byte order mark, as spreadsheets write it, is no part of a name
+__all__ = ["CsvTable", "ParquetTable", "Table", "read_table"]
 
 
 class Table(ABC):
@@ -204,11 +204,11 @@ class CsvTable(Table):
         return detect_column(text).parse(text)
 
     def write_with(self, path: Path, new: dict[str, Any], *, force: bool) -> None:
-        as_text = _is_csv(path)
+        as_text = is_csv(path)
         frame = self.text if as_text else self._typed()
         with replacing(path, force) as temporary:
             if as_text:
-                _write_csv(frame.assign(**new), temporary, _is_gzip(path), self.separator)
+                _write_csv(frame.assign(**new), temporary, is_gzip(path), self.separator)
             else:
                 frame.assign(**new).to_parquet(temporary, index=False)
 
@@ -220,7 +220,7 @@ class CsvTable(Table):
     ) -> None:
         import pandas as pd
 
-        as_text = _is_csv(path)
+        as_text = is_csv(path)
         y_new = y_new.set_axis(X_new.index)  # they belong together by position
         new = self._text_rows(X_new, y_new) if as_text else self._typed_rows(X_new, y_new)
         frame = new
@@ -231,7 +231,7 @@ class CsvTable(Table):
             frame[mark] = [False] * (len(frame) - len(new)) + [True] * len(new)
         with replacing(path, force) as temporary:
             if as_text:
-                _write_csv(frame, temporary, _is_gzip(path), self.separator)
+                _write_csv(frame, temporary, is_gzip(path), self.separator)
             else:
                 frame.to_parquet(temporary, index=False)
 
@@ -315,8 +315,8 @@ class ParquetTable(Table):
         import pyarrow.parquet
 
         with replacing(path, force) as temporary:
-            if _is_csv(path):
-                _write_csv(_plain_pandas(table), temporary, _is_gzip(path), SEPARATORS[0])
+            if is_csv(path):
+                _write_csv(_plain_pandas(table), temporary, is_gzip(path), SEPARATORS[0])
             else:
                 pyarrow.parquet.write_table(table, temporary)
 
@@ -362,114 +362,13 @@ def read_table(path: Path, target: str | None, categorical: Sequence[str] = ()) 
     """
     check_suffix(path)
     optional_import("pandas", extra="io")
-    if _is_csv(path):
-        text, separator = _read_csv(path)
+    if is_csv(path):
+        text, separator = read_csv(path)
         check_columns(path, list(text.columns), target, categorical)
         return CsvTable(text, target, separator, categorical)
-    arrow = _read_parquet(path)
+    arrow = read_parquet(path)
     check_columns(path, arrow.column_names, target, categorical)
     return ParquetTable(arrow, target, categorical)
-
-
-def check_columns(
-    path: Path, names: Sequence[str], target: str | None, categorical: Sequence[str]
-) -> None:
-    there = ", ".join(names)
-    if target is not None and target not in names:
-        raise DataError(f"{path} has no target column {target!r}; its columns are {there}.")
-    if target is not None and target in categorical:
-        raise DataError(f"{target!r} is the target; categorical columns are features.")
-    for name in categorical:
-        if name not in names:
-            raise DataError(f"{path} has no categorical column {name!r}; its columns are {there}.")
-    if target is not None and len(names) < 2:
-        raise DataError(f"{path} has no column besides the target {target!r}; features are needed.")
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a file name that doesn't say its format.
-
-    Raises
-    ------
-    DataError
-        If the name ends with none of the known suffixes.
-    """
-    if not path.name.lower().endswith(SUFFIXES):
-        raise DataError(f"{path} must end with one of {', '.join(SUFFIXES)}.")
-
-
-def _read_csv(path: Path) -> tuple[pd.DataFrame, str]:
-    """Read every cell as text, exactly as written; also return the separator."""
-    import pandas as pd
-
-    with _explaining(path):
-        names, separator = read_header(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            text = pd.read_csv(
-                path, sep=separator, names=names, header=0, index_col=False, dtype=str,
-                na_filter=False, encoding=ENCODING, compression="gzip" if _is_gzip(path) else None,
-            )  # fmt: skip
-    if text.empty:
-        raise DataError(f"{path} has a header and no rows.")
-    return text, separator
-
-
-def read_header(path: Path) -> tuple[list[str], str]:
-    """Return the column names and the separator, the most frequent one of the first line."""
-    opener: Any = gzip.open if _is_gzip(path) else open
-    with opener(path, "rt", encoding=ENCODING, newline="") as file:
-        first = file.readline()
-        separator = max(SEPARATORS, key=first.count)
-        names = next(csv.reader(itertools.chain([first], file), delimiter=separator), [])
-    if not names:
-        raise DataError(f"{path} has no header; its first line must name the columns.")
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{path} has more than one column named {name!r}; rename one.")
-    return names, separator
-
-
-@contextmanager
-def _explaining(path: Path) -> Iterator[None]:
-    """Say in one sentence what is wrong with a CSV file."""
-    import pandas as pd
-
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{path} isn't a whole gzip file ({error}).") from error
-    except pd.errors.ParserWarning as error:
-        raise DataError(f"{path} has rows with more cells than its header has names.") from error
-    except pd.errors.ParserError as error:
-        raise DataError(f"{path} isn't a regular table: {str(error).strip()}.") from error
-
-
-def _read_parquet(path: Path) -> Any:
-    parquet = optional_import("pyarrow.parquet", extra="io")
-    with explaining_parquet(path):
-        arrow = parquet.read_table(path)
-    if not len(arrow):
-        raise DataError(f"{path} has no rows.")
-    return arrow
-
-
-@contextmanager
-def explaining_parquet(path: Path) -> Iterator[None]:
-    """Say which file pyarrow can't read."""
-    pa = optional_import("pyarrow", extra="io")
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} can't be read: {error}") from error
-
-
-def stored_index(schema: Any, target: str | None) -> list[str]:
-    """Return the columns in which pandas stored row labels; they are no features."""
-    names = (schema.pandas_metadata or {}).get("index_columns", [])
-    return [name for name in names if name in schema.names and name != target]
 
 
 def _continue_index(labels: Any, n_new: int) -> Any:
@@ -498,11 +397,3 @@ def _write_csv(frame: pd.DataFrame, path: Path, compressed: bool, separator: str
     # neither time nor name in the header: the same table gives the same file
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
         frame.to_csv(file, sep=separator, index=False)
-
-
-def _is_csv(path: Path) -> bool:
-    return path.name.lower().endswith(CSV_SUFFIXES)
-
-
-def _is_gzip(path: Path) -> bool:
-    return path.name.lower().endswith(".gz")

@@ -22,6 +22,7 @@ from ganaug._gan.conditions import Conditions
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.margins import KnownRows
+from ganaug._gan.monitor import QualityMonitor
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.quality import coverage
@@ -35,7 +36,6 @@ from ganaug._gan.states import State
 from ganaug._gan.training import (
     AdversarialTrainer,
     Check,
-    QualityMonitor,
     Trainer,
     TrainingConfig,
 )

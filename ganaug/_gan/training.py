@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,20 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable
+from ganaug._gan.batches import Batch, ClassBalancedBatches
 from ganaug._gan.graphs import Replayed
 from ganaug._gan.losses import LOSSES, gradient_penalty, noise_contrastive_loss
 from ganaug._gan.negatives import DifferenceNoise
-from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
-from ganaug._gan.noise import draw_noise, gumbel_noise
+from ganaug._gan.networks import Discriminator, Generator
+from ganaug._gan.noise import draw_noise
 from ganaug._gan.optimizer import FusedAdam
-from ganaug._gan.quality import energy_distance
 from ganaug._gan.runtime import DTYPE
 from ganaug._gan.states import State, check_form, copied, nested, part_of
 from ganaug.exceptions import TrainingError
 
-QUALITY_ROWS = 512
-QUALITY_CLASSES = 16
 # After a loss, a gradient or a weight that is not finite: so often back to the best state, each
 # time with a learning rate of so much less.
 MAX_RESTARTS = 3
@@ -348,7 +345,7 @@ class AdversarialTrainer(Trainer):
         generator: Generator,
         discriminator: Discriminator,
         batches: ClassBalancedBatches,
-        monitor: QualityMonitor,
+        monitor: Monitor,
         noise: DifferenceNoise,
         config: TrainingConfig,
         random: torch.Generator,
@@ -408,44 +405,3 @@ class AdversarialTrainer(Trainer):
         loss = self._loss.generator(real_logits, fake_logits)
         self._generator_optimizer.minimise(loss)
         return loss.detach()
-
-
-class QualityMonitor:
-    """Compares free rows (without anchors) of a generator with real rows, always the same ones.
-
-    Rows beside an anchor would look good from the first step on, since they start as its copies.
-    """
-
-    def __init__(
-        self,
-        table: DeviceTable,
-        classes: Sequence[int],
-        networks: NetworkConfig,
-        random: torch.Generator,
-    ) -> None:
-        classes = list(classes)[:QUALITY_CLASSES]
-        share = QUALITY_ROWS // len(classes)
-        self._real = [table.expand(table.class_rows(code, share, random)) for code in classes]
-        self._classes = torch.tensor(classes, device=table.device).repeat_interleave(share)
-        n_rows = len(self._classes)
-        self._share = share
-        self._anchor = torch.zeros(n_rows, table.layout.width, dtype=DTYPE, device=table.device)
-        shape = (n_rows, networks.latent_dim)
-        self._latent = torch.randn(shape, generator=random, dtype=DTYPE, device=table.device)
-        self._gumbel = gumbel_noise((n_rows, table.layout.one_hot_width), random)
-
-    @torch.inference_mode()
-    def measure(self, generator: Generator) -> float:
-        """Return the energy distance of generated and real rows, averaged over the classes."""
-        rows = generator(
-            self._anchor,
-            self._anchor[:, :0].new_zeros(len(self._anchor), 1),
-            self._latent,
-            self._gumbel,
-            self._classes,
-        )
-        distances = [
-            energy_distance(generated, real)
-            for generated, real in zip(rows.split(self._share), self._real, strict=True)
-        ]
-        return float(torch.stack(distances).mean())

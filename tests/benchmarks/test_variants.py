@@ -9,7 +9,7 @@ from benchmarks.command import ONE_THREAD
 from benchmarks.data import Fold, load_dataset
 from benchmarks.methods import NamedSampler
 from benchmarks.variants import PARTS, Part
-from ganaug._gan.training import QualityMonitor
+from ganaug._gan.monitor import QualityMonitor
 from tests.benchmarks.conftest import mixed_table
 
 # learning so fast that some rows leave their range

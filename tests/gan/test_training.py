@@ -10,11 +10,12 @@ from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler, SamplingConfig
 from ganaug._gan.margins import Margins
+from ganaug._gan.monitor import QualityMonitor
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import random_generator
 from ganaug._gan.states import copied
-from ganaug._gan.training import AdversarialTrainer, QualityMonitor, TrainingConfig
+from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 from ganaug.exceptions import PersistenceError, TrainingError
 
 CPU = torch.device("cpu")

@@ -1,0 +1,142 @@
+"""Files as they are: their format, their cells, and in a sentence what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganaug._optional import optional_import
+from ganaug.exceptions import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CSV_SUFFIXES = (".csv", ".csv.gz")
+SUFFIXES = (*CSV_SUFFIXES, ".parquet")
+SEPARATORS = ",;\t|"
+ENCODING = "utf-8-sig"  # a byte order mark, as spreadsheets write it, is no part of a name
+
+
+def is_csv(path: Path) -> bool:
+    """Tell CSV files by their names."""
+    return path.name.lower().endswith(CSV_SUFFIXES)
+
+
+def is_gzip(path: Path) -> bool:
+    """Tell gzipped files by their names."""
+    return path.name.lower().endswith(".gz")
+
+
+def check_columns(
+    path: Path, names: Sequence[str], target: str | None, categorical: Sequence[str]
+) -> None:
+    """Refuse a target or categories that are no columns of a file.
+
+    Raises
+    ------
+    DataError
+    """
+    there = ", ".join(names)
+    if target is not None and target not in names:
+        raise DataError(f"{path} has no target column {target!r}; its columns are {there}.")
+    if target is not None and target in categorical:
+        raise DataError(f"{target!r} is the target; categorical columns are features.")
+    for name in categorical:
+        if name not in names:
+            raise DataError(f"{path} has no categorical column {name!r}; its columns are {there}.")
+    if target is not None and len(names) < 2:
+        raise DataError(f"{path} has no column besides the target {target!r}; features are needed.")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file name that doesn't say its format.
+
+    Raises
+    ------
+    DataError
+        If the name ends with none of the known suffixes.
+    """
+    if not path.name.lower().endswith(SUFFIXES):
+        raise DataError(f"{path} must end with one of {', '.join(SUFFIXES)}.")
+
+
+def read_csv(path: Path) -> tuple[pd.DataFrame, str]:
+    """Read every cell as text, exactly as written; also return the separator."""
+    import pandas as pd
+
+    with explaining_csv(path):
+        names, separator = read_header(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            text = pd.read_csv(
+                path, sep=separator, names=names, header=0, index_col=False, dtype=str,
+                na_filter=False, encoding=ENCODING, compression="gzip" if is_gzip(path) else None,
+            )  # fmt: skip
+    if text.empty:
+        raise DataError(f"{path} has a header and no rows.")
+    return text, separator
+
+
+def read_header(path: Path) -> tuple[list[str], str]:
+    """Return the column names and the separator, the most frequent one of the first line."""
+    opener: Any = gzip.open if is_gzip(path) else open
+    with opener(path, "rt", encoding=ENCODING, newline="") as file:
+        first = file.readline()
+        separator = max(SEPARATORS, key=first.count)
+        names = next(csv.reader(itertools.chain([first], file), delimiter=separator), [])
+    if not names:
+        raise DataError(f"{path} has no header; its first line must name the columns.")
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{path} has more than one column named {name!r}; rename one.")
+    return names, separator
+
+
+@contextmanager
+def explaining_csv(path: Path) -> Iterator[None]:
+    """Say in one sentence what is wrong with a CSV file."""
+    import pandas as pd
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{path} isn't a whole gzip file ({error}).") from error
+    except pd.errors.ParserWarning as error:
+        raise DataError(f"{path} has rows with more cells than its header has names.") from error
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path} isn't a regular table: {str(error).strip()}.") from error
+
+
+def read_parquet(path: Path) -> Any:
+    """Read a file as a pyarrow table."""
+    parquet = optional_import("pyarrow.parquet", extra="io")
+    with explaining_parquet(path):
+        arrow = parquet.read_table(path)
+    if not len(arrow):
+        raise DataError(f"{path} has no rows.")
+    return arrow
+
+
+@contextmanager
+def explaining_parquet(path: Path) -> Iterator[None]:
+    """Say which file pyarrow can't read."""
+    pa = optional_import("pyarrow", extra="io")
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} can't be read: {error}") from error
+
+
+def stored_index(schema: Any, target: str | None) -> list[str]:
+    """Return the columns in which pandas stored row labels; they are no features."""
+    names = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in names if name in schema.names and name != target]
