@@ -20,7 +20,8 @@ import ganaug.sampler
 from ganaug._fitting import TABLE_AUTO
 from ganaug._gan import batches, inference, model, selection
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable, nearest_in_class
-from ganaug._gan.inference import RowSampler, Validity
+from ganaug._gan.gate import Validity
+from ganaug._gan.inference import RowSampler
 from ganaug._gan.selection import Selection
 from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 

@@ -16,12 +16,12 @@ from ganaug import _validation as validation
 from ganaug._callbacks import TrainingTask
 from ganaug._encoding.columns import Column
 from ganaug._encoding.images import ImageEncoder
-from ganaug._encoding.layout import ImageLayout, TableLayout
+from ganaug._encoding.layout import ImageLayout
 from ganaug._encoding.rows import RowBuilder, Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target
-from ganaug._gan.model import GAN, ConditionalGAN, GANConfig, Stream
-from ganaug._gan.network_gan import NetworkGAN
+from ganaug._gan.model import GAN, GANConfig, Stream, TableGAN, TrainingRows
+from ganaug._gan.network_gan import ImageGAN, OwnNetworkGAN
 from ganaug._gan.own_networks import ModuleFactory
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale
@@ -103,17 +103,7 @@ class FittedParts:
 @torch.enable_grad()
 def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GAN:
     """Train on the rows of a job, or on a choice of very many; `task` watches."""
-    subset = training_subset(job.target.codes, job.weights, job.seed)
-    gan = new_gan(
-        job.encoder.layout_,
-        job.own_networks,
-        job.encoder.transform([column.take(subset) for column in columns]),
-        np.bincount(job.target.codes[subset], minlength=len(job.target.classes)),
-        job.config,
-        job.seed,
-        job.device,
-        None if job.weights is None else job.weights[subset],
-    )
+    gan = new_gan(training_rows(job, columns), job.own_networks, job.config, job.seed, job.device)
     classes = job.classes_to_add
     try:
         _run(gan, classes, job, task)
@@ -129,14 +119,29 @@ def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GA
 
 
 def new_gan(
-    layout: TableLayout,
+    rows: TrainingRows,
     own_networks: tuple[ModuleFactory, ModuleFactory] | None,
-    *parts: Any,
+    config: GANConfig,
+    seed: int,
+    device: torch.device,
 ) -> GAN:
-    """Return the GAN for a layout: that of tables, or one of convolutions or own networks."""
-    if isinstance(layout, ImageLayout) or own_networks is not None:
-        return NetworkGAN(layout, *parts, own_networks=own_networks)
-    return ConditionalGAN(layout, *parts)
+    """Return the GAN for rows: that of tables, of images, or of networks of the caller."""
+    if own_networks is not None:
+        return OwnNetworkGAN(rows, config, seed, device, own_networks)
+    if isinstance(rows.layout, ImageLayout):
+        return ImageGAN(rows, config, seed, device)
+    return TableGAN(rows, config, seed, device)
+
+
+def training_rows(job: TrainingJob, columns: list[Column]) -> TrainingRows:
+    """Return the encoded rows of a job to train on, sorted by class."""
+    subset = training_subset(job.target.codes, job.weights, job.seed)
+    return TrainingRows(
+        job.encoder.layout_,
+        job.encoder.transform([column.take(subset) for column in columns]),
+        np.bincount(job.target.codes[subset], minlength=len(job.target.classes)),
+        None if job.weights is None else job.weights[subset],
+    )
 
 
 def _run(gan: GAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask) -> None:

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.neighbors import NearestNeighbors
 
 from ganaug import GANSampler
-from ganaug._gan.model import ConditionalGAN
+from ganaug._gan.model import TableGAN
 from ganaug.exceptions import DataError, TrainingError
 
 
@@ -482,7 +482,7 @@ def test_a_fit_that_fails_leaves_the_sampler_as_it_was(mixed, numbers, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ConditionalGAN, "calibrate", interrupt)
+        patch.setattr(TableGAN, "calibrate", interrupt)
         with pytest.raises(KeyboardInterrupt):
             sampler.fit_resample(*numbers)
     with pytest.raises(DataError):
@@ -668,7 +668,7 @@ def test_a_collapsed_generator_is_said_to_be_one(numbers, monkeypatch):
             gan.generator.last.bias.fill_(100.0)  # all rows to the corners
 
     quick().fit(*numbers)
-    monkeypatch.setattr(ConditionalGAN, "calibrate", collapse)
+    monkeypatch.setattr(TableGAN, "calibrate", collapse)
     with pytest.warns(ConvergenceWarning, match=r"collapsed.*of 1 \(\d%\)"):
         quick().fit(*numbers)
 

@@ -1,4 +1,4 @@
-"""Numbers and their states in the rows of a `TableLayout`."""
+"""What makes rows of a `TableLayout` valid: numbers true to their states, ranges and grids."""
 
 from __future__ import annotations
 
@@ -46,3 +46,29 @@ class StateGate(nn.Module):
     def as_it_is(self, one_hot: Tensor) -> Tensor:
         """Return 1 where a number is neither missing nor an atom, (batch, continuous_width)."""
         return self.free + one_hot @ self.keep
+
+
+class Validity:
+    """Moves rows to the nearest valid ones: within the range, on the grid, true to their state."""
+
+    def __init__(self, layout: TableLayout, device: torch.device) -> None:
+        self.gate = StateGate(layout, device)
+        self._n = len(layout.numbers)
+        self._one_hot = layout.one_hot
+        self._continuous = layout.continuous
+        self._low, self._high, self._step = number_ranges(layout, device)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        numbers = rows[:, : self._n].clamp(self._low, self._high)
+        steps = torch.round((numbers - self._low) / self._step.clamp(min=1e-30))
+        on_grid = torch.where(self._step > 0, self._low + steps * self._step, numbers)
+        rows = torch.cat([on_grid, rows[:, self._n :]], dim=1)
+        rows[:, self._continuous] = self.gate(rows[:, self._continuous], rows[:, self._one_hot])
+        return rows
+
+
+def number_ranges(layout: TableLayout, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return low, high and step of each number, each of shape (n_numbers,)."""
+    ranges = [(slot.low, slot.high, slot.step) for slot in layout.numbers]
+    low, high, step = torch.tensor(ranges, dtype=DTYPE).reshape(-1, 3).to(device).T
+    return low, high, step

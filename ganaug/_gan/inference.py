@@ -15,8 +15,9 @@ from torch import Tensor
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.conditions import Conditions
+from ganaug._gan.gate import Validity
 from ganaug._gan.margins import Margins
-from ganaug._gan.networks import Discriminator, Generator, StateGate
+from ganaug._gan.networks import Discriminator, Generator
 from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import DTYPE, device_for_doubles, random_generator
 from ganaug._gan.selection import LOOK_REAL, TRAIN_CLASSIFIERS, Selection
@@ -235,28 +236,6 @@ class RowSampler:
 
 def _slices(n: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, n, size))
-
-
-class Validity:
-    """Moves rows to the nearest valid ones: within the range, on the grid, true to their state."""
-
-    def __init__(self, layout: TableLayout, device: torch.device) -> None:
-        self.gate = StateGate(layout, device)
-        self._n = len(layout.numbers)
-        self._one_hot = layout.one_hot
-        self._continuous = layout.continuous
-        bounds = [(slot.low, slot.high, slot.step) for slot in layout.numbers]
-        self._low, self._high, self._step = (
-            torch.tensor(bounds, dtype=DTYPE).reshape(-1, 3).to(device).T
-        )
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        numbers = rows[:, : self._n].clamp(self._low, self._high)
-        steps = torch.round((numbers - self._low) / self._step.clamp(min=1e-30))
-        on_grid = torch.where(self._step > 0, self._low + steps * self._step, numbers)
-        rows = torch.cat([on_grid, rows[:, self._n :]], dim=1)
-        rows[:, self._continuous] = self.gate(rows[:, self._continuous], rows[:, self._one_hot])
-        return rows
 
 
 def density_logits(

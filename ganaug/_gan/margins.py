@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.gate import StateGate
+from ganaug._gan.gate import StateGate, number_ranges
 from ganaug._gan.runtime import DTYPE, random_generator
 
 MAX_REFERENCE_ROWS = 2000
@@ -136,10 +136,7 @@ class KnownRows:
         self._weights *= ~_is_in_numbers(layout).to(device)
         self._gate = StateGate(layout, device)
         self._numbers, self._one_hot = layout.continuous, layout.one_hot
-        grid = [(slot.low, slot.high, slot.step) for slot in layout.numbers]
-        self._low, self._high, self._step = (
-            torch.tensor(grid, dtype=DTYPE).reshape(-1, 3).to(device).T
-        )
+        self._low, self._high, self._step = number_ranges(layout, device)
         rows = torch.arange(len(table), device=device)
         keys = torch.cat([self._keys(table.expand(part)) for part in rows.split(DISTANCE_ROWS)])
         start, stop = table.starts[class_code : class_code + 2].tolist()

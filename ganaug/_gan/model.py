@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -74,8 +74,29 @@ class GANConfig:
 
 
 @dataclass(frozen=True)
+class TrainingRows:
+    """What a GAN is trained on.
+
+    Parameters
+    ----------
+    layout : TableLayout
+    encoded : EncodedTable
+        Rows, sorted by class.
+    class_counts : ndarray of shape (n_classes,)
+        How many of them each class has.
+    weights : ndarray of shape (n_rows,) or None
+        How often a row is drawn, in comparison to others of its class.
+    """
+
+    layout: TableLayout
+    encoded: EncodedTable
+    class_counts: NDArray[np.int64]
+    weights: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
 class GANState:
-    """What a trained GAN is made of, as plain data.
+    """What a trained `TableGAN` is made of, as plain data.
 
     Parameters
     ----------
@@ -91,6 +112,7 @@ class GANState:
     geometry : ClassGeometry or None
         None in files older than it: moves are what the generator says.
     weights : ndarray of shape (n_rows,) or None
+        Of the rows.
     """
 
     layout: TableLayout
@@ -111,16 +133,10 @@ class GAN(ABC):
 
     Parameters
     ----------
-    layout : TableLayout or ImageLayout
-    rows : EncodedTable
-        Training rows, sorted by class.
-    class_counts : ndarray of shape (n_classes,)
-        Training rows of each class.
+    rows : TrainingRows
     config : GANConfig
     seed : int
     device : torch.device
-    weights : ndarray of shape (n_rows,) or None
-        How often a row is drawn, in comparison to others of its class.
 
     Attributes
     ----------
@@ -137,22 +153,15 @@ class GAN(ABC):
     least_coverage: float
 
     def __init__(
-        self,
-        layout: Any,
-        rows: EncodedTable,
-        class_counts: NDArray[np.int64],
-        config: GANConfig,
-        seed: int,
-        device: torch.device,
-        weights: NDArray[np.float64] | None = None,
+        self, rows: TrainingRows, config: GANConfig, seed: int, device: torch.device
     ) -> None:
         self._config = config
         self._seed = seed
         self._device = device
         self._rows = rows
-        self._class_counts = class_counts
-        self._weights = weights
-        self._table = DeviceTable(layout, rows, class_counts, device, weights)
+        self._table = DeviceTable(
+            rows.layout, rows.encoded, rows.class_counts, device, rows.weights
+        )
         self.history: dict[str, NDArray[np.generic]] = {}
 
     def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
@@ -174,10 +183,12 @@ class GAN(ABC):
 
     def identity(self, classes: Sequence[int]) -> dict[str, str]:
         """Say what a training depends on, so that another one can be told from it."""
-        digest = hashlib.sha256(repr(self._table.layout).encode())
-        weights = () if self._weights is None else (self._weights,)
-        vectors = [slot.vectors for slot in self._table.layout.vectors]
-        for array in (self._rows.numbers, self._rows.codes, self._class_counts, *vectors, *weights):
+        rows = self._rows
+        digest = hashlib.sha256(repr(rows.layout).encode())
+        weights = () if rows.weights is None else (rows.weights,)
+        vectors = [slot.vectors for slot in rows.layout.vectors]
+        encoded = (rows.encoded.numbers, rows.encoded.codes)
+        for array in (*encoded, rows.class_counts, *vectors, *weights):
             digest.update(np.ascontiguousarray(array).tobytes())
         return {
             "table": digest.hexdigest(),
@@ -223,16 +234,25 @@ class GAN(ABC):
 
     def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the logit of each training row for its own class, and the class."""
-        codes = np.repeat(np.arange(len(self._class_counts)), self._class_counts)
-        return self.logits(self._rows)[np.arange(len(codes)), codes], codes
+        counts = self._rows.class_counts
+        codes = np.repeat(np.arange(len(counts)), counts)
+        return self.logits(self._rows.encoded)[np.arange(len(codes)), codes], codes
+
+    @torch.inference_mode()
+    def coverage(self, class_code: int) -> float:
+        """Return the share of a class's rows that generated ones come near to, 0 to 1."""
+        purpose = (self._seed, Stream.COVERAGE, class_code)
+        random = random_generator(*purpose, device=self._device)
+        real = self._table.class_rows(class_code, COVERAGE_ROWS, random)
+        with limited_threads(1):
+            generated = self._candidates(class_code, COVERAGE_ROWS, purpose)
+            weights = self._table.weights
+            weights = torch.ones_like(real) if weights is None else weights[real]
+            return float(coverage(generated, self._table.expand(real), weights.to(generated)))
 
     @abstractmethod
     def calibrate(self, classes: Sequence[int]) -> None:
         """Make the last touch on a trained generator, for these classes."""
-
-    @abstractmethod
-    def coverage(self, class_code: int) -> float:
-        """Return the share of a class's rows that generated ones come near to, 0 to 1."""
 
     @abstractmethod
     def makes_new_rows(self, class_code: int) -> bool:
@@ -251,6 +271,10 @@ class GAN(ABC):
         """Return what trains the networks."""
 
     @abstractmethod
+    def _candidates(self, class_code: int, n_rows: int, purpose: tuple[int, ...]) -> Tensor:
+        """Return rows of a class before any are selected, of shape (n_rows, layout.width)."""
+
+    @abstractmethod
     def _chunks(
         self,
         class_code: int,
@@ -266,11 +290,32 @@ class GAN(ABC):
     def _training_threads(self) -> int:
         """Return on how many threads to train."""
 
+    def _restore(
+        self,
+        generator: Mapping[str, NDArray[Any]],
+        discriminator: Mapping[str, NDArray[Any]],
+        history: dict[str, NDArray[Any]],
+    ) -> None:
+        """Become a GAN that was trained before: its weights by name, and its history.
+
+        Raises
+        ------
+        RuntimeError
+            If the weights have not the shapes of these networks.
+        """
+        for network, weights in (
+            (self.generator, generator),
+            (self.discriminator, discriminator),
+        ):
+            network.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
+        self.generator.requires_grad_(False)
+        self.history = history
+
     def _random(self, stream: Stream) -> torch.Generator:
         return random_generator(self._seed, stream, device=self._device)
 
 
-class ConditionalGAN(GAN):
+class TableGAN(GAN):
     """The networks for the encoded rows of a table."""
 
     # Generators that learned come near to 86% of a class and more, small classes to all; those
@@ -282,9 +327,9 @@ class ConditionalGAN(GAN):
     def state(self) -> GANState:
         """Return what sampling and scoring depend on."""
         return GANState(
-            self._table.layout,
-            self._rows,
-            self._class_counts,
+            self._rows.layout,
+            self._rows.encoded,
+            self._rows.class_counts,
             self._config.networks,
             self._config.sampling,
             self._seed,
@@ -292,36 +337,29 @@ class ConditionalGAN(GAN):
             weights_of(self.discriminator),
             self.history,
             self._geometry,
-            self._weights,
+            self._rows.weights,
         )
 
     @classmethod
-    def from_state(cls, state: GANState, config: GANConfig, device: torch.device) -> ConditionalGAN:
-        """Return a trained GAN on a device; `config` is for training it again.
+    def from_state(cls, state: GANState, config: GANConfig, device: torch.device) -> TableGAN:
+        """Return a trained GAN on a device; `state` goes before what `config` says.
 
         Raises
         ------
         RuntimeError
             If the weights have not the shapes of these networks.
         """
+        rows = TrainingRows(state.layout, state.rows, state.class_counts, state.weights)
         config = replace(config, networks=state.networks, sampling=state.sampling)
-        gan = cls(
-            state.layout, state.rows, state.class_counts, config, state.seed, device, state.weights
-        )
+        gan = cls(rows, config, state.seed, device)
         gan._build(state.geometry)
-        for network, weights in (
-            (gan.generator, state.generator),
-            (gan.discriminator, state.discriminator),
-        ):
-            network.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
-        gan.generator.requires_grad_(False)
-        gan.history = state.history
+        gan._restore(state.generator, state.discriminator, state.history)
         return gan
 
     def _build(self, geometry: ClassGeometry | None) -> None:
         """Make new networks for classes that lie like this."""
         layout, sizes = self._table.layout, self._config.networks
-        n_classes, random = len(self._class_counts), self._random(Stream.WEIGHTS)
+        n_classes, random = len(self._rows.class_counts), self._random(Stream.WEIGHTS)
         moves = ClassMoves(geometry, layout, self._device)
         self._geometry = geometry
         self.generator = Generator(layout, n_classes, sizes, random, moves)
@@ -353,21 +391,6 @@ class ConditionalGAN(GAN):
             )
 
     @torch.inference_mode()
-    def coverage(self, class_code: int) -> float:
-        """Return the share of a class's rows that generated ones come near to, 0 to 1."""
-        purpose = (self._seed, Stream.COVERAGE, class_code)
-        random = random_generator(*purpose, device=self._device)
-        sampler = RowSampler(
-            self.generator, self._table, class_code, self._config.sampling, purpose
-        )
-        real = self._table.class_rows(class_code, COVERAGE_ROWS, random)
-        with limited_threads(1):
-            generated = sampler.candidates(COVERAGE_ROWS)
-            weights = self._table.weights
-            weights = torch.ones_like(real) if weights is None else weights[real]
-            return float(coverage(generated, self._table.expand(real), weights.to(generated)))
-
-    @torch.inference_mode()
     def makes_new_rows(self, class_code: int) -> bool:
         """Tell whether rows of a class can be others than the training rows.
 
@@ -376,13 +399,12 @@ class ConditionalGAN(GAN):
         if not self._table.layout.is_grid:
             return True
         purpose = (self._seed, Stream.COVERAGE, class_code)
-        sampler = RowSampler(
-            self.generator, self._table, class_code, self._config.sampling, purpose
-        )
         with limited_threads(1):
-            return bool(
-                KnownRows(self._table, class_code).are_new(sampler.candidates(TRIAL_ROWS)).any()
-            )
+            candidates = self._candidates(class_code, TRIAL_ROWS, purpose)
+            return bool(KnownRows(self._table, class_code).are_new(candidates).any())
+
+    def _candidates(self, class_code: int, n_rows: int, purpose: tuple[int, ...]) -> Tensor:
+        return self._sampler(class_code, purpose).candidates(n_rows)
 
     def _chunks(
         self,
@@ -393,16 +415,26 @@ class ConditionalGAN(GAN):
         *,
         for_training: bool,
     ) -> Iterator[Tensor]:
-        sampler = RowSampler(
+        wanted = self._conditions(conditions)
+        return self._sampler(class_code, purpose, wanted, for_training=for_training).rows(n_rows)
+
+    def _sampler(
+        self,
+        class_code: int,
+        purpose: tuple[int, ...],
+        conditions: Conditions | None = None,
+        *,
+        for_training: bool = False,
+    ) -> RowSampler:
+        return RowSampler(
             self.generator,
             self._table,
             class_code,
             self._config.sampling,
             purpose,
-            self._conditions(conditions),
+            conditions,
             for_training=for_training,
         )
-        return sampler.rows(n_rows)
 
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Return how many training rows of a class meet conditions, and which are out of reach."""

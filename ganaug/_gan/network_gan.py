@@ -1,9 +1,10 @@
-"""NetworkGAN: a GAN of the convolutional networks for images, or of the caller's own networks."""
+"""GANs that torch differentiates: of images, and of the networks of the caller."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,19 +13,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganaug._encoding.layout import Condition, EncodedTable, Found, ImageLayout, TableLayout
+from ganaug._encoding.layout import Condition, EncodedTable, Found, ImageLayout
 from ganaug._gan.augmentation import DifferentiableAugmentation, Views
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
-from ganaug._gan.inference import Validity
-from ganaug._gan.model import GAN, GANConfig, Stream, weights_of
+from ganaug._gan.gate import Validity
+from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows, weights_of
 from ganaug._gan.nearness import MAX_ROWS, NearestFeatures
 from ganaug._gan.negatives import DifferenceNoise
-from ganaug._gan.network_training import NetworkTrainer, PairMonitor, unchanged
+from ganaug._gan.network_training import NetworkTrainer, PairMonitor
 from ganaug._gan.networks import NetworkConfig
-from ganaug._gan.own_networks import ModuleFactory, check_players, make_players
+from ganaug._gan.own_networks import (
+    ModuleFactory,
+    OwnDiscriminator,
+    OwnGenerator,
+    check_players,
+    make_players,
+)
 from ganaug._gan.pairs import ClassRows, RowSource, SingleRows, ViewPairs, stratified
-from ganaug._gan.quality import coverage
 from ganaug._gan.runtime import ModuleRandom, limited_threads, random_generator
 from ganaug._gan.states import copied
 from ganaug.exceptions import DataError
@@ -35,7 +41,6 @@ BLOCK_ROWS = 256
 VIEW_SHARE = 0.5
 MONITORED_ROWS = 512
 MONITORED_CLASSES = 16
-COVERAGE_ROWS = 512
 SCORED_AT_ONCE = 1024
 
 
@@ -64,14 +69,17 @@ class NetworkGANState:
 
 
 class NetworkGAN(GAN):
-    """The convolutional networks for images, or networks of the caller for any encoded rows.
+    """Two networks of one signature each, whatever they are made of.
+
+    A generator takes (anchor, noise, classes), a discriminator (anchor, rows, classes).
 
     Parameters
     ----------
-    layout, rows, class_counts, config, seed, device, weights
+    rows, config, seed, device
         As for `GAN`.
-    own_networks : tuple of callable or None
-        What makes the caller's generator and discriminator; None for the convolutional ones.
+    make_players : callable
+        Returns the generator and the discriminator; what it draws from torch's global state comes
+        from a stream of its own.
     """
 
     # images lie far from each other, pixel by pixel, also where they are good
@@ -79,63 +87,40 @@ class NetworkGAN(GAN):
 
     def __init__(
         self,
-        layout: TableLayout,
-        rows: EncodedTable,
-        class_counts: NDArray[np.int64],
+        rows: TrainingRows,
         config: GANConfig,
         seed: int,
         device: torch.device,
-        weights: NDArray[np.float64] | None = None,
-        *,
-        own_networks: tuple[ModuleFactory, ModuleFactory] | None = None,
+        make_players: Callable[[], tuple[Any, Any]],
     ) -> None:
-        super().__init__(layout, rows, class_counts, config, seed, device, weights)
-        self._layout = layout
-        self._shape = layout.shape if isinstance(layout, ImageLayout) else (0, 0, 0)
-        self._is_own = own_networks is not None
+        super().__init__(rows, config, seed, device)
         self._module_random = ModuleRandom(seed, Stream.MODULES, device=device)
-        n_classes, latent_dim = len(class_counts), config.networks.latent_dim
         with self._module_random():
-            if own_networks is not None:
-                players: tuple[Any, Any] = make_players(own_networks, layout, n_classes, latent_dim)
-            else:
-                assert isinstance(layout, ImageLayout)  # narrows the type
-                players = (
-                    ImageGenerator(layout, n_classes, latent_dim),
-                    ImageDiscriminator(layout, n_classes),
-                )
+            players = make_players()
         self.generator, self.discriminator = (player.to(device) for player in players)
-        self._source = self._make_source(Stream.BATCHES)
-        if self._is_own:
-            self._check()
+        self._source = self._new_source(Stream.BATCHES)
 
-    def _make_source(self, stream: Stream) -> RowSource:
-        rows = ClassRows(
-            self._table,
-            self._config.batches.batch_size,
-            self._random(stream),
-            self._table.weights,
-            of_each_class=self._is_own and len(self.generator.networks.networks) > 1,
-        )
-        if self._is_own:
-            return SingleRows(rows)
-        return ViewPairs(rows, Views(self._shape, self._random(Stream.VIEWS)))
+    @abstractmethod
+    def _new_source(self, stream: Stream) -> RowSource:
+        """Return where batches and anchors come from, drawn from a stream."""
 
-    def _check(self) -> None:
-        """Run the caller's networks on one batch, and leave them as they were."""
-        batch = self._make_source(Stream.MONITOR).draw()
-        players = (self.generator, self.discriminator)
-        states = [copied(player.state_dict()) for player in players]
-        with limited_threads(self._training_threads()), self._module_random():
-            check_players(*players, batch.target, batch.classes)
-        for player, state in zip(players, states, strict=True):
-            player.load_state_dict(state)
+    @abstractmethod
+    def _logits(self, rows: Tensor) -> Tensor:
+        """Return how much rows (n, width) look like each class, (n, n_classes)."""
+
+    def _trainer_parts(self) -> dict[str, Any]:
+        """Return what a trainer has besides the networks, the rows and the random numbers."""
+        return {}
+
+    def _mixed(self, rows: Tensor, anchor: Tensor, random: torch.Generator) -> Tensor:
+        """Return what is given for generated rows and their anchors."""
+        return rows
 
     def state(self) -> NetworkGANState:
         """Return what sampling and scoring depend on."""
         return NetworkGANState(
-            self._rows,
-            self._class_counts,
+            self._rows.encoded,
+            self._rows.class_counts,
             self._config.networks,
             self._seed,
             weights_of(self.generator),
@@ -143,43 +128,18 @@ class NetworkGAN(GAN):
             self.history,
         )
 
-    @classmethod
-    def from_state(
-        cls,
-        state: NetworkGANState,
-        layout: TableLayout,
-        config: GANConfig,
-        device: torch.device,
-        own_networks: tuple[ModuleFactory, ModuleFactory] | None,
-    ) -> NetworkGAN:
-        """Return a trained GAN on a device; `config` is for training it again.
+    def restore(self, state: NetworkGANState) -> None:
+        """Become the trained GAN of a state, which has the same rows and sizes.
 
         Raises
         ------
         RuntimeError
             If the weights have not the shapes of these networks.
         """
-        config = replace(config, networks=state.networks)
-        parts = (state.rows, state.class_counts, config, state.seed, device)
-        gan = cls(layout, *parts, own_networks=own_networks)
-        for network, weights in (
-            (gan.generator, state.generator),
-            (gan.discriminator, state.discriminator),
-        ):
-            network.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
-        gan.generator.requires_grad_(False)
-        gan.calibrate(())
-        gan.history = state.history
-        return gan
+        self._restore(state.generator, state.discriminator, state.history)
+        self.calibrate(())
 
     def _trainer(self, classes: Sequence[int]) -> NetworkTrainer:
-        augmentation: Any = unchanged
-        negatives = None
-        if not self._is_own:
-            augmentation = DifferentiableAugmentation(
-                self._shape, self._random(Stream.AUGMENTATION)
-            )
-            negatives = DifferenceNoise(self._layout, self._random(Stream.NEGATIVES))
         return NetworkTrainer(
             self.generator,
             self.discriminator,
@@ -188,13 +148,12 @@ class NetworkGAN(GAN):
             self._config.training,
             self._random(Stream.NOISE),
             self._module_random,
-            augmentation,
-            negatives,
+            **self._trainer_parts(),
         )
 
     def _monitor(self, classes: Sequence[int]) -> PairMonitor:
         pairs = stratified(
-            self._make_source(Stream.MONITOR), classes[:MONITORED_CLASSES], MONITORED_ROWS
+            self._new_source(Stream.MONITOR), classes[:MONITORED_CLASSES], MONITORED_ROWS
         )
         noise = self.generator.noise(len(pairs.classes), self._random(Stream.MONITOR))
         return PairMonitor(pairs, noise)
@@ -208,21 +167,6 @@ class NetworkGAN(GAN):
         """Sample as trained: which levels a class has is not corrected here."""
         self.generator.eval()
         self.discriminator.eval()
-
-    @torch.inference_mode()
-    def coverage(self, class_code: int) -> float:
-        """Return the share of a class's rows that generated ones come near to, 0 to 1."""
-        purpose = (self._seed, Stream.COVERAGE, class_code)
-        real = self._table.class_rows(
-            class_code, COVERAGE_ROWS, random_generator(*purpose, device=self._device)
-        )
-        with limited_threads(1):
-            made = torch.cat(
-                list(self._chunks(class_code, COVERAGE_ROWS, purpose, (), for_training=False))
-            )
-            weights = self._table.weights
-            weights = torch.ones_like(real) if weights is None else weights[real]
-            return float(coverage(made, self._table.expand(real), weights.to(made)))
 
     def makes_new_rows(self, class_code: int) -> bool:
         """Tell whether rows can be others than the training rows: nothing is known against it."""
@@ -240,6 +184,9 @@ class NetworkGAN(GAN):
             "what a row must be. Leave where out, or generator and discriminator."
         )
 
+    def _candidates(self, class_code: int, n_rows: int, purpose: tuple[int, ...]) -> Tensor:
+        return torch.cat(list(self._chunks(class_code, n_rows, purpose, (), for_training=False)))
+
     def _chunks(
         self,
         class_code: int,
@@ -250,38 +197,70 @@ class NetworkGAN(GAN):
         for_training: bool,
     ) -> Iterator[Tensor]:
         """Give whole blocks, each with a seed of its own, cut to what is wanted."""
-        valid = Validity(self._layout, self._device)
+        valid = Validity(self._rows.layout, self._device)
         classes = torch.full((BLOCK_ROWS,), class_code, device=self._device)
         for number in range(-(-n_rows // BLOCK_ROWS)):
             random = random_generator(*purpose, number, device=self._device)
             turns = torch.arange(BLOCK_ROWS, device=self._device) + number * BLOCK_ROWS
             anchor = self._source.anchors(class_code, turns, random)
             rows = self.generator(anchor, self.generator.noise(BLOCK_ROWS, random), classes)
-            if not self._is_own:
-                is_view = torch.rand(BLOCK_ROWS, 1, generator=random, device=self._device)
-                rows = torch.where(is_view < VIEW_SHARE, anchor, rows)
-            yield valid(rows)[: n_rows - number * BLOCK_ROWS]
+            yield valid(self._mixed(rows, anchor, random))[: n_rows - number * BLOCK_ROWS]
 
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
-        table = DeviceTable(self._layout, rows, np.array([len(rows)]), self._device)
+        table = DeviceTable(self._rows.layout, rows, np.array([len(rows)]), self._device)
         with limited_threads(1), torch.inference_mode():
-            parts = [
-                self._own_logits(chunk) if self._is_own else self._nearest.logits(self._see(chunk))
-                for chunk in _chunks_of(table, torch.arange(len(rows), device=self._device))
-            ]
-        return torch.cat(parts).cpu().numpy().astype(np.float64)
+            chunks = _chunks_of(table, torch.arange(len(rows), device=self._device))
+            logits = torch.cat([self._logits(chunk) for chunk in chunks])
+        return logits.cpu().numpy().astype(np.float64)
+
+    def _training_threads(self) -> int:
+        """Return on how many threads to train: convolutions gain by them."""
+        return torch.get_num_threads()
+
+
+class ImageGAN(NetworkGAN):
+    """The convolutional networks: generated images are moved views of real ones."""
+
+    def __init__(
+        self, rows: TrainingRows, config: GANConfig, seed: int, device: torch.device
+    ) -> None:
+        assert isinstance(rows.layout, ImageLayout)  # narrows the type
+        layout, n_classes = rows.layout, len(rows.class_counts)
+        self._shape = layout.shape
+
+        def make_players() -> tuple[ImageGenerator, ImageDiscriminator]:
+            generator = ImageGenerator(layout, n_classes, config.networks.latent_dim)
+            return generator, ImageDiscriminator(layout, n_classes)
+
+        super().__init__(rows, config, seed, device, make_players)
+
+    def _new_source(self, stream: Stream) -> ViewPairs:
+        rows = ClassRows(self._table, self._config.batches.batch_size, self._random(stream))
+        return ViewPairs(rows, Views(self._shape, self._random(Stream.VIEWS)))
+
+    def _trainer_parts(self) -> dict[str, Any]:
+        return {
+            "augment": DifferentiableAugmentation(self._shape, self._random(Stream.AUGMENTATION)),
+            "negatives": DifferenceNoise(self._rows.layout, self._random(Stream.NEGATIVES)),
+        }
+
+    def _mixed(self, rows: Tensor, anchor: Tensor, random: torch.Generator) -> Tensor:
+        """Return generated images, and the views that they started from in the place of some."""
+        is_view = torch.rand(len(rows), 1, generator=random, device=self._device) < VIEW_SHARE
+        return torch.where(is_view, anchor, rows)
+
+    def _logits(self, rows: Tensor) -> Tensor:
+        return self._nearest.logits(self._features(rows))
 
     def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the logits of training rows for their own class, and the classes.
 
         Images are compared with the other ones of their class, and are some of very many.
         """
-        if self._is_own:
-            return super().training_logits()
         with limited_threads(1), torch.inference_mode():
             logits = self._nearest.own_logits().cpu().numpy().astype(np.float64)
-        counts = np.minimum(self._class_counts, MAX_ROWS)
+        counts = np.minimum(self._rows.class_counts, MAX_ROWS)
         return logits, np.repeat(np.arange(len(counts)), counts)
 
     @cached_property
@@ -293,28 +272,76 @@ class NetworkGAN(GAN):
                 MAX_ROWS,
                 random_generator(self._seed, Stream.CALIBRATION, code, device=self._device),
             )
-            for code in range(len(self._class_counts))
+            for code in range(len(self._rows.class_counts))
         ]
         chunks = _chunks_of(self._table, torch.cat(rows))
-        return NearestFeatures(torch.cat(list(map(self._see, chunks))), list(map(len, rows)))
+        features = torch.cat(list(map(self._features, chunks)))
+        return NearestFeatures(features, list(map(len, rows)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
 
-    def _see(self, images: Tensor) -> Tensor:
+    def _features(self, images: Tensor) -> Tensor:
         """Return the discriminator's features of images."""
         features: Tensor = self.discriminator.features(images)
         return features
 
-    def _own_logits(self, rows: Tensor) -> Tensor:
-        """Return the logits of the caller's discriminator for each class."""
-        codes = torch.arange(len(self._class_counts), device=rows.device)
+
+class OwnNetworkGAN(NetworkGAN):
+    """Networks of the caller, for images or tables; they see rows alone.
+
+    Parameters
+    ----------
+    rows, config, seed, device
+        As for `GAN`.
+    own_networks : tuple of callable
+        What makes the caller's generator and discriminator.
+
+    Raises
+    ------
+    DataError
+        If one of them fails on a batch, or returns something of another shape.
+    """
+
+    def __init__(
+        self,
+        rows: TrainingRows,
+        config: GANConfig,
+        seed: int,
+        device: torch.device,
+        own_networks: tuple[ModuleFactory, ModuleFactory],
+    ) -> None:
+        def make() -> tuple[OwnGenerator, OwnDiscriminator]:
+            n_classes = len(rows.class_counts)
+            return make_players(own_networks, rows.layout, n_classes, config.networks.latent_dim)
+
+        super().__init__(rows, config, seed, device, make)
+        self._check()
+
+    def _check(self) -> None:
+        """Run the networks on one batch, and leave them as they were."""
+        batch = self._new_source(Stream.MONITOR).draw()
+        players = (self.generator, self.discriminator)
+        states = [copied(player.state_dict()) for player in players]
+        with limited_threads(self._training_threads()), self._module_random():
+            check_players(*players, batch.target, batch.classes)
+        for player, state in zip(players, states, strict=True):
+            player.load_state_dict(state)
+
+    def _new_source(self, stream: Stream) -> SingleRows:
+        return SingleRows(
+            ClassRows(
+                self._table,
+                self._config.batches.batch_size,
+                self._random(stream),
+                of_each_class=len(self.generator.networks.networks) > 1,
+            )
+        )
+
+    def _logits(self, rows: Tensor) -> Tensor:
+        codes = torch.arange(len(self._rows.class_counts), device=rows.device)
         logits = [self.discriminator(rows[:, :0], rows, code.expand(len(rows))) for code in codes]
         return torch.stack(logits, dim=1)
-
-    def _training_threads(self) -> int:
-        """Return on how many threads to train: convolutions gain by them."""
-        return torch.get_num_threads()
 
 
 def _chunks_of(table: DeviceTable, numbers: Tensor) -> Iterator[Tensor]:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ganaug._encoding.layout import ImageLayout, TableLayout
-from ganaug._gan.networks import CategoryHead, StateGate
+from ganaug._gan.gate import StateGate
+from ganaug._gan.networks import CategoryHead
 from ganaug._gan.noise import gumbel_noise
 from ganaug._gan.runtime import DTYPE
 from ganaug.exceptions import DataError

@@ -44,10 +44,9 @@ class ClassRows:
     Parameters
     ----------
     table : DeviceTable
+        Rows are drawn by their weights.
     batch_size : int
     random : torch.Generator
-    weights : Tensor of shape (n_rows,) or None
-        How often a row is drawn in comparison to others of its class.
     of_each_class : bool
         Whether a batch has `batch_size` rows of each class, one class after the other.
     """
@@ -57,7 +56,6 @@ class ClassRows:
         table: DeviceTable,
         batch_size: int,
         random: torch.Generator,
-        weights: Tensor | None,
         *,
         of_each_class: bool = False,
     ) -> None:
@@ -65,8 +63,8 @@ class ClassRows:
         self._random = random
         self._batch_size = batch_size
         self._of_each_class = of_each_class
-        weights = torch.ones(len(table)) if weights is None else weights.to(DTYPE)
-        self._weights = weights.to(table.device)
+        weights = torch.ones(len(table)) if table.weights is None else table.weights
+        self._weights = weights.to(table.device, DTYPE)
 
     def classes(self) -> Tensor:
         """Return the classes of a batch, (batch,)."""

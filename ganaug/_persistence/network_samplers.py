@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ganaug._encoding.images import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, ImageEncoder, ImageForm
 from ganaug._encoding.layout import ImageLayout, TableLayout
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import Encoder
+from ganaug._fitting import Encoder, new_gan
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
+from ganaug._gan.model import TrainingRows
 from ganaug._gan.network_gan import NetworkGAN, NetworkGANState
 from ganaug._gan.runtime import resolve_device
 from ganaug._persistence import checks
@@ -115,9 +116,9 @@ class NetworkSamplerState:
         if isinstance(self.encoder, TableEncoderState):
             checks.check_levels(map(len, self.rows.levels), self.encoder.encoder.codecs)
         if self.parameters.get("generator") is None:
-            self._check_own_size(encoder.layout_)
+            self._check_convolutional(encoder.layout_)
 
-    def _check_own_size(self, layout: TableLayout) -> None:
+    def _check_convolutional(self, layout: TableLayout) -> None:
         """Refuse weights of other shapes than the convolutional networks have, unbuilt."""
         is_image = isinstance(layout, ImageLayout)
         checks.require(is_image, "a table has networks for images")
@@ -139,13 +140,15 @@ class NetworkSamplerState:
         encoder = self.encoder.build()
         parts = SamplerParts.within(self)
         sampler = parts.sampler(device)
-        gan = NetworkGAN.from_state(
-            self.gan,
-            encoder.layout_,
-            sampler._config(),
-            resolve_device(sampler.device),
+        gan = new_gan(
+            TrainingRows(encoder.layout_, self.gan.rows, self.gan.class_counts),
             sampler._own_networks(),
+            replace(sampler._config(), networks=self.gan.networks),
+            self.gan.seed,
+            resolve_device(sampler.device),
         )
+        assert isinstance(gan, NetworkGAN)  # narrows the type
+        gan.restore(self.gan)
         return parts.fitted(sampler, encoder, gan, self.gan.seed)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.table import TableEncoder
 from ganaug._fitting import Encoder, FittedParts
-from ganaug._gan.model import GAN, ConditionalGAN, GANState
+from ganaug._gan.model import GAN, GANState, TableGAN
 from ganaug._gan.runtime import resolve_device
 from ganaug._persistence import checks
 from ganaug._persistence.containers import (
@@ -124,7 +124,7 @@ class SamplerState:
 
     @classmethod
     def of(cls, sampler: GANSampler) -> SamplerState:
-        assert isinstance(sampler._gan, ConditionalGAN)  # narrows the type
+        assert isinstance(sampler._gan, TableGAN)  # narrows the type
         assert isinstance(sampler.encoder_, TableEncoder)
         return cls(
             **SamplerParts.of(sampler).as_fields(),
@@ -146,7 +146,7 @@ class SamplerState:
         sampler = parts.sampler(device)
         place = resolve_device(sampler.device)
         encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.gan.layout)
-        gan = ConditionalGAN.from_state(self.gan, sampler._config(), place)
+        gan = TableGAN.from_state(self.gan, sampler._config(), place)
         return parts.fitted(sampler, encoder, gan, self.gan.seed)
 
 
@@ -154,5 +154,5 @@ SAMPLER = Format(
     "ganaug sampler",
     1,
     SamplerState,
-    lambda fitted: isinstance(getattr(fitted, "_gan", None), ConditionalGAN),
+    lambda fitted: isinstance(getattr(fitted, "_gan", None), TableGAN),
 )
