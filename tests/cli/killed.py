@@ -1,4 +1,4 @@
-"""`ganaug resample`, killed again and again: `python -m tests.killed_cli FOLDER`.
+"""`ganaug resample`, killed again and again: `python -m tests.cli.killed FOLDER`.
 
 Prints a JSON object: how often it was killed, how many outputs were whole, and how many were not.
 """

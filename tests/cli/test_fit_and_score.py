@@ -1,0 +1,74 @@
+"""`ganaug fit` and `ganaug score`: models that are saved, gone on with, and asked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganaug import GANSampler
+from tests.cli.running import ganaug, read
+
+
+def test_a_fit_is_saved_and_sampled(model, mixed_files, tmp_path):
+    rows = tmp_path / "rows.csv"
+    assert ganaug("sample", model, "-n", 20, "--class", "yes", "-o", rows) == 0
+    table = pd.read_csv(mixed_files[".csv"], parse_dates=["day"])
+    X, y = table.drop(columns="y"), table["y"]
+    expected, _ = GANSampler(n_steps=5, random_state=0).fit(X, y).sample(20, y="yes")
+    pd.testing.assert_series_equal(read(rows)["age"], expected["age"], check_names=False)
+
+
+def test_a_killed_fit_goes_on(model, mixed_files, tmp_path):
+    other, folder = tmp_path / "other.ganaug", tmp_path / "run"
+    fit = ("fit", mixed_files[".csv"], "--target", "y", "--seed", 0, "--checkpoint", folder)
+    for _ in range(2):
+        assert ganaug(*fit, "--resume", "-o", other, "--force") == 0
+    assert (folder / "checkpoint.ganaug").exists()
+    assert_same_rows(model, other)
+
+
+def assert_same_rows(one, other):
+    from ganaug import load
+
+    pd.testing.assert_frame_equal(load(one).sample(9)[0], load(other).sample(9)[0])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("target", [[], ["--target", "y"]])
+def test_rows_are_scored_by_a_saved_sampler(model, mixed_files, tmp_path, suffix, target):
+    from ganaug import load
+
+    source, output = mixed_files[suffix], tmp_path / f"scores{suffix}"
+    assert ganaug("score", model, source, "-o", output, *target) == 0
+    table = pd.read_csv(mixed_files[".csv"], parse_dates=["day"])
+    X, y = table.drop(columns="y"), table["y"]
+    expected = load(model).anomaly_score(X, y if target else None)
+    scored = read(output)
+    np.testing.assert_allclose(scored.pop("anomaly_score"), expected, rtol=1e-6)
+    if suffix != ".csv.gz":
+        pd.testing.assert_frame_equal(scored, read(source))
+
+
+def test_a_detector_is_fitted_and_scores(mixed_files, tmp_path):
+    path, output = tmp_path / "detector.ganaug", tmp_path / "scores.csv"
+    fit = ("fit", mixed_files[".csv"], "--target", "y", "--detector", "-o", path, "--seed", 0)
+    assert ganaug(*fit) == 0
+    assert ganaug("score", path, mixed_files[".csv"], "-o", output) == 0
+    scored = read(output)
+    assert scored["anomaly_score"].between(0, 1).all()
+    assert scored["p_value"].between(0, 1).all()
+    assert scored["anomaly_score"].corr(scored["p_value"], method="spearman") < -0.9
+
+
+def test_cells_are_scored_as_the_model_saw_them(tmp_path):
+    """One row alone looks like numbers, where the whole column was text; and the reverse."""
+    table, one, path = tmp_path / "t.csv", tmp_path / "one.csv", tmp_path / "m.ganaug"
+    lines = [f"{code},{k},{'yes' if k % 3 else 'no'}" for k, code in enumerate(["7", "x", "8"] * 9)]
+    table.write_text("\n".join(["code,n,y", *lines]) + "\n")
+    one.write_text("n,code,more\n,7,a\n")  # a missing number, other columns and another order
+    assert ganaug("fit", table, "--target", "y", "-o", path) == 0
+    assert ganaug("score", path, one, "-o", tmp_path / "s.csv") == 0
+    from ganaug import load
+
+    X = pd.DataFrame({"code": ["7"], "n": [np.nan]})
+    expected = load(path).anomaly_score(X)
+    assert read(tmp_path / "s.csv")["anomaly_score"].tolist() == pytest.approx(expected.tolist())

@@ -1,0 +1,172 @@
+"""Mistakes are told in a sentence, and nothing is half written or replaced."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ganaug import GANSampler, cli
+from tests.cli.running import ganaug, read
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resample"], "the following arguments are required"),
+        (["resmple"], "invalid choice: 'resmple'"),
+        (["resample", "a.csv", "--strategy", "lots"], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--strategy", '{"yes": [1]}'], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--strategy", '{"yes": 50.7}'], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
+        (["sample", "a.csv", "-n", "few"], "expected a whole number from 1 on, got 'few'"),
+        (["sample", "a.csv", "--where", "age"], "expected COLUMN=VALUE, COLUMN=LOW..HIGH"),
+        (["sample", "a.csv", "--seed", "x"], "expected a whole number from 0 to 4294967295"),
+        (["demo", "--seed", "-1"], "expected a whole number from 0 to 4294967295, got '-1'"),
+        (["demo", "--quiet", "--verbose"], "not allowed with argument --quiet"),
+    ],
+)
+def test_a_wrong_argument_is_told(capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(arguments)
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: error: ")
+    assert message in err
+    assert "--help" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "outcome"], "no target column 'outcome'; its columns are age, price, score"),
+        (["--categorical", "age,work"], "no categorical column 'work'; its columns are age, price"),
+        (["--strategy", "maybe=100"], "there is no class 'maybe'; there are no, yes"),
+        (["--strategy", "yes=3"], "3"),
+        (["--strategy", "-0.5"], "-0.5"),
+        (["--device", "abacus"], "abacus"),
+        (["--mark-synthetic", "age"], "has a column 'age' already"),
+        (["-o", "{folder}"], "is a folder"),
+        (["-o", "{folder}/no/out.csv"], "there is no folder"),
+        (["-o", "{folder}/out.xlsx"], "must end with one of .csv, .csv.gz, .parquet"),
+        (["-o", "{folder}/in.csv"], "exists already; choose another name"),
+        (["-o", "{folder}/in.csv", "--force"], "in.csv is what is read; name another file"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_training(
+    mixed_files, tmp_path, capsys, monkeypatch, arguments, message
+):
+    monkeypatch.setattr(GANSampler, "_train", lambda *_: pytest.fail("training has started"))
+    before = sorted(tmp_path.iterdir())
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+    standard = ["--target", "y", "-o", tmp_path / "out.csv"]
+    assert ganaug("resample", mixed_files[".csv"], *standard, *given) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ganaug: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit", "{csv}", "-o", "{folder}/m.ganaug"], "--target; or fit a detector"),
+        (["fit", "{csv}", "--target", "y", "-o", "{folder}/m.zip"], "must end with .ganaug"),
+        (["score", "{model}", "{folder}/other.csv", "-o", "{folder}/s.csv"], "no column 'age'"),
+        (["score", "{model}", "{csv}", "-o", "{model}", "--force"], "is what is read"),
+        (["score", "{csv}", "{csv}", "-o", "{folder}/s.csv"], "is no ganaug file"),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "age=a"], "number"),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "tall=1"], "'tall'"),
+        (
+            [
+                *("sample", "{model}", "-n", "5", "-o", "{folder}/s.csv"),
+                *("--where", "age=3..", "--where", "age=..9"),
+            ],
+            "twice",
+        ),
+    ],
+)
+def test_mistakes_with_models(model, mixed_files, tmp_path, capsys, arguments, message):
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    given = {"csv": mixed_files[".csv"], "model": model, "folder": tmp_path}
+    assert ganaug(*(argument.format(**given) for argument in arguments)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: error: ")
+    assert message in err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory"),
+        ("a,y\n1,no\n2,no\n3,no\n", "class"),
+        ("a,y\n1,no\n2,no\n3,yes\n", "'yes' has 1 row"),
+        ("a,y\n1,no\n2,no\n3,\n4,yes\n5,yes\n", "missing label"),
+        ("a,y\n1,no\n2,no\n3,yes\ninf,yes\n", "column 'a' contains infinity"),
+    ],
+)
+def test_unusable_data_are_told(tmp_path, capsys, content, message):
+    source = tmp_path / "in.csv"
+    if content is not None:
+        source.write_text(content)
+    assert ganaug("resample", source, "--target", "y", "-o", tmp_path / "out.csv") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: error: ")
+    assert message in err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_existing_file_is_replaced_with_force_only(mixed_files, tmp_path):
+    output = tmp_path / "out.csv"
+    output.write_text("mine")
+    arguments = ("resample", mixed_files[".csv"], "--target", "y", "-o", output)
+    assert ganaug(*arguments) == 2
+    assert output.read_text() == "mine"
+    assert ganaug(*arguments, "--force") == 0
+    assert len(read(output)) == 192
+
+
+def test_nothing_is_written_into_the_folder_that_is_read(mixed_files, tmp_path, capsys):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    mixed_files[".parquet"].rename(folder / "part.parquet")
+    arguments = ["resample", folder, "--target", "y", "-o", folder / "out.parquet"]
+    assert ganaug(*arguments) == 2
+    assert "in the folder that is read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("moment", ["training", "writing"])
+def test_an_interrupted_run_leaves_nothing(mixed_files, tmp_path, capsys, monkeypatch, moment):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def interrupt_half_way(self, path, **_):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    if moment == "training":
+        monkeypatch.setattr(GANSampler, "_train", interrupt)
+    else:
+        monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt_half_way)
+    before = sorted(tmp_path.iterdir())
+    output = tmp_path / "out.csv"
+    assert ganaug("resample", mixed_files[".csv"], "--target", "y", "-o", output) == 130
+    assert sorted(tmp_path.iterdir()) == before
+    assert capsys.readouterr().err == "ganaug: interrupted; nothing was written.\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
+def test_a_killed_run_leaves_a_whole_output_or_none(tmp_path):
+    command = [sys.executable, "-m", "tests.cli.killed", str(tmp_path)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert counts["kills"] >= 4
+    assert counts["half"] == 0

@@ -1,0 +1,134 @@
+"""What a training leaves behind, when it ends, and what is said where it fails."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+
+from ganaug import GANSampler
+from ganaug._gan.model import TableGAN
+from ganaug.exceptions import DataError, TrainingError
+from tests.quick import quick_sampler
+
+
+def test_history(numbers):
+    sampler = quick_sampler(n_steps=120).fit(*numbers)
+    history = sampler.history_
+    assert all(isinstance(values, np.ndarray) for values in history.values())
+    assert history["generator_loss"].shape == history["discriminator_loss"].shape == (120,)
+    assert history["check_step"].tolist() == [50, 100, 120]
+    best = history["quality"].argmin()
+    assert history["best_step"] == history["check_step"][best]
+
+
+def test_auto_stops_by_itself(numbers):
+    history = quick_sampler(n_steps="auto", hidden_layer_sizes=(64, 64)).fit(*numbers).history_
+    n_steps = len(history["generator_loss"])
+    assert 100 < n_steps <= 1000
+    assert history["quality"].min() < 0.3 * history["quality"][0]
+
+
+def test_generated_rows_are_like_their_class():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [300, 60])
+    X = rng.normal(size=(360, 2)) + np.where(y[:, None] == 1, [4.0, -4.0], [0.0, 0.0])
+    X[:, 1] += 0.8 * X[:, 0]
+    sampler = GANSampler(random_state=0).fit(X, y)
+    for label in (0, 1):
+        made = sampler.sample(500, label)[0]
+        real = X[y == label]
+        np.testing.assert_allclose(made.mean(axis=0), real.mean(axis=0), atol=0.4)
+        np.testing.assert_allclose(np.cov(made.T), np.cov(real.T), atol=0.4)
+
+
+def test_weights_move_the_generated_rows():
+    rng = np.random.default_rng(0)
+    X = np.r_[
+        rng.normal(size=(100, 1)), rng.normal(size=(40, 1)) * 0.1 + np.tile([[0], [5]], (20, 1))
+    ]
+    y = np.repeat([0, 1], [100, 40])
+    weights = np.r_[np.ones(100), np.tile([1e-6, 1.0], 20)]
+    sampler = GANSampler(anchored_share=0.0, n_steps=300, random_state=0)
+    made = sampler.fit(X, y, sample_weight=weights).sample(300, 1)[0]
+    unweighted = sampler.fit(X, y).sample(300, 1)[0]
+    assert (made > 2.5).mean() > (unweighted > 2.5).mean() + 0.2
+
+
+def test_a_row_that_alone_has_weight_is_never_left_out():
+    X = np.linspace(0, 1, 6000)[:, None]
+    y = np.repeat([0, 1], [5900, 100])
+    weights = np.r_[np.zeros(5899), 1.0, np.ones(100)]
+    sampler = quick_sampler(n_steps=50).fit(X, y, sample_weight=weights)
+    assert np.isfinite(sampler.history_["generator_loss"]).all()
+    np.testing.assert_allclose(sampler.sample(20, 0)[0], X[5899, 0], atol=0.3)
+
+
+def test_one_sampler_can_be_fitted_again_on_another_table(customers, numbers):
+    sampler = quick_sampler().fit(*customers)
+    sampler.fit(*numbers)
+    assert not hasattr(sampler, "feature_names_in_")
+    np.testing.assert_array_equal(sampler.sample(5)[0], quick_sampler().fit(*numbers).sample(5)[0])
+
+
+def test_fit_forgets_which_rows_of_another_table_were_synthetic(customers):
+    sampler = quick_sampler()
+    sampler.fit_resample(*customers)
+    assert not hasattr(sampler.fit(*customers), "synthetic_mask_")
+
+
+def test_a_fit_that_fails_leaves_the_sampler_as_it_was(customers, numbers, monkeypatch):
+    sampler = quick_sampler().fit(*customers)
+    rows, _ = sampler.sample(5)
+
+    def interrupt(self, classes):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableGAN, "calibrate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            sampler.fit_resample(*numbers)
+    with pytest.raises(DataError):
+        sampler.fit(customers[0], customers[1].where(customers[1] != "stay"))
+    assert sampler.n_features_in_ == 4
+    assert sampler.sampling_strategy_ == {"leave": 50, "complain": 70}
+    pd.testing.assert_frame_equal(sampler.sample(5)[0], rows)
+
+
+def test_a_training_that_diverges_names_the_widest_columns():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"narrow": rng.uniform(size=300), "wide": rng.normal(size=300) ** 3})
+    y = np.repeat([0, 1], [250, 50])
+    sampler = quick_sampler(gradient_penalty=1e39)  # infinite in single precision
+    with pytest.raises(TrainingError, match=r"diverged.*widest columns are 'wide' \(.*'narrow'"):
+        sampler.fit(X, y)
+    assert not hasattr(sampler, "generator_")
+
+
+def test_a_collapsed_generator_is_said_to_be_one(numbers, monkeypatch):
+    def collapse(gan, classes):
+        with torch.no_grad():
+            gan.generator.last.bias.fill_(100.0)  # all rows to the corners
+
+    quick_sampler().fit(*numbers)
+    monkeypatch.setattr(TableGAN, "calibrate", collapse)
+    with pytest.warns(ConvergenceWarning, match=r"collapsed.*of 1 \(\d%\)"):
+        quick_sampler().fit(*numbers)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate": 0.9, "n_steps": 50},
+        {"learning_rate": 0.2, "anchored_share": 0.0, "n_steps": 50},
+        {"n_steps": 1, "anchored_share": 0.0},
+    ],
+    ids=str,
+)
+def test_what_is_worse_than_repeated_rows_is_said(parameters):
+    X, y = make_classification(
+        n_samples=600, n_features=8, weights=[0.9], n_clusters_per_class=2, random_state=1
+    )
+    with pytest.warns(ConvergenceWarning, match="repeating rows would serve better"):
+        GANSampler(random_state=0, **parameters).fit(X, y)
