@@ -17,10 +17,11 @@ from ganaug._files.reading import (
     ENCODING,
     check_columns,
     check_suffix,
-    explaining_parquet,
+    explaining_arrow,
+    is_parquet,
     read_header,
-    stored_index,
 )
+from ganaug._files.row_labels import RowLabels, stored_index
 from ganaug._files.streams import write_parquet
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
@@ -89,7 +90,7 @@ class LargeParquet(LargeTable):
     def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
         super().__init__(target)
         dataset = optional_import("pyarrow.dataset", extra="io")
-        with explaining_parquet(path):
+        with explaining_arrow(path):
             self._whole = dataset.dataset(path, format="parquet", partitioning="hive")
         if not self._whole.files:
             raise DataError(f"{path} has no Parquet files in it.")
@@ -106,10 +107,9 @@ class LargeParquet(LargeTable):
     def write(
         self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
     ) -> int:
-        if not path.name.lower().endswith(".parquet"):
+        if not is_parquet(path):
             raise DataError(f"{path} must end with .parquet: the input is Parquet, and large.")
         n_new = 0
-
         labels = {name: RowLabels(self._whole.schema.field(name).type) for name in self._index}
 
         def originals() -> Iterator[Any]:
@@ -138,7 +138,6 @@ class LargeCsv(LargeTable):
     def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
         super().__init__(target)
         pd = optional_import("pandas", extra="io")
-        pa = optional_import("pyarrow", extra="io")
         pa_csv = optional_import("pyarrow.csv", extra="io")
         dataset = optional_import("pyarrow.dataset", extra="io")
         self._path = path
@@ -161,10 +160,9 @@ class LargeCsv(LargeTable):
                 timestamp_parsers=[*patterns, pa_csv.ISO8601],
             ),
         )
-        with explaining_parquet(path):
+        with explaining_arrow(path):
             self.dataset = dataset.dataset(path, format=file_format)
         check_dataset(self.dataset, target)
-        self._pa = pa
 
     def write(
         self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
@@ -230,10 +228,9 @@ def open_large(path: Path, target: str, categorical: Sequence[str] = ()) -> Larg
     DataError
         If it can't be read as a table, a column doesn't exist, or files differ in their columns.
     """
-    if path.is_dir():
-        return LargeParquet(path, target, categorical)
-    check_suffix(path)
-    if path.name.lower().endswith(".parquet"):
+    if not path.is_dir():
+        check_suffix(path)
+    if path.is_dir() or is_parquet(path):
         return LargeParquet(path, target, categorical)
     return LargeCsv(path, target, categorical)
 
@@ -245,31 +242,3 @@ def _marked(table: Any, mark: str | None, is_new: bool) -> Any:
     if mark is None:
         return table
     return table.append_column(mark, pa.array(np.full(len(table), is_new)))
-
-
-class RowLabels:
-    """Labels of new rows: numbers count on, any other label is missing."""
-
-    def __init__(self, kind: Any) -> None:
-        self._kind = kind
-        self._last: int | None = None
-
-    def see(self, labels: Any) -> None:
-        """Take note of labels that exist."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        if pa.types.is_integer(self._kind) and labels.null_count < len(labels):
-            largest = pc.max(labels).as_py()
-            self._last = largest if self._last is None else max(self._last, largest)
-
-    def next(self, n: int) -> Any:
-        """Return labels for so many further rows."""
-        import numpy as np
-        import pyarrow as pa
-
-        if self._last is None:
-            return pa.nulls(n, self._kind)
-        start = self._last + 1
-        self._last += n
-        return pa.array(np.arange(start, start + n), self._kind)

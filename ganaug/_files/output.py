@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ganaug.exceptions import DataError
 
-__all__ = ["check_output", "replacing"]
+__all__ = ["check_output", "csv_file", "replacing"]
 
 
 def check_output(path: Path, force: bool) -> None:
@@ -66,6 +68,18 @@ def replacing(path: Path, force: bool) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def csv_file(path: Path, compressed: bool) -> Iterator[Any]:
+    """Open a CSV file to write bytes to, as gzip if `compressed`."""
+    with open(path, "wb") as raw:
+        if not compressed:
+            yield raw
+            return
+        # neither time nor name in the header: the same table gives the same file
+        with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+            yield file
 
 
 def _refuse_existing(path: Path, force: bool) -> None:

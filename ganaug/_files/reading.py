@@ -29,6 +29,11 @@ def is_csv(path: Path) -> bool:
     return path.name.lower().endswith(CSV_SUFFIXES)
 
 
+def is_parquet(path: Path) -> bool:
+    """Tell Parquet files by their names."""
+    return path.name.lower().endswith(".parquet")
+
+
 def is_gzip(path: Path) -> bool:
     """Tell gzipped files by their names."""
     return path.name.lower().endswith(".gz")
@@ -119,7 +124,7 @@ def explaining_csv(path: Path) -> Iterator[None]:
 def read_parquet(path: Path) -> Any:
     """Read a file as a pyarrow table."""
     parquet = optional_import("pyarrow.parquet", extra="io")
-    with explaining_parquet(path):
+    with explaining_arrow(path):
         arrow = parquet.read_table(path)
     if not len(arrow):
         raise DataError(f"{path} has no rows.")
@@ -127,16 +132,10 @@ def read_parquet(path: Path) -> Any:
 
 
 @contextmanager
-def explaining_parquet(path: Path) -> Iterator[None]:
-    """Say which file pyarrow can't read."""
+def explaining_arrow(path: Path) -> Iterator[None]:
+    """Say which file pyarrow can't read, and why."""
     pa = optional_import("pyarrow", extra="io")
     try:
         yield
     except pa.ArrowInvalid as error:
         raise DataError(f"{path} can't be read: {error}") from error
-
-
-def stored_index(schema: Any, target: str | None) -> list[str]:
-    """Return the columns in which pandas stored row labels; they are no features."""
-    names = (schema.pandas_metadata or {}).get("index_columns", [])
-    return [name for name in names if name in schema.names and name != target]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ganaug._files.output import replacing
+from ganaug._files.output import csv_file, replacing
+from ganaug._files.reading import is_gzip, is_parquet
 from ganaug.exceptions import DataError
 
 __all__ = ["as_arrow", "write_parquet", "write_tables"]
@@ -79,19 +79,15 @@ def write_tables(path: Path, tables: Iterable[Any], force: bool) -> None:
     force : bool
         Whether an existing file may be replaced.
     """
-    if path.name.lower().endswith(".parquet"):
+    if is_parquet(path):
         write_parquet(path, tables, force)
         return
     import pyarrow.csv
 
-    is_gzip = path.name.lower().endswith(".gz")
-    with replacing(path, force) as temporary, open(temporary, "wb") as raw:
-        # neither time nor name in the header: the same table gives the same file
-        file: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if is_gzip else raw
-        with file:
-            for k, table in enumerate(tables):
-                options = pyarrow.csv.WriteOptions(include_header=k == 0, quoting_style="needed")
-                pyarrow.csv.write_csv(table, file, options)
+    with replacing(path, force) as temporary, csv_file(temporary, is_gzip(path)) as file:
+        for k, table in enumerate(tables):
+            options = pyarrow.csv.WriteOptions(include_header=k == 0, quoting_style="needed")
+            pyarrow.csv.write_csv(table, file, options)
 
 
 def write_parquet(path: Path, tables: Iterable[Any], force: bool) -> None:

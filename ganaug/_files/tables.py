@@ -7,7 +7,6 @@ CSV file stay the text they were, those of a Parquet file keep their Arrow schem
 
 from __future__ import annotations
 
-import gzip
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from ganaug._files.csv_columns import (
     detect_column,
 )
 from ganaug._files.fitted import FittedColumn
-from ganaug._files.output import replacing
+from ganaug._files.output import csv_file, replacing
 from ganaug._files.reading import (
     SEPARATORS,
     check_columns,
@@ -30,8 +29,8 @@ from ganaug._files.reading import (
     is_gzip,
     read_csv,
     read_parquet,
-    stored_index,
 )
+from ganaug._files.row_labels import RowLabels, stored_index
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
 
@@ -204,13 +203,8 @@ class CsvTable(Table):
         return detect_column(text).parse(text)
 
     def write_with(self, path: Path, new: dict[str, Any], *, force: bool) -> None:
-        as_text = is_csv(path)
-        frame = self.text if as_text else self._typed()
-        with replacing(path, force) as temporary:
-            if as_text:
-                _write_csv(frame.assign(**new), temporary, is_gzip(path), self.separator)
-            else:
-                frame.assign(**new).to_parquet(temporary, index=False)
+        frame = self.text if is_csv(path) else self._typed()
+        self._write(path, frame.assign(**new), force)
 
     def new_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
         return X.iloc[self.n_rows :], y.iloc[self.n_rows :]
@@ -229,8 +223,11 @@ class CsvTable(Table):
             frame = pd.concat([old, new], ignore_index=True)
         if mark is not None:
             frame[mark] = [False] * (len(frame) - len(new)) + [True] * len(new)
+        self._write(path, frame, force)
+
+    def _write(self, path: Path, frame: pd.DataFrame, force: bool) -> None:
         with replacing(path, force) as temporary:
-            if as_text:
+            if is_csv(path):
                 _write_csv(frame, temporary, is_gzip(path), self.separator)
             else:
                 frame.to_parquet(temporary, index=False)
@@ -330,7 +327,9 @@ class ParquetTable(Table):
 
         new = X_new.append_column(self.target, y_new[self.target])
         for name in self.index:
-            new = new.append_column(name, _continue_index(self.arrow[name], len(new)))
+            labels = RowLabels(self.arrow[name].type)
+            labels.see(self.arrow[name])
+            new = new.append_column(name, labels.next(len(new)))
         new = new.select(self.arrow.column_names).cast(self.arrow.schema)
         table = pa.concat_tables([self.arrow, new]) if originals else new
         if mark is not None:
@@ -371,17 +370,6 @@ def read_table(path: Path, target: str | None, categorical: Sequence[str] = ()) 
     return ParquetTable(arrow, target, categorical)
 
 
-def _continue_index(labels: Any, n_new: int) -> Any:
-    """Return labels for new rows: numbers count on, any other label is missing."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_integer(labels.type):
-        start = pc.max(labels).as_py() + 1
-        return pa.array(range(start, start + n_new), labels.type)
-    return pa.nulls(n_new, labels.type)
-
-
 def _plain_pandas(table: Any) -> pd.DataFrame:
     """Return a frame that prints as stored: integers with gaps stay integers."""
     import pandas as pd
@@ -391,9 +379,5 @@ def _plain_pandas(table: Any) -> pd.DataFrame:
 
 
 def _write_csv(frame: pd.DataFrame, path: Path, compressed: bool, separator: str) -> None:
-    if not compressed:
-        frame.to_csv(path, sep=separator, index=False)
-        return
-    # neither time nor name in the header: the same table gives the same file
-    with open(path, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+    with csv_file(path, compressed) as file:
         frame.to_csv(file, sep=separator, index=False)

@@ -146,8 +146,8 @@ def test_an_interrupted_run_leaves_nothing(mixed_files, tmp_path, capsys, monkey
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    def interrupt_half_way(self, path, **_):
-        path.write_text("half")
+    def interrupt_half_way(self, file, **_):
+        file.write(b"half")
         raise KeyboardInterrupt
 
     if moment == "training":
