@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._encoding.columns import Column
-from ganaug._encoding.frames import wrap_rows
+from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.target import Target, read_target
 from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ganaug import _validation as validation
-from ganaug._encoding.frames import wrap_rows
+from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.target import read_target, take_rows
 from ganaug._optional import optional_import

@@ -9,59 +9,19 @@ from typing import Any
 
 import narwhals.stable.v1 as nw
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ganaug._encoding.clocks import arrow_from_ticks, from_ticks, pandas_zoned, to_ticks
 from ganaug._encoding.columns import Column, categorical, from_objects, numeric
+from ganaug._encoding.pandas_index import extended_index
 from ganaug._encoding.rows import (
-    ArrayRows,
-    ListRows,
     RowBuilder,
     Rows,
-    SparseRows,
     build_array,
     level_rows,
     read_array,
 )
 from ganaug.exceptions import DataError
-
-
-def wrap_rows(X: Any) -> Rows:
-    """Return the `Rows` for a table in any supported container.
-
-    Raises
-    ------
-    TypeError
-        If the container isn't supported.
-    DataError
-        If it is not two-dimensional.
-    """
-    if sp.issparse(X):
-        return SparseRows(X)
-    if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(
-            "X is a masked array, whose mask would be lost; pass its values with missing ones: "
-            "X.astype(float).filled(np.nan)."
-        )
-    if isinstance(X, np.ndarray):
-        return ArrayRows(np.asarray(X))  # a matrix has no columns of one dimension
-    if nw.dependencies.is_pandas_dataframe(X):
-        return PandasRows(X)
-    if nw.dependencies.is_into_dataframe(X):
-        return NarwhalsRows(X)
-    if hasattr(X, "collect") and hasattr(X, "lazy"):
-        raise TypeError(
-            f"X is a lazy frame ({type(X).__name__}), its rows are not in memory; pass X.collect()."
-        )
-    if isinstance(X, Sequence) and not isinstance(X, str | bytes):
-        return ListRows(X)
-    if hasattr(X, "__array__") or hasattr(X, "__array_function__"):
-        return ArrayRows(np.asarray(X))
-    raise TypeError(
-        "X must be a pandas, polars or pyarrow table, a numpy array, a scipy sparse matrix or a "
-        f"list of rows, got {type(X).__module__}.{type(X).__qualname__}."
-    )
 
 
 class NarwhalsRows(Rows):
@@ -258,57 +218,6 @@ class PandasBuilder(RowBuilder):
         frame = pd.DataFrame(series, copy=False)
         frame.columns = self.columns  # `set_axis` copies in pandas 2
         return frame
-
-
-def extended_index(index: Any, n_new: int) -> Any:
-    """Return the index of all rows: the old labels, then new ones of the same type."""
-    import pandas as pd
-
-    if isinstance(index, pd.MultiIndex):  # `append` would change the types of its levels
-        levels: Any = index.levels
-        codes: Any = [np.append(codes, np.full(n_new, -1)) for codes in index.codes]
-        return pd.MultiIndex(levels, codes, names=index.names)
-    whole = index.append(_new_labels(index, n_new))
-    # pandas would infer another dtype of objects
-    return whole.astype(object) if index.dtype == object else whole
-
-
-def _new_labels(index: Any, n_new: int) -> Any:
-    """Return labels for new rows.
-
-    Numbers count on; a label of another kind (a date, a name) says who a row is, and a synthetic
-    row is nobody, so its label is missing.
-    """
-    import pandas as pd
-
-    if isinstance(index, pd.RangeIndex):
-        stop = index.stop + n_new * index.step
-        return pd.RangeIndex(index.stop, stop, index.step, name=index.name)
-    if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iu" and len(index):
-        return _next_numbers(index, n_new)
-    return _missing_labels(index, n_new)
-
-
-def _next_numbers(index: Any, n_new: int) -> Any:
-    """Return the numbers after the largest label or, where there are none, before the smallest."""
-    import pandas as pd
-
-    limits = np.iinfo(index.dtype)
-    start = int(index.max()) + 1
-    if start + n_new - 1 > limits.max:
-        start = int(index.min()) - n_new
-    if start < limits.min:
-        return pd.Index([None] * n_new, dtype=object, name=index.name)
-    return pd.Index(np.arange(n_new).astype(index.dtype) + index.dtype.type(start), name=index.name)
-
-
-def _missing_labels(index: Any, n_new: int) -> Any:
-    import pandas as pd
-
-    nobody = [None] * n_new
-    if isinstance(index, pd.IntervalIndex) or pd.api.types.is_bool_dtype(index.dtype):
-        return pd.Index(nobody, dtype=object, name=index.name)
-    return pd.Index(nobody, dtype=index.dtype, name=index.name)
 
 
 def _factorize(name: Hashable, series: Any) -> Column:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug._encoding.columns import first_rows, is_missing
-from ganaug._encoding.frames import extended_index
+from ganaug._encoding.pandas_index import extended_index
 from ganaug.exceptions import DataError
 
 

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_selection import mutual_info_classif
 
 from ganaug._encoding.columns import Column
-from ganaug._encoding.frames import wrap_rows
+from ganaug._encoding.containers import wrap_rows
 
 __all__ = ["Values", "frequent", "most_informative", "project", "read_values", "some_rows"]
 

@@ -11,7 +11,8 @@ import pytest
 import scipy.sparse as sp
 
 from ganaug._encoding.columns import Column
-from ganaug._encoding.frames import extended_index, wrap_rows
+from ganaug._encoding.containers import wrap_rows
+from ganaug._encoding.pandas_index import extended_index
 from ganaug._encoding.table import TableEncoder
 from tests.encoding.test_table import expand
 from tests.tables import dtypes_of
