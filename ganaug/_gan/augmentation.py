@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganaug._gan.runtime import DTYPE
-from ganaug._gan.states import State
+from ganaug._gan.states import Drawing
 
 # Views: at most so many degrees, share of a side, and logarithm of a factor.
 MAX_TURN = math.radians(15)
@@ -32,27 +32,16 @@ MAX_BRIGHTNESS = 0.1
 MAX_CONTRAST = 0.1
 
 
-class _Random:
-    """A stream of random numbers that a training can go on with."""
-
-    def __init__(self, random: torch.Generator) -> None:
-        self._random = random
-
-    def state_dict(self) -> State:
-        """Return all that further images depend on."""
-        return {"random": self._random.get_state()}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from where `state_dict` was called."""
-        self._random.set_state(state["random"])
+class _Transform(Drawing):
+    """A random change of images."""
 
     def _uniform(self, *shape: int) -> Tensor:
         """Return uniform numbers between -1 and 1."""
-        random = self._random
+        random = self.random
         return 2 * torch.rand(shape, generator=random, dtype=DTYPE, device=random.device) - 1
 
 
-class Views(_Random):
+class Views(_Transform):
     """Turns, shifts and stretches each image by little, differently.
 
     Parameters
@@ -96,7 +85,7 @@ def resample(images: Tensor, grid: Tensor) -> Tensor:
     )
 
 
-class DifferentiableAugmentation(_Random):
+class DifferentiableAugmentation(_Transform):
     """Translation, cutout and intensity, the same for all images of a pair."""
 
     def __init__(self, shape: tuple[int, int, int], random: torch.Generator) -> None:

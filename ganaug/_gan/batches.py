@@ -161,11 +161,6 @@ class ClassBalancedBatches:
         if self._drawn:
             self._draw_indices()
 
-    def draw(self) -> Batch:
-        """Return the next batch."""
-        self.advance()
-        return self.current()
-
     def advance(self) -> None:
         """Move on to the next batch."""
         if self._drawn % BATCHES_PER_DRAW == 0:

@@ -18,14 +18,14 @@ from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.runtime import DTYPE
-from ganaug._gan.states import State
+from ganaug._gan.states import Drawing
 
 SCALES = (0.3, 4.0)
 N_DIFFERENCES = 4
 ERASED_SHARE = 0.25
 
 
-class DifferenceNoise:
+class DifferenceNoise(Drawing):
     """Moves real rows away from where rows are.
 
     Parameters
@@ -46,7 +46,7 @@ class DifferenceNoise:
         random: torch.Generator,
         scales: tuple[float, float] = SCALES,
     ) -> None:
-        self.random = random
+        super().__init__(random)
         self._scales = scales
         self._continuous = layout.continuous
         self._one_hot = layout.one_hot
@@ -54,14 +54,6 @@ class DifferenceNoise:
         heads = torch.arange(len(sizes)).repeat_interleave(sizes)
         self._head_of_level = heads.to(random.device)
         self._n_heads = len(sizes)
-
-    def state_dict(self) -> State:
-        """Return all that further noise depends on."""
-        return {"random": self.random.get_state()}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from where `state_dict` was called."""
-        self.random.set_state(state["random"])
 
     def __call__(self, rows: Tensor, others: Tensor) -> Tensor:
         """Return `rows` (n, width) moved by differences of `others` (m, width)."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from ganaug._gan.augmentation import Views
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.runtime import DTYPE
-from ganaug._gan.states import State, nested, part_of
+from ganaug._gan.states import Drawing, State, nested, part_of
 
 
 class Pairs(NamedTuple):
@@ -38,7 +38,7 @@ class RowSource(Protocol):
         """Go on from where `state_dict` was called."""
 
 
-class ClassRows:
+class ClassRows(Drawing):
     """Rows of a table by class, all classes equally often.
 
     Parameters
@@ -59,8 +59,8 @@ class ClassRows:
         *,
         of_each_class: bool = False,
     ) -> None:
+        super().__init__(random)
         self.table = table
-        self._random = random
         self._batch_size = batch_size
         self._of_each_class = of_each_class
         weights = torch.ones(len(table)) if table.weights is None else table.weights
@@ -71,7 +71,7 @@ class ClassRows:
         n, device = len(self.table.counts), self.table.device
         if self._of_each_class:
             return torch.arange(n, device=device).repeat_interleave(self._batch_size)
-        return torch.randint(n, (self._batch_size,), generator=self._random, device=device)
+        return torch.randint(n, (self._batch_size,), generator=self.random, device=device)
 
     def rows(self, classes: Tensor) -> Tensor:
         """Return the number of a random row of each class, (batch,)."""
@@ -81,18 +81,10 @@ class ClassRows:
             places = (classes == code).nonzero().flatten()
             weights = self._weights[starts[code] : starts[code] + counts[code]]
             chosen = torch.multinomial(
-                weights, len(places), replacement=True, generator=self._random
+                weights, len(places), replacement=True, generator=self.random
             )
             out[places] = starts[code] + chosen
         return out
-
-    def state_dict(self) -> State:
-        """Return all that further rows depend on, besides the table."""
-        return {"random": self._random.get_state()}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from where `state_dict` was called."""
-        self._random.set_state(state["random"])
 
 
 class SingleRows:

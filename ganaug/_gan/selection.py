@@ -76,8 +76,8 @@ class Selection:
     ) -> None:
         self._mean = class_mean
         self._among_others = aim.among_others * real_among_others
-        self._counted = _missing_levels(layout, class_mean.device)
-        self._ridge = torch.where(self._counted, MISSING_RIDGE, aim.ridge)
+        self._says_missing = _missing_levels(layout, class_mean.device)
+        self._ridge = torch.where(self._says_missing, MISSING_RIDGE, aim.ridge)
         self._kept_tilt: Tensor | None = None
 
     def choose(
@@ -124,15 +124,15 @@ class Selection:
         """Return the tilt for a draw of `n_rows` of the candidates.
 
         The heaviest candidates are drawn only once each, so what is drawn is less tilted than the
-        weights. Where values are missing, the aim is moved by what was missed.
+        weights. Where values are missing, the mean to tilt to is moved by what was missed.
         """
-        aim = self._mean
-        tilt = tilt_to_mean(candidates, log_weights, aim, self._ridge)
-        for _ in range(MISSING_ROUNDS if self._counted.any() else 0):
+        wanted = self._mean
+        tilt = tilt_to_mean(candidates, log_weights, wanted, self._ridge)
+        for _ in range(MISSING_ROUNDS if self._says_missing.any() else 0):
             tilted = log_weights + candidates @ tilt
             drawn = inclusion_probabilities(tilted, n_rows).to(candidates) / n_rows
-            aim = aim + (self._mean - drawn @ candidates) * self._counted
-            tilt = tilt_to_mean(candidates, log_weights, aim, self._ridge)
+            wanted = wanted + (self._mean - drawn @ candidates) * self._says_missing
+            tilt = tilt_to_mean(candidates, log_weights, wanted, self._ridge)
         return tilt
 
 

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import torch
 from torch import Tensor
 
 from ganaug.exceptions import PersistenceError
 
 State = dict[str, Tensor]
+
+
+class Drawing:
+    """A part of a run that draws random numbers, and whose state is where it is in their stream.
+
+    Parameters
+    ----------
+    random : torch.Generator
+    """
+
+    def __init__(self, random: torch.Generator) -> None:
+        self.random = random
+
+    def state_dict(self) -> State:
+        """Return all that further draws depend on."""
+        return {"random": self.random.get_state()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from where `state_dict` was called."""
+        self.random.set_state(state["random"])
 
 
 def nested(name: str, state: State) -> State:

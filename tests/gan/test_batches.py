@@ -24,6 +24,11 @@ def table_of(weights=None):
     return DeviceTable(LAYOUT, EncodedTable(numbers, codes), COUNTS, CPU, weights)
 
 
+def next_batch(batches):
+    batches.advance()
+    return batches.current()
+
+
 @pytest.fixture
 def table():
     return table_of()
@@ -55,14 +60,14 @@ def test_neighbours_are_of_the_same_class_and_nearest(table):
 def test_classes_are_drawn_equally_often(table):
     config = BatchConfig(batch_size=300, n_neighbors=2)
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
-    classes = torch.cat([batches.draw().classes for _ in range(70)])
+    classes = torch.cat([next_batch(batches).classes for _ in range(70)])
     shares = torch.bincount(classes) / len(classes)
     assert torch.allclose(shares, torch.full((3,), 1 / 3), atol=0.02)
 
 
 def test_rows_have_the_class_of_their_pair(table):
     config = BatchConfig(batch_size=200, n_neighbors=2)
-    batch = ClassBalancedBatches(table, config, random_generator(0, device=CPU)).draw()
+    batch = next_batch(ClassBalancedBatches(table, config, random_generator(0, device=CPU)))
     bounds = table.starts
     # the number of a row is its position, but for targets that are mirrored
     for rows, classes in (
@@ -83,7 +88,7 @@ def test_weights_say_how_much_a_row_counts():
     assert float(table.mean(torch.tensor([50, 51, 52]))[0]) == pytest.approx(51)
     config = BatchConfig(batch_size=300, n_neighbors=1)
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
-    drawn = torch.cat([batches.draw().free().target[:, 0] for _ in range(140)]).long()
+    drawn = torch.cat([next_batch(batches).free().target[:, 0] for _ in range(140)]).long()
     counts = torch.bincount(drawn, minlength=54).double()
     assert counts[51] == 0
     assert counts[0] / counts[:50].sum() == pytest.approx(25 / 74, abs=0.03)
@@ -96,7 +101,7 @@ def test_half_of_the_targets_beside_an_anchor_are_mirrored(table):
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
     moves = []
     for _ in range(20):
-        batch = batches.draw()
+        batch = next_batch(batches)
         moves.append((batch.target - batch.anchor)[:200, 0][batch.anchor[:200, 0] == 0])
     moved = torch.cat(moves)
     below = (moved < 0).float().mean()
@@ -114,5 +119,5 @@ def test_missing_numbers_are_not_mirrored():
     config = BatchConfig(batch_size=100, n_neighbors=20)
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
     for _ in range(10):
-        target = batches.draw().target
+        target = next_batch(batches).target
         assert (target[target[:, 2] == 1, 0] == 0).all()
