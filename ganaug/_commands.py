@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["MODEL_SUFFIX", "demo", "fit", "resample", "sample", "score"]
 
+# Options that are passed on if they were given, by the names of the estimators' parameters.
 SAMPLER_OPTIONS = (
-    *("sampling_strategy", "n_steps", "random_state", "device"),
-    *("checkpoint", "resume"),
+    "sampling_strategy",
+    "n_steps",
+    "random_state",
+    "device",
+    "checkpoint",
+    "resume",
 )
 DETECTOR_OPTIONS = ("n_steps", "random_state")
 MODEL_SUFFIX = ".ganaug"

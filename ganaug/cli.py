@@ -1,4 +1,4 @@
-"""The command line: `ganaug resample`, `ganaug sample` and `ganaug demo`.
+"""The command line: `ganaug resample`, `sample`, `fit`, `score` and `demo`.
 
 Nothing here repeats a default of the estimator: an option that wasn't given isn't passed on, and
 the help reads the defaults from the signature. torch and pandas are imported once they are needed.
