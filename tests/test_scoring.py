@@ -70,6 +70,31 @@ def test_planted_outliers_score_extreme(seed):
     assert roc_auc_score(is_planted, sampler.anomaly_score(rows, labels)) > 0.95
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda random, n: np.exp(2 * random.normal(size=n)),
+        lambda random, n: -np.exp(2 * random.normal(size=n)),
+        lambda random, n: random.standard_cauchy(n),
+        lambda random, n: random.lognormal(3, 2, n).astype(int),
+    ],
+    ids=["log-normal", "negative", "Cauchy", "counts"],
+)
+def test_farther_than_a_heavy_tail_is_more_anomalous(column):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [400, 80])
+    X = np.column_stack([column(rng, len(y)), rng.normal(size=len(y)) + y])
+    low, high = X[:, 0].min(), X[:, 0].max()
+    steps = np.array([0.0, 1.0, 10.0, 1e3, 1e6]) * (high - low)
+    far = np.r_[high + steps, low - steps]
+    scores = GANSampler(n_steps=200, random_state=0).fit(X, y).score_samples(
+        np.column_stack([far, np.zeros(len(far))])
+    )
+    for end in np.split(scores, 2):
+        assert (np.diff(end) < 0).all()
+    assert scores[[4, 9]].max() < -3
+
+
 @pytest.fixture(scope="module")
 def table():
     rng = np.random.default_rng(0)

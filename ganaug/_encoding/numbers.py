@@ -28,6 +28,8 @@ MIN_ROWS_PER_VALUE = 20
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
 ATOM_MIN_OTHER_VALUES = 20
+# Of a scale: no slope is infinite, though knots may be as near as floats can be.
+STEEPEST = 1e300
 SINGLE_PRECISION = float(np.finfo(np.float32).eps)
 # Shapes of columns are measured on so many of their values; ranges and grids on all.
 MAX_SHAPE_VALUES = 100_000
@@ -253,7 +255,8 @@ def _is_rounded(values: NDArray[np.float64], decimals: int, single: bool) -> boo
 class Scale:
     """A strictly increasing, piecewise linear map from places in [0, 1] to standard units.
 
-    Two knots make it the usual standardisation.
+    Two knots make it the usual standardisation. The first and the last piece go on beyond the range
+    seen in training, so that a value far outside is farther than one at the end.
     """
 
     unit: NDArray[np.float64]
@@ -264,11 +267,15 @@ class Scale:
         return len(self.unit) == 2
 
     def forward(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.is_linear:  # extends beyond the range seen in training
-            slope = np.diff(self.standard)[0] / np.diff(self.unit)[0]
-            scaled: NDArray[np.float64] = self.standard[0] + (unit - self.unit[0]) * slope
-            return scaled
-        return np.interp(unit, self.unit, self.standard)
+        with np.errstate(over="ignore"):  # knots may be as near as floats can be
+            slopes = (np.diff(self.standard) / np.diff(self.unit)).clip(max=STEEPEST)
+            if self.is_linear:
+                scaled: NDArray[np.float64] = self.standard[0] + (unit - self.unit[0]) * slopes[0]
+                return scaled
+            below = np.minimum(unit - self.unit[0], 0.0) * slopes[0]
+            above = np.maximum(unit - self.unit[-1], 0.0) * slopes[-1]
+            outside: NDArray[np.float64] = below + above
+        return np.interp(unit, self.unit, self.standard) + outside
 
     def backward(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.interp(standard, self.standard, self.unit)
@@ -281,7 +288,8 @@ def find_scale(unit: NDArray[np.float64], *, linear: bool = False) -> Scale:
     standard = (unit - mean) / spread
     if linear or np.mean(np.square(np.square(standard))) <= HEAVY_TAIL_KURTOSIS:
         return Scale(np.array([0.0, 1.0]), (np.array([0.0, 1.0]) - mean) / spread)
-    levels = np.linspace(0.0, 1.0, N_QUANTILES)
+    # of few values no more quantiles than there are: the outer ones would share a score
+    levels = np.linspace(0.0, 1.0, min(N_QUANTILES, len(unit)))
     knots, first, counts = np.unique(
         np.quantile(unit, levels), return_index=True, return_counts=True
     )

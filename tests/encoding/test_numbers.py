@@ -102,6 +102,15 @@ def test_scale_is_increasing_and_returns(unit):
     np.testing.assert_allclose(scale.backward(scale.forward(unit)), unit, atol=1e-9)
 
 
+@pytest.mark.parametrize("smallest", [1e-2, 1e-9, 1e-307, 5e-324])
+@pytest.mark.parametrize("n", [25, 100, 1000])
+def test_scale_goes_on_beyond_what_was_seen(n, smallest):
+    scale = find_scale(np.r_[np.arange(n) * smallest / n, 1.0])
+    forward = scale.forward(np.array([-1e9, -2.0, 0.0, smallest, 0.5, 1.0, 3.0, 1e9]))
+    assert not scale.is_linear
+    assert np.all(np.diff(forward) > 0)
+
+
 @pytest.mark.parametrize("sigma", [0.5, 3.0])
 def test_scaled_numbers_are_about_standard(sigma):
     values = np.exp(sigma * np.random.default_rng(0).standard_normal(2000))
