@@ -19,7 +19,7 @@ from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._detection.discriminators import EnsembleConfig
 from ganaug._detection.explanation import Explanation, PathExplainer
-from ganaug._detection.features import FeatureMap
+from ganaug._detection.features import FeatureMap, left_out
 from ganaug._detection.model import Calibration, DetectionModel, Mode, ModelConfig, fit_model
 from ganaug._encoding.columns import Column
 from ganaug._encoding.rows import RowBuilder
@@ -194,8 +194,15 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         feature_map = FeatureMap.fit(columns)
         validation.check_varied(feature_map.width)
         points = feature_map.transform(columns)
+        alone = [left_out(column) for column in columns]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        model, calibration = fit_model(points, feature_map.encoder.layout_, config, seed)
+        model, calibration = fit_model(
+            points,
+            lambda rows: feature_map.transform([column.take(rows) for column in alone]),
+            feature_map.encoder.layout_,
+            config,
+            seed,
+        )
         kept = np.random.default_rng(seed).permutation(rows.n_rows)[:MAX_KEPT_ROWS]
         validation.remember_columns(self, X)
         self._set(

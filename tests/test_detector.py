@@ -129,6 +129,36 @@ def test_p_values_of_normal_rows_are_valid_and_uniform(rows, n, n_tables):
     assert kstest(np.concatenate(found), "uniform").statistic < 0.07
 
 
+def rows_of_many_levels(random):
+    shares = 1 / np.arange(1, 3001)
+
+    def draw(n):
+        shops = random.choice(len(shares), n, p=shares / shares.sum())
+        return pd.DataFrame({"shop": shops.astype(str), "a": random.normal(size=n)})
+
+    return draw
+
+
+def rows_with_names(random):
+    """Return a function that draws rows of which each has a level of its own."""
+    return lambda n: pd.DataFrame(
+        {"name": random.random(n).astype(str), "a": random.normal(size=n)}
+    )
+
+
+@pytest.mark.parametrize("rows", [rows_of_many_levels, rows_with_names])
+@pytest.mark.parametrize(("n", "n_tables"), [(60, 8), (400, 4), (4200, 2)])
+def test_p_values_are_valid_where_new_rows_have_new_levels(rows, n, n_tables):
+    found = []
+    for seed in range(n_tables):
+        draw = rows(np.random.default_rng(seed))
+        detector = quick(n_steps=20).fit(draw(n))
+        found.append(detector.p_value(draw(300)))
+        assert detector.p_value(draw(10).assign(a=9.0)).max() < 0.05
+    for level in (0.05, 0.1, 0.2):
+        assert np.mean(np.array(found) <= level) <= level + 0.03
+
+
 def test_p_values_of_few_rows_are_valid():
     small = []
     for seed in range(40):

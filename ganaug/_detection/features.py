@@ -10,7 +10,7 @@ own for each column, which is 0 in all training rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,18 @@ class FeatureMap:
             ],
             dtype=np.float32,
         )
+
+
+def left_out(column: Column) -> Column:
+    """Return a training column as its values look where each row is left out of training.
+
+    A level that one row alone has is one that training without that row would not have seen.
+    """
+    if column.levels is None:
+        return column
+    counts = np.bincount(column.values[~column.missing], minlength=len(column.levels))
+    is_alone = ~column.missing & (counts[column.values] == 1)
+    return replace(column, values=np.where(is_alone, MISSING_CODE, column.values))
 
 
 def soft_clip(numbers: NDArray[np.float32]) -> NDArray[np.float64]:

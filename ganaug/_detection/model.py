@@ -7,6 +7,7 @@ typical row is. It grows with how anomalous the row is; the sign is turned in `g
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -191,13 +192,19 @@ class Calibration:
 
 
 def fit_model(
-    points: NDArray[np.float32], layout: TableLayout, config: ModelConfig, seed: int
+    points: NDArray[np.float32],
+    strangers: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    layout: TableLayout,
+    config: ModelConfig,
+    seed: int,
 ) -> tuple[DetectionModel, Calibration]:
     """Fit a model and calibrate it.
 
     Parameters
     ----------
     points : ndarray of shape (n_rows, layout.width + n_columns)
+    strangers : callable
+        Numbers of rows -> these points as they would be if each was left out of training.
     layout : TableLayout
     config : ModelConfig
     seed : int
@@ -206,20 +213,21 @@ def fit_model(
     order = random.permutation(len(points))
     chosen, rest = np.split(order, [config.max_reference_rows])
     reference = ReferenceRows.build(points[chosen, : layout.width], random)
-    own = reference.relations(points[chosen], np.arange(len(chosen)))
+    left_out = strangers(chosen)
+    own = reference.relations(left_out, np.arange(len(chosen)))
     typical = own.median(dim=0).values
     own = own - typical
     opinion, said = None, torch.zeros(len(own))
     if config.discriminator_weight and len(chosen) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
-            trainer = OpinionTrainer(points[chosen], layout, reference, typical, config, seed)
+            trainer = OpinionTrainer(left_out, layout, reference, typical, config, seed)
             opinion, said = trainer.train(own)
     near = torch.from_numpy(Arms.of(own, said).neighbours)
     is_typical = near <= near.median()
     seen = SeenRows.build(points, chosen)
     model = DetectionModel(reference, seen, typical, is_typical, opinion)
     if len(rest) >= MIN_HELD_OUT_ROWS:
-        held_out = points[rest[:MAX_CALIBRATION_ROWS]]
+        held_out = strangers(rest[:MAX_CALIBRATION_ROWS])
         novelty = model.raw_scores(held_out, np.full(len(held_out), Mode.NOVELTY))
     else:
         novelty = Arms.of(own, said).novelty()
@@ -234,6 +242,7 @@ class OpinionTrainer:
     Parameters
     ----------
     points : ndarray of shape (n_reference, layout.width + n_columns)
+        The reference rows, each as if it was left out of training.
     layout : TableLayout
     reference : ReferenceRows
     typical : Tensor of shape (5,)
