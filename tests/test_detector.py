@@ -290,6 +290,15 @@ def test_farther_is_more_anomalous(detector, table):
     assert (np.diff(detector.score_samples(far)) < 0).all()
 
 
+@pytest.mark.parametrize("wild", [1e3, -1e6, 1e15, float(np.finfo(float).max)])
+@pytest.mark.parametrize("n_wild", [1, 25])
+def test_wild_values_in_training_hide_no_others(wild, n_wild):
+    X = np.random.default_rng(0).normal(size=(500, 3))
+    X[:n_wild, 0] = wild
+    detector = quick().fit(X)
+    assert detector.p_value([[8.0, 0, 0], [-8.0, 0, 0]]).max() < 0.06
+
+
 def test_sampled_rows_are_valid_rows(table, detector):
     rows = detector.sample(25)
     assert rows.shape == (25, 7)

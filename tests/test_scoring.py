@@ -87,8 +87,10 @@ def test_farther_than_a_heavy_tail_is_more_anomalous(column):
     low, high = X[:, 0].min(), X[:, 0].max()
     steps = np.array([0.0, 1.0, 10.0, 1e3, 1e6]) * (high - low)
     far = np.r_[high + steps, low - steps]
-    scores = GANSampler(n_steps=200, random_state=0).fit(X, y).score_samples(
-        np.column_stack([far, np.zeros(len(far))])
+    scores = (
+        GANSampler(n_steps=200, random_state=0)
+        .fit(X, y)
+        .score_samples(np.column_stack([far, np.zeros(len(far))]))
     )
     for end in np.split(scores, 2):
         assert (np.diff(end) < 0).all()

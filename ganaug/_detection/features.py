@@ -1,10 +1,10 @@
 """FeatureMap: columns of a table to points between which distances mean something.
 
-Numbers are standardised and softly clipped: beyond 5 standard deviations they grow with the
-logarithm, so that one wild value neither hides all others nor loses its rank. Categories are
-one-hot, categories with many levels vectors, as in `TableEncoder`. What training has never seen (a
-new level, a value missing where none was, another value than the only one) has a coordinate of its
-own for each column, which is 0 in all training rows.
+Numbers are standardised, wild values left aside, and softly clipped: beyond 5 standard deviations
+they grow with the logarithm, so that one wild value neither hides all others nor loses its rank.
+Categories are one-hot, categories with many levels vectors, as in `TableEncoder`. What training has
+never seen (a new level, a value missing where none was, another value than the only one) has a
+coordinate of its own for each column, which is 0 in all training rows.
 """
 
 from __future__ import annotations

