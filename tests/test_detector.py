@@ -277,6 +277,14 @@ def test_scores_do_not_depend_on_the_container(table, detector):
     )
 
 
+@pytest.mark.parametrize("empty", [None, np.nan])
+def test_a_column_without_a_value_changes_nothing(empty):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    with_empty = X.assign(empty=pd.Series([empty] * 60, dtype=object))
+    scores = quick().fit(with_empty).score_samples(with_empty)
+    assert np.array_equal(scores, quick().fit(X).score_samples(X))
+
+
 def test_scores_are_finite_at_the_ends_of_the_number_line(detector, table):
     far = table[:3].assign(pay=[1e300, -1e300, 1e30], age=[2**62, -(2**62), 0])
     scores = detector.score_samples(far)

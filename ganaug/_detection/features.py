@@ -83,7 +83,7 @@ def left_out(column: Column) -> Column:
     if column.levels is None:
         return column
     counts = np.bincount(column.values[~column.missing], minlength=len(column.levels))
-    is_alone = ~column.missing & (counts[column.values] == 1)
+    is_alone = np.isin(column.values, np.flatnonzero(counts == 1))
     return replace(column, values=np.where(is_alone, MISSING_CODE, column.values))
 
 
