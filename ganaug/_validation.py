@@ -170,8 +170,7 @@ def check_lengths(y: Any, rows: Rows) -> None:
 
 def check_class_counts(target: Target) -> None:
     """Refuse classes of one row: one row has no neighbour and no spread to learn."""
-    counts = np.bincount(target.codes, minlength=len(target.classes))
-    for label, count in zip(target.classes.tolist(), counts.tolist(), strict=True):
+    for label, count in target.counts.items():
         if count < MIN_CLASS_ROWS:
             raise DataError(
                 f"class {label!r} has {count} row; at least {MIN_CLASS_ROWS} are needed. Drop its "
@@ -194,21 +193,12 @@ def check_strategy(
     counts : mapping, default=None
         Rows of each class, where `target` has only some of them.
     """
-    if counts is not None:
+    if counts is not None:  # imbalanced-learn would count the labels of `target`
         wanted = _wanted_counts(strategy, Counter(counts), None)
         return {label: n - counts[label] for label, n in wanted.items()}
     labels = target.labels
-    strategy = (
-        strategy
-        if isinstance(strategy, str)
-        else _wanted_counts(
-            strategy,
-            Counter(
-                dict(zip(target.classes.tolist(), np.bincount(target.codes).tolist(), strict=True))
-            ),
-            labels,
-        )
-    )
+    if not isinstance(strategy, str):
+        strategy = _wanted_counts(strategy, target.counts, labels)
     to_add: dict[Any, int] = check_sampling_strategy(strategy, labels, "over-sampling")
     return {label: int(n) for label, n in to_add.items()}
 

@@ -729,6 +729,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return IMAGE_AUTO if is_image else TABLE_AUTO
 
     def _config(self, auto: Auto = TABLE_AUTO) -> GANConfig:
+        """Return the parameters as the GAN takes them; a loaded one reads sizes and shares only."""
         is_auto = self.n_steps == "auto"
         return GANConfig(
             NetworkConfig(validation.check_layer_sizes(self.hidden_layer_sizes), self.latent_dim),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,12 @@ class Target:
         """The labels as one numpy array of shape (n_rows,)."""
         labels: NDArray[Any] = self.classes[self.codes]
         return labels
+
+    @property
+    def counts(self) -> Counter[Any]:
+        """How many rows each class has, in the order of `classes`."""
+        counts = np.bincount(self.codes, minlength=len(self.classes))
+        return Counter(dict(zip(self.classes.tolist(), counts.tolist(), strict=True)))
 
     def prototypes(self) -> Any:
         """Return one row of the caller's labels for each class, to take further labels from."""

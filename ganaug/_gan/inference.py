@@ -192,6 +192,7 @@ class RowSampler:
             block.n_rows,
             random,
         )
+        # the first candidates of all homes come before the second ones: so anchors have their turn
         turn = chosen % block.n_each * block.n_homes + chosen // block.n_each
         return self._validity(candidates[chosen[turn.argsort()]])
 
@@ -199,7 +200,11 @@ class RowSampler:
         return random_generator(*self._seed, number, device=self._table.device)
 
     def _homes(self, start: int, n: int) -> tuple[Tensor, Tensor]:
-        """Return the anchors' numbers, all in turn, and whether they are seen (n, 1)."""
+        """Return `n` homes from the `start`-th on, and whether each is an anchor, (n, 1).
+
+        A home is the position of an anchor in `_anchors`, which all have their turn, or one past
+        the last for none.
+        """
         # spread the anchored rows evenly: floor(i * share) steps up at each of them
         place = np.arange(start, start + n + 1)
         turns = np.floor(place * self._config.anchored_share + 1e-9).astype(np.int64)

@@ -34,7 +34,11 @@ from ganaug.sampler import GANSampler
 
 @dataclass(frozen=True)
 class SamplerParts:
-    """What fitted samplers have in common, whatever they sample from."""
+    """What fitted samplers have in common, whatever they sample from.
+
+    The states of samplers list these fields again, between their own: a document has its fields in
+    the order of its dataclass, so that order is a part of the format.
+    """
 
     parameters: dict[str, Any]
     feature_names: tuple[str, ...] | None
