@@ -8,11 +8,8 @@ from imblearn.utils.estimator_checks import (
 from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
 
-from ganaug import GANOutlierDetector, GANSampler
-
-
-def quick_sampler() -> GANSampler:
-    return GANSampler(n_steps=10, batch_size=32, hidden_layer_sizes=(16,), random_state=0)
+from ganaug import GANOutlierDetector
+from tests.quick import quick_sampler
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
