@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -151,10 +152,11 @@ def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:
     """Return the column that an array of Python objects holds: numbers or categories."""
     missing = np.fromiter((is_missing(value) for value in values), bool, len(values))
     types = set(map(type, values[~missing]))
-    if not types or not all(
+    are_numbers = types == {Decimal} or all(
         issubclass(kind, numbers.Real | np.number) and not issubclass(kind, bool | np.bool_)
         for kind in types
-    ):
+    )
+    if not types or not are_numbers:
         return categorical(name, values)
     filled = np.where(missing, 0, values)
     if all(issubclass(kind, numbers.Integral | np.integer) for kind in types):
@@ -173,7 +175,7 @@ def is_missing(value: object) -> bool:
         return True
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
-    return isinstance(value, float | np.floating) and bool(value != value)
+    return isinstance(value, float | np.floating | Decimal) and bool(value != value)
 
 
 def first_rows(codes: NDArray[Any], n_codes: int) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from ganaug._encoding.rows import (
     build_array,
     level_rows,
     read_array,
+    template_rows,
 )
 from ganaug.exceptions import DataError
 
@@ -171,17 +172,12 @@ class PandasRows(Rows):
         return _factorize(name, series)
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
-        levels = [
-            self.native.iloc[self._template_rows(column), j].reset_index(drop=True)
-            for j, column in enumerate(columns)
-        ]
+        levels = []
+        for j, column in enumerate(columns):
+            series = self.native.iloc[:, j]
+            objects = series.to_numpy() if series.dtype == object else None
+            levels.append(series.iloc[template_rows(column, objects)].reset_index(drop=True))
         return PandasBuilder(levels, self.native.columns)
-
-    @staticmethod
-    def _template_rows(column: Column) -> NDArray[np.int64]:
-        if column.is_categorical:
-            return level_rows(column)
-        return np.flatnonzero(column.missing)[:1]
 
     def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
         import pandas as pd

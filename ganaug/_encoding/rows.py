@@ -13,6 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -238,17 +239,50 @@ def build_array(column: Column, dtype: np.dtype[Any], levels: NDArray[Any]) -> N
         with np.errstate(over="ignore"):
             return np.where(column.missing, np.nan, column.values).astype(dtype)
     out = column.values.astype(dtype)
-    if dtype.kind == "O" and column.missing.any():
-        out[column.missing] = levels[-1]
+    if dtype.kind == "O":
+        if len(levels) and _is_decimal(levels[0]):
+            out = _as_decimals(column.values, levels[0])
+        if column.missing.any():
+            out[column.missing] = levels[-1]
     return out
 
 
 def array_levels(values: NDArray[Any], column: Column) -> NDArray[Any]:
     """Return one value for each level, then the value that stands for missing."""
+    if column.levels is None and values.dtype.kind != "O":
+        return values[:0]
+    return values[template_rows(column, values)]
+
+
+def template_rows(column: Column, objects: NDArray[np.object_] | None) -> NDArray[np.int64]:
+    """Return rows that show of cells what codes and numbers don't say.
+
+    One of each level or, where numbers are objects, of the decimal with most places; then a
+    missing one.
+    """
     if column.levels is not None:
-        return values[level_rows(column)]
-    missing = np.flatnonzero(column.missing)
-    return values[missing[:1]] if len(missing) and values.dtype.kind == "O" else values[:0]
+        return level_rows(column)
+    present, missing = np.flatnonzero(~column.missing), np.flatnonzero(column.missing)
+    if objects is None or not _is_decimal(objects[present[0]]):
+        return missing[:1]
+    finest = np.argmin([_exponent(value) for value in objects[present]])
+    return np.concatenate([present[[finest]], missing[:1]])
+
+
+def _is_decimal(value: Any) -> bool:
+    return isinstance(value, Decimal) and value.is_finite()
+
+
+def _exponent(value: Decimal) -> int:
+    return int(value.as_tuple().exponent)
+
+
+def _as_decimals(values: NDArray[Any], like: Decimal) -> NDArray[np.object_]:
+    """Return numbers as decimals with as many places as `like`."""
+    places = max(-_exponent(like), 0)
+    out = np.empty(len(values), dtype=object)
+    out[:] = [Decimal(f"{value:.{places}f}") for value in values.tolist()]
+    return out
 
 
 def level_rows(column: Column) -> NDArray[np.int64]:

@@ -66,6 +66,7 @@ PANDAS = {
     "object of strings": pd.Series(holes(WORDS), dtype=object),
     "object of ints": pd.Series(holes(SMALL.tolist()), dtype=object),
     "object of dates": pd.Series([day.date() for day in DAYS], dtype=object),
+    "object of decimals": pd.Series(holes(DECIMALS), dtype=object),
     "object of mixed types": pd.Series([1, "a", 2.5, True] * 30, dtype=object),
     "huge ints as objects": pd.Series([10**30 + k % 7 for k in range(N)], dtype=object),
     "sparse": pd.arrays.SparseArray(SMALL.astype(float)),
@@ -110,6 +111,7 @@ POLARS = {
 }
 
 ARRAYS = {
+    "decimals": np.array([DECIMALS, holes(DECIMALS)], dtype=object).T,
     "float": np.c_[BASE, BASE],
     "float32 with NaN": np.c_[BASE, np.where(MISSING, np.nan, BASE)].astype(np.float32),
     "int": np.c_[SMALL, SMALL],
@@ -191,6 +193,24 @@ def test_sparse(container, dtype):
     assert (type(built), built.dtype) == (type(X), dtype)
     np.testing.assert_allclose(built.toarray(), X.toarray(), atol=1e-4)
     assert whole.shape == (2 * N, 3)
+
+
+@pytest.mark.parametrize("gap", [None, decimal.Decimal("NaN")])
+def test_decimals_are_numbers_with_as_many_places(gap):
+    """As pandas and database drivers read amounts of money."""
+    cells = [decimal.Decimal(k) / 4 for k in range(1, N)] + [gap]
+    for X in (pd.DataFrame({"pay": pd.Series(cells, dtype=object)}), [[cell] for cell in cells]):
+        _, built, (column,) = round_trip(X)
+        assert not column.is_categorical
+        new = [row[0] for row in (built.to_numpy() if isinstance(built, pd.DataFrame) else built)]
+        assert new[:-1] == cells[:-1]
+        assert {-cell.as_tuple().exponent for cell in new[:-1]} == {2}
+        assert type(new[-1]) is type(gap)
+
+
+def test_decimals_beside_floats_are_categories():
+    rows = wrap_rows(pd.DataFrame({"x": pd.Series([decimal.Decimal(1), 2.5] * 20, dtype=object)}))
+    assert rows.column(0).is_categorical
 
 
 def test_lists_hold_python_values():
