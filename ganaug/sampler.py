@@ -78,8 +78,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         - callable: takes y, returns such a dict.
     categorical_features : "auto", array-like or callable, default="auto"
         Columns of categories. "auto" goes by dtype: category, string, boolean and object columns
-        (of objects that are not all numbers). Objects of `datetime.date` are categories, too: where
-        they are days, convert them to datetime64.
+        (of objects that are not all numbers, `decimal.Decimal` or `datetime.date`).
         Names, positions or a boolean mask (or a callable that takes X and returns one of them)
         name numeric columns that are categories too.
     n_steps : "auto" or int, default="auto"

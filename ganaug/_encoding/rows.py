@@ -13,6 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -238,12 +239,11 @@ def build_array(column: Column, dtype: np.dtype[Any], levels: NDArray[Any]) -> N
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return np.where(column.missing, np.nan, column.values).astype(dtype)
-    out = column.values.astype(dtype)
-    if dtype.kind == "O":
-        if len(levels) and _is_decimal(levels[0]):
-            out = _as_decimals(column.values, levels[0])
-        if column.missing.any():
-            out[column.missing] = levels[-1]
+    if dtype.kind != "O":
+        return column.values.astype(dtype)
+    out = _as_objects(column.values, levels[0] if len(levels) else None)
+    if column.missing.any():
+        out[column.missing] = levels[-1]
     return out
 
 
@@ -257,32 +257,35 @@ def array_levels(values: NDArray[Any], column: Column) -> NDArray[Any]:
 def template_rows(column: Column, objects: NDArray[np.object_] | None) -> NDArray[np.int64]:
     """Return rows that show of cells what codes and numbers don't say.
 
-    One of each level or, where numbers are objects, of the decimal with most places; then a
-    missing one.
+    One of each level or, where numbers are objects, of a day or of the decimal with most places;
+    then a missing one.
     """
     if column.levels is not None:
         return level_rows(column)
     present, missing = np.flatnonzero(~column.missing), np.flatnonzero(column.missing)
-    if objects is None or not _is_decimal(objects[present[0]]):
+    if objects is None:
         return missing[:1]
-    finest = np.argmin([_exponent(value) for value in objects[present]])
-    return np.concatenate([present[[finest]], missing[:1]])
+    kind = type(objects[present[0]])
+    example = present[:1] if kind is date else present[:0]
+    if kind is Decimal:
+        example = present[[np.argmin([_exponent(cell) for cell in objects[present]])]]
+    return np.concatenate([example, missing[:1]])
 
 
-def _is_decimal(value: Any) -> bool:
-    return isinstance(value, Decimal) and value.is_finite()
+def _as_objects(values: NDArray[Any], like: Any) -> NDArray[np.object_]:
+    """Return numbers as Python objects: days, or decimals of as many places, if `like` is one."""
+    if type(like) is date:  # and no NaT, which is one, too
+        return values.astype(np.int64).view("M8[D]").astype(object)
+    if isinstance(like, Decimal) and like.is_finite():
+        places = max(-_exponent(like), 0)
+        out = np.empty(len(values), dtype=object)
+        out[:] = [Decimal(f"{value:.{places}f}") for value in values.tolist()]
+        return out
+    return values.astype(object)
 
 
 def _exponent(value: Decimal) -> int:
     return int(value.as_tuple().exponent)
-
-
-def _as_decimals(values: NDArray[Any], like: Decimal) -> NDArray[np.object_]:
-    """Return numbers as decimals with as many places as `like`."""
-    places = max(-_exponent(like), 0)
-    out = np.empty(len(values), dtype=object)
-    out[:] = [Decimal(f"{value:.{places}f}") for value in values.tolist()]
-    return out
 
 
 def level_rows(column: Column) -> NDArray[np.int64]:

@@ -66,7 +66,9 @@ PANDAS = {
     "object of strings": pd.Series(holes(WORDS), dtype=object),
     "object of ints": pd.Series(holes(SMALL.tolist()), dtype=object),
     "object of dates": pd.Series([day.date() for day in DAYS], dtype=object),
+    "object of dates, missing": pd.Series(holes([day.date() for day in DAYS]), dtype=object),
     "object of decimals": pd.Series(holes(DECIMALS), dtype=object),
+    "object of floats and NaT": pd.Series([*BASE[:-1].tolist(), pd.NaT], dtype=object),
     "object of mixed types": pd.Series([1, "a", 2.5, True] * 30, dtype=object),
     "huge ints as objects": pd.Series([10**30 + k % 7 for k in range(N)], dtype=object),
     "sparse": pd.arrays.SparseArray(SMALL.astype(float)),
@@ -111,6 +113,7 @@ POLARS = {
 }
 
 ARRAYS = {
+    "dates": np.array([[day.date(), 1.5] for day in DAYS], dtype=object),
     "decimals": np.array([DECIMALS, holes(DECIMALS)], dtype=object).T,
     "float": np.c_[BASE, BASE],
     "float32 with NaN": np.c_[BASE, np.where(MISSING, np.nan, BASE)].astype(np.float32),
@@ -208,8 +211,17 @@ def test_decimals_are_numbers_with_as_many_places(gap):
         assert type(new[-1]) is type(gap)
 
 
-def test_decimals_beside_floats_are_categories():
-    rows = wrap_rows(pd.DataFrame({"x": pd.Series([decimal.Decimal(1), 2.5] * 20, dtype=object)}))
+def test_days_are_numbers():
+    """As pandas reads a column of dates in a Parquet file."""
+    days = [day.date() for day in DAYS] + [None]
+    _, built, (column,) = round_trip(pd.DataFrame({"day": pd.Series(days, dtype=object)}))
+    assert column.unit == "D"
+    assert built["day"].tolist() == days
+
+
+@pytest.mark.parametrize("cells", [(decimal.Decimal(1), 2.5), (dt.date(2020, 1, 1), 3)])
+def test_objects_of_two_kinds_are_categories(cells):
+    rows = wrap_rows(pd.DataFrame({"x": pd.Series([*cells] * 20, dtype=object)}))
     assert rows.column(0).is_categorical
 
 
