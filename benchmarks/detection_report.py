@@ -38,10 +38,10 @@ def write(path: Path) -> list[Path]:
         rows = results[results["protocol"] == protocol]
         if rows.empty:
             continue
-        fast, slow = fields(rows)
+        fast, *slower = fields(rows)
         parts.append(_overall(fast, protocol, rows))
-        if len(slow):
-            parts.append(_overall(slow, f"{protocol}, with the slow ones", rows))
+        for field in slower:
+            parts.append(_overall(field, f"{protocol}, with slower ones", rows))
         parts.append(_by_dataset(fast, protocol))
         if sum(map(is_ours, fast["detector"].unique())) > 2:
             parts.append(_chosen_on_halves(fast, protocol))
@@ -63,17 +63,20 @@ def read(path: Path) -> pd.DataFrame:
     return results
 
 
-def fields(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return rows that can be compared: detectors of nearly all cells on the cells they share.
+def fields(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return rows that can be compared: detectors of nearly all cells, on the cells they share.
 
-    The second table has all detectors that were tried, on the cells that all of them tried; it
-    is empty if no detector was left out of the first. A detector that failed has the worst score.
+    Each further table has also the detectors that were tried on the next most cells, down to all
+    detectors on the cells that all of them tried. A detector that failed has the worst score.
     """
     tried = rows.assign(there=1).pivot_table(index=KEY, columns="detector", values="there")
     counts = tried.notna().sum()
-    many = counts.index[counts >= NEARLY_ALL * counts.max()]
-    fast = _shared(rows, tried[many])
-    return fast, (_shared(rows, tried) if len(many) < len(counts) else rows[:0])
+    found, rest = [], counts
+    while len(rest):
+        least = NEARLY_ALL * rest.max()
+        found.append(_shared(rows, tried[counts.index[counts >= least]]))
+        rest = rest[rest < least]
+    return found
 
 
 def _shared(rows: pd.DataFrame, tried: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +108,7 @@ def goals(results: pd.DataFrame) -> list[Goal]:
     results = results[~results["detector"].str.startswith(f"{OURS}:")]
     found = []
     for protocol in PROTOCOLS:
-        rows, _ = fields(results[results["protocol"] == protocol])
+        rows, *_ = fields(results[results["protocol"] == protocol])
         if OURS not in set(rows["detector"]) or REFERENCE not in set(rows["detector"]):
             continue
         auc, ap = (mean_scores(rows, name).mean() for name in ("roc_auc", "average_precision"))

@@ -223,8 +223,10 @@ class ClassBalancedBatches:
 def nearest_in_class(table: DeviceTable, n_neighbors: int) -> Tensor:
     """Return for each row the rows nearest to it in its class, of shape (n_rows, k).
 
-    A class of fewer rows repeats its neighbours; a row alone in its class is its own.
+    k is `n_neighbors`, or less where no class has so many. A class of fewer rows repeats its
+    neighbours; a row alone in its class is its own.
     """
+    n_neighbors = min(n_neighbors, max(int(table.counts.max()) - 1, 1))
     out = torch.empty(len(table), n_neighbors, dtype=torch.long, device=table.device)
     for start, count in zip(table.starts.tolist(), table.counts.tolist(), strict=False):
         rows = table.expand(torch.arange(start, start + count, device=table.device))

@@ -26,6 +26,7 @@ from ganaug._gan.runtime import DTYPE, in_double
 
 # Rows of a class that are enough to measure it.
 MAX_ROWS = 2000
+MAX_NEIGHBOURS = 32
 # Wider tables move along so many principal directions of all classes.
 MAX_RANK = 128
 # A difference counts for no more than so many times the mean one of its column.
@@ -168,8 +169,10 @@ def _moments(table: DeviceTable, neighbours: Tensor) -> Iterator[tuple[Tensor, T
     for start, count in zip(table.starts.tolist(), table.counts.tolist(), strict=False):
         stride = -(-count // MAX_ROWS)
         rows = torch.arange(start, start + count, stride, device=table.device)
-        anchor = table.expand(rows.repeat_interleave(neighbours.shape[1]))
-        target = table.expand(neighbours[rows].flatten())
+        step = -(-neighbours.shape[1] // MAX_NEIGHBOURS)
+        some = neighbours[rows, step // 2 :: step]
+        anchor = table.expand(rows.repeat_interleave(some.shape[1]))
+        target = table.expand(some.flatten())
         both = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(target[:, layout.one_hot])
         difference = (target - anchor)[:, layout.continuous] * both
         largest = LARGEST_DIFFERENCE * difference.abs().mean(dim=0)

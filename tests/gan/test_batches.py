@@ -57,6 +57,12 @@ def test_neighbours_are_of_the_same_class_and_nearest(table):
     assert neighbours[53].tolist() == [53, 53]  # alone in its class: its own neighbour
 
 
+def test_more_neighbours_than_rows_take_no_memory(table):
+    neighbours = nearest_in_class(table, 10**12)
+    assert neighbours.shape == (54, 49)
+    assert neighbours[20].unique().tolist() == [k for k in range(50) if k != 20]
+
+
 def test_classes_are_drawn_equally_often(table):
     config = BatchConfig(batch_size=300, n_neighbors=2)
     batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))

@@ -36,6 +36,21 @@ def two_classes():
     return table_of(np.vstack([line, cloud]), [300, 200], layout_of(3))
 
 
+def test_the_differences_to_many_neighbours_are_taken_from_some(two_classes, monkeypatch):
+    expanded = []
+    expand = DeviceTable.expand
+    monkeypatch.setattr(
+        DeviceTable, "expand", lambda self, rows: expanded.append(len(rows)) or expand(self, rows)
+    )
+    neighbours = nearest_in_class(two_classes, 299)
+    expanded.clear()
+    geometry = measure_classes(two_classes, neighbours)
+    assert max(expanded) <= 32 * 300
+    # the mean of squared differences of any two rows is twice the variance
+    size = np.square(geometry.between_neighbours[0]).sum() / np.square(geometry.in_class[0]).sum()
+    assert size == pytest.approx(2, rel=0.1)
+
+
 def test_moves_of_a_class_stay_in_its_directions(two_classes):
     moves = moves_of(two_classes)
     units = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
