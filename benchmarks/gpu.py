@@ -15,7 +15,10 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import average_precision_score, balanced_accuracy_score
 
 from benchmarks.command import RESULTS, new_parser
 from benchmarks.speed import machine
@@ -26,6 +29,8 @@ from ganaug import GANSampler
 FRAUD_ROWS, FRAUD_MINORITY = 284_807, 492
 BATCH_ROWS, WIDTHS = 192, (177, 128, 128, 1)
 STEPS = (200, 600)
+QUALITY_ROWS = 20_000
+QUALITY_SCORES = ("average precision", "balanced accuracy")
 
 OVERVIEW = """\
 Measure training, sampling and a whole fit_resample on a device.
@@ -34,6 +39,8 @@ Measure training, sampling and a whole fit_resample on a device.
   such a step (from a CUDA graph on a GPU).
 - Sampling: rows per second, decoded, in host memory.
 - fit_resample of a table of the size of the credit card fraud data, after a first one.
+- Whether the results are those of a CPU: scores of gradient boosting trained on resampled rows,
+  from both, with as many seeds as repeats. They should differ by no more than seeds do.
 
 example:
   python -m benchmarks.gpu --device cuda
@@ -49,8 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--samples", type=int, default=2_000_000)
     parser.add_argument("--out", type=Path, default=RESULTS / "gpu.md")
     args = parser.parse_args(argv)
-    figures = measure(torch.device(args.device), args.rows, args.samples, args.repeats)
-    args.out.write_text(report(figures, name_of(torch.device(args.device)), args.repeats))
+    device = torch.device(args.device)
+    figures = measure(device, args.rows, args.samples, args.repeats)
+    for name in dict.fromkeys((device.type, "cpu")):
+        figures |= quality(name, min(args.rows, QUALITY_ROWS), args.repeats)
+    args.out.write_text(report(figures, name_of(device), args.repeats))
     print(args.out.read_text())
     return 0
 
@@ -81,6 +91,29 @@ def measure(
         "its bare matrix products": (bare * 1e3, "ms"),
         "sampling": (n_samples / seconds(sample, device, repeats), "rows/s"),
         f"fit_resample of {n_rows:,} x 30": (seconds(resample, device, repeats), "s"),
+    }
+
+
+def quality(device: str, n_rows: int, n_seeds: int) -> dict[str, tuple[float, str]]:
+    """Return the mean scores of a classifier after `fit_resample`, and how much seeds differ."""
+    n_minority = max(n_rows // 50, 20)
+    X, y = make_table(2 * n_rows, 2 * n_minority, n_categorical=0)
+    found = []
+    for seed in range(n_seeds):
+        sampler = GANSampler(random_state=seed, device=device)
+        model = HistGradientBoostingClassifier(random_state=0)
+        model.fit(*sampler.fit_resample(X[:n_rows], y[:n_rows]))
+        probability = model.predict_proba(X[n_rows:])[:, 1]
+        found.append(
+            (
+                average_precision_score(y[n_rows:], probability),
+                balanced_accuracy_score(y[n_rows:], probability > 0.5),
+            )
+        )
+    means, spreads = np.mean(found, axis=0), np.std(found, axis=0)
+    return {
+        f"{score} of gradient boosting, {device}": (mean, f"± {spread:.2g}")
+        for score, mean, spread in zip(QUALITY_SCORES, means, spreads, strict=True)
     }
 
 

@@ -1,0 +1,23 @@
+"""The benchmark of a GPU, run on the CPU: the same code, but for streams and graphs."""
+
+from benchmarks import gpu
+
+
+def test_every_figure_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "STEPS", (5, 10))
+    out = tmp_path / "gpu.md"
+    options = ["--device", "cpu", "--rows", "600", "--samples", "500", "--repeats", "1"]
+    assert gpu.main([*options, "--out", str(out)]) == 0
+    text = out.read_text()
+    assert text in capsys.readouterr().out
+    table = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    names = [name for name, *_ in table[1:]]
+    assert names == [
+        "a training step",
+        "its bare matrix products",
+        "sampling",
+        "fit_resample of 600 x 30",
+        "average precision of gradient boosting, cpu",
+        "balanced accuracy of gradient boosting, cpu",
+    ]
+    assert all(0.5 < float(value) < 1 for name, value, _ in table[1:] if "balanced" in name)
