@@ -24,7 +24,7 @@ from ganaug._gan.batches import DeviceTable
 from ganaug._gan.gate import StateGate
 from ganaug._gan.runtime import DTYPE, in_double
 
-# Rows of a class that are enough to measure it.
+# Rows of a class, and neighbours of each, that are enough to measure it.
 MAX_ROWS = 2000
 MAX_NEIGHBOURS = 32
 # Wider tables move along so many principal directions of all classes.
