@@ -206,11 +206,12 @@ class Discriminator(nn.Module):
         slopes on the way. Written out it can be penalised by one ordinary backward pass, where
         automatic differentiation would need two.
         """
-        gradient = self.adversarial.weight(classes)
-        for layer, out in zip(reversed(self.hidden), reversed(features), strict=True):
-            slope = (out > 0).to(out.dtype).mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE)
-            gradient = (gradient * slope) @ cast(Tensor, layer.weight)
-        return gradient[..., : self.width]
+        gradient = self.adversarial.weight(classes).expand_as(features[-1])
+        first, *later = (cast(Tensor, layer.weight) for layer in self.hidden)
+        weights = [first[:, : self.width], *later]  # the anchor's gradient is of no use
+        for weight, out in zip(reversed(weights), reversed(features), strict=True):
+            gradient = _slopes_times(gradient, out) @ weight
+        return gradient
 
     def density_logits(self, rows: Tensor, classes: Tensor) -> Tensor:
         """Return the density logits of free rows (batch, width): (batch,)."""
@@ -249,7 +250,9 @@ class ClassReadout(nn.Module):
         self.by_class = _zero_embedding(n_classes, n_in, random.device)
 
     def forward(self, features: Tensor, classes: Tensor) -> Tensor:
-        return (features * self.weight(classes)).sum(dim=-1) + self.common.bias
+        logits = self.of_all_classes(features)  # one product costs less than weights for each row
+        which = classes.unsqueeze(-1).expand(*logits.shape[:-1], 1)
+        return logits.gather(-1, which).squeeze(-1)
 
     def weight(self, classes: Tensor) -> Tensor:
         """Return the weights for each row's class, (batch, n_in)."""
@@ -257,12 +260,17 @@ class ClassReadout(nn.Module):
         return weight
 
     def of_all_classes(self, features: Tensor) -> Tensor:
-        """Return the logits for every class, (batch, n_classes)."""
+        """Return the logits for every class, (..., batch, n_classes)."""
         return features @ (self.common.weight + self.by_class.weight).T + self.common.bias
 
 
 def _activate(x: Tensor) -> Tensor:
     return nn.functional.leaky_relu(x, NEGATIVE_SLOPE)
+
+
+def _slopes_times(gradient: Tensor, out: Tensor) -> Tensor:
+    """Return a gradient times the slopes with which `out` was activated, in one kernel."""
+    return torch.ops.aten.leaky_relu_backward(gradient, out, NEGATIVE_SLOPE, True)
 
 
 def _hidden_layers(sizes: Sequence[int], random: torch.Generator) -> nn.ModuleList:
