@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import numbers
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from ganaug.exceptions import DataError
 
 MISSING_CODE = -1
+OWN_PAGES_FROM = 2**17  # bytes
+# Without flags a forked process would share them. Windows has neither flags nor forks.
+PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def assemble(
     """
     whole = [
         replace(
-            column, values=np.empty(n_rows, column.values.dtype), missing=np.empty(n_rows, bool)
+            column,
+            values=_own_pages(n_rows, column.values.dtype),
+            missing=_own_pages(n_rows, np.dtype(bool)),
         )
         for column in like
     ]
@@ -80,6 +86,18 @@ def assemble(
             target.values[places] = column.values
             target.missing[places] = column.missing
     return whole
+
+
+def _own_pages(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array whose memory, if it is much, goes back to the system when it is freed.
+
+    What is freed between other pieces of the heap stays with the process. Columns are as large as
+    the table that is then built from them one by one, so that matters.
+    """
+    n_bytes = n * dtype.itemsize
+    if n_bytes < OWN_PAGES_FROM:
+        return np.empty(n, dtype)
+    return np.frombuffer(mmap.mmap(-1, n_bytes, **PRIVATE), dtype)
 
 
 def regrouped(parts: Iterable[list[Column]], n_rows: int) -> Iterator[list[Column]]:
