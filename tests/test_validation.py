@@ -1,6 +1,7 @@
 """Bad input gets one clear sentence before any training starts."""
 
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,8 @@ BAD_DATA = {
     "NaN label": (X, np.r_[np.nan, np.arange(N - 1) % 2], "1 missing labels.*first in row 0"),
     "no y": (X, None, "requires y"),
     "labels of two kinds": (X, [0] * 20 + ["b"] * 10, "y mixes labels of the kinds number, str"),
+    "decimal labels": (X, [Decimal(0)] * 20 + [Decimal(1)] * 10, "type Decimal; expected.*Convert"),
+    "periods": (X, pd.period_range("2020", periods=2, freq="M").repeat(15), "type Period; expec"),
     "1 and True": (X, [1] * 10 + [True] * 10 + [0] * 10, "kinds bool, number"),
     "continuous y": (X, np.linspace(0, 1, N), "Unknown label type: continuous"),
     "multilabel y": (X, np.ones((N, 2), int), "Multilabel and multioutput"),

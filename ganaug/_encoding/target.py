@@ -18,6 +18,8 @@ from ganaug._encoding.columns import first_rows, is_missing
 from ganaug._encoding.pandas_index import extended_index
 from ganaug.exceptions import DataError
 
+LABEL_KINDS = {"bool", "number", "str"}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -105,6 +107,11 @@ def _as_array(y: Any) -> NDArray[Any]:
     kinds = sorted({_kind(label) for label in labels if not is_missing(label)})
     if len(kinds) > 1:
         raise DataError(f"y mixes labels of the kinds {', '.join(kinds)}; use one kind.")
+    if not set(kinds) <= LABEL_KINDS:
+        raise DataError(
+            f"y holds labels of the type {kinds[0]}; expected numbers, booleans or strings, or the "
+            "dates of a numpy or pandas dtype. Convert them, for example to strings."
+        )
     if kinds in (["bool"], ["number"]) and not any(map(is_missing, labels)):
         return np.asarray(labels)
     out = np.empty(len(labels), dtype=object)
