@@ -39,6 +39,8 @@ CSV = b"a,b,y\n1,x,no\n2,,yes\n"
         (["2024-02-29", ""], DateColumn("%Y-%m-%d")),
         (["2024-02-29", "NaN"], DateColumn("%Y-%m-%d", "NaN")),
         (["2024-02-29T12:30:00"], DateColumn("%Y-%m-%dT%H:%M:%S")),
+        (["2024-02-29T12:30:00Z"], DateColumn("%Y-%m-%dT%H:%M:%SZ")),
+        (["2024-02-29T12:30"], DateColumn("%Y-%m-%dT%H:%M")),
         (["29.02.2024"], DateColumn("%d.%m.%Y")),
         (["29/02/2024", "01/02/2024"], DateColumn("%d/%m/%Y")),
         (["02/29/2024", "01/02/2024"], DateColumn("%m/%d/%Y")),

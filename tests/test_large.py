@@ -154,6 +154,18 @@ def test_bad_input_is_refused_before_anything_is_written(table, folder, tmp_path
     refused("c.parquet has no column 'count'", folder, "-o", out)
 
 
+def test_times_with_their_zone_are_times_in_large_csv_files(table, tmp_path):
+    frame = table.to_pandas()
+    pattern = "%Y-%m-%dT%H:%M:%SZ"
+    times = frame["day"] + pd.to_timedelta(np.arange(N) * 37, unit="s")
+    frame["day"] = times.dt.strftime(pattern)
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    assert resample(tmp_path / "in.csv", "-o", tmp_path / "out.csv") == 0
+    days = pd.read_csv(tmp_path / "out.csv")["day"]
+    assert pd.to_datetime(days, format=pattern).notna().all()
+    assert not set(days[N:]) <= set(days[:N])
+
+
 def test_a_csv_cell_unlike_its_column_is_refused(table, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(large, "DETECTION_ROWS", 100)
     text = table.to_pandas().to_csv(index=False) + "1.0,many,011,2020-01-01,no\n"
