@@ -27,6 +27,8 @@ from benchmarks.markdown import section
 from benchmarks.store import Results
 from ganaug import GANSampler
 from ganaug._gan import network_gan
+from ganaug._gan.augmentation import Views
+from ganaug._gan.network_gan import ImageGAN, NetworkGAN
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -154,16 +156,30 @@ def classic_gan(name: str) -> Method:
     return run
 
 
-def ganaug(view_share: float = network_gan.VIEW_SHARE, n_steps: int | str = "auto") -> Method:
-    """Return ganaug's default, or with another share of images that are views as they are."""
+def ganaug(task: Task, seed: int) -> tuple[Images, Labels]:
+    """Return what `fit_resample` returns."""
+    X, y = GANSampler(random_state=seed).fit_resample(task.X, task.y)
+    return X, y
+
+
+def redrawn(share: float) -> Method:
+    """Return images of which a share is redrawn by the networks, as those of `sample` are."""
 
     def run(task: Task, seed: int) -> tuple[Images, Labels]:
-        with patch.object(network_gan, "VIEW_SHARE", view_share):
-            sampler = GANSampler(n_steps=n_steps, random_state=seed)
-            X, y = sampler.fit_resample(task.X, task.y)
-        return X, y
+        with (
+            patch.object(ImageGAN, "_draw", NetworkGAN._draw),
+            patch.object(network_gan, "VIEW_SHARE", 1 - share),
+        ):
+            return ganaug(task, seed)
 
     return run
+
+
+def plain_views(task: Task, seed: int) -> tuple[Images, Labels]:
+    """Return the views that networks start from, which are the same however they are trained."""
+    with patch.object(network_gan, "VariedViews", Views):
+        X, y = GANSampler(n_steps=1, random_state=seed).fit_resample(task.X, task.y)
+    return X, y
 
 
 def filled(task: Task, make: Callable[[int, int], Images]) -> tuple[Images, Labels]:
@@ -181,10 +197,10 @@ METHODS: dict[str, Method] = {
     "SMOTE": imblearn("SMOTE"),
     "shift, rotate (linear)": classical(1),
     "shift, rotate (cubic)": classical(3),
-    "ganaug": ganaug(),
-    # the same views whatever was trained
-    "ganaug, views only": ganaug(view_share=1.0, n_steps=1),
-    "ganaug, all moved": ganaug(view_share=0.0),
+    "ganaug": ganaug,
+    "ganaug, plain views": plain_views,
+    "ganaug, half redrawn": redrawn(0.5),
+    "ganaug, all redrawn": redrawn(1.0),
     "1 DCGAN": classic_gan("1 DCGAN"),
     "2 two convolutions": classic_gan("2 two convolutions"),
     "3 dense, max pooling": classic_gan("3 dense, max pooling"),

@@ -58,11 +58,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     gradient penalties [1]_, a projection discriminator [2]_, a Gumbel-softmax for categories [3]_,
     and anchors: rows are generated next to a real row of the class, as SMOTE does [4]_.
 
-    Rows may be images (see `image_shape`). Generated ones start from views of real images of the
-    class (turned, shifted and stretched by little); convolutional networks bend and redraw half of
-    these in ways that are learned on all classes [8]_. The discriminator sees images through
-    differentiable augmentation [9]_. Scores of images are distances to training images among the
-    discriminator's features [10]_.
+    Rows may be images (see `image_shape`). Those of `fit_resample` are views of real images of the
+    class: turned, shifted, stretched and bent, each by a strength of its own [11]_, from which
+    classifiers learn more than from what networks redraw. Those of `sample` start from views, too,
+    and convolutional networks bend and redraw half of them in ways that are learned on all classes
+    [8]_. The discriminator sees images through differentiable augmentation [9]_. Scores of images
+    are distances to training images among the discriminator's features [10]_.
 
     Parameters
     ----------
@@ -193,6 +194,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     .. [8] Antoniou et al., "Data augmentation generative adversarial networks", 2017.
     .. [9] Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020.
     .. [10] Sun et al., "Out-of-distribution detection with deep nearest neighbors", 2022.
+    .. [11] Mueller and Hutter, "TrivialAugment: tuning-free yet state-of-the-art data
+       augmentation", 2021.
 
     Examples
     --------

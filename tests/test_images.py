@@ -141,6 +141,19 @@ def test_generated_images_are_new_but_near_their_class(digits):
     assert (distances[1] < distances[0]).mean() > 0.9
 
 
+def test_images_for_training_are_views_that_no_network_redrew(digits):
+    X, y = digits
+    few, more = quick(n_steps=1), quick(n_steps=40)
+    resampled = few.fit_resample(X, y)[0]
+    np.testing.assert_array_equal(more.fit_resample(X, y)[0], resampled)
+    assert len(np.unique(resampled, axis=0)) == len(resampled)
+    for_training = [sampler.sample(40, y=1, for_training=True)[0] for sampler in (few, more)]
+    np.testing.assert_array_equal(*for_training)
+    redrawn = [sampler.sample(40, y=1)[0] for sampler in (few, more)]
+    is_same = (redrawn[0] == redrawn[1]).all(axis=(1, 2))
+    assert 0.2 < is_same.mean() < 0.8
+
+
 def test_images_of_another_kind_are_anomalous(digits):
     X, y = digits
     sampler = quick(n_steps=150, batch_size=16).fit(X, y)

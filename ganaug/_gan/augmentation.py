@@ -2,7 +2,10 @@
 
 `Views` turns, shifts and stretches an image by little before anything else is done with it: what
 people have always done where images are few (Simard et al. 2003, "Best practices for convolutional
-neural networks applied to visual document analysis").
+neural networks applied to visual document analysis"). `VariedViews` also bends it, as they do, and
+by a strength of its own: how much is right depends on what the images show, so some change hardly
+and some much (Mueller & Hutter 2021, "TrivialAugment: tuning-free yet state-of-the-art data
+augmentation").
 
 `DifferentiableAugmentation` changes real and generated images on their way into the discriminator,
 so that it can't learn few images by heart, and lets gradients through, so that the generator need
@@ -25,6 +28,11 @@ from ganaug._gan.states import Drawing
 MAX_TURN = math.radians(15)
 MAX_SHIFT = 1 / 14
 MAX_STRETCH = 0.1
+# Bends: the standard deviation of a displacement, and how far it reaches, as shares of a side.
+BEND_SIZE = 0.03
+BEND_REACH = 1 / 7
+# Varied views move by this share of all that and more: by less they are images that exist.
+LEAST_STRENGTH = 0.1
 # In the discriminator.
 MAX_TRANSLATION = 1 / 8
 CUTOUT_SIDE = 1 / 3
@@ -57,7 +65,11 @@ class Views(_Transform):
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return views of images (batch, width)."""
-        n = len(images)
+        native = images.view(-1, *self.shape)
+        return resample(native, self._grid(len(native))).clamp(-1, 1).flatten(1)
+
+    def _grid(self, n: int) -> Tensor:
+        """Return where in an image to read each pixel of a view, (n, height, width, 2)."""
         angle = MAX_TURN * self._uniform(n)
         stretch = torch.exp(MAX_STRETCH * self._uniform(n, 2))
         shift = 2 * MAX_SHIFT * self._uniform(n, 2)
@@ -69,9 +81,36 @@ class Views(_Transform):
             ],
             dim=1,
         )
-        native = images.view(n, *self.shape)
-        grid = functional.affine_grid(affine, list(native.shape), align_corners=False)
-        return resample(native, grid).clamp(-1, 1).flatten(1)
+        return functional.affine_grid(affine, [n, *self.shape], align_corners=False)
+
+
+class VariedViews(Views):
+    """Views that are also bent, each by a strength of its own between little and all."""
+
+    def _grid(self, n: int) -> Tensor:
+        same = torch.eye(2, 3, device=self.random.device).expand(n, 2, 3)
+        unmoved = functional.affine_grid(same, [n, *self.shape], align_corners=False)
+        moves = super()._grid(n) - unmoved + self._bend(n)
+        share = (self._uniform(n, 1, 1, 1) + 1) / 2
+        strength = LEAST_STRENGTH + (1 - LEAST_STRENGTH) * share
+        return unmoved + strength * moves
+
+    def _bend(self, n: int) -> Tensor:
+        """Return smooth displacements, (n, height, width, 2): noise, smoothed by a Gaussian."""
+        _, height, width = self.shape
+        random = self.random
+        noise = torch.randn(
+            (n, 2, height, width), generator=random, dtype=DTYPE, device=random.device
+        )
+        smooth = _smoothing(height, random.device) @ noise @ _smoothing(width, random.device).T
+        return 2 * BEND_SIZE * smooth.permute(0, 2, 3, 1)
+
+
+def _smoothing(side: int, device: torch.device) -> Tensor:
+    """Return what smooths noise along a side and leaves its variance, (side, side)."""
+    place = torch.arange(side, dtype=DTYPE, device=device) / (BEND_REACH * side)
+    weights = torch.exp(-(place[:, None] - place).square() / 2)
+    return weights / weights.square().sum(dim=1, keepdim=True).sqrt()
 
 
 def resample(images: Tensor, grid: Tensor) -> Tensor:

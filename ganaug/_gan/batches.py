@@ -92,6 +92,10 @@ class DeviceTable:
         chosen = torch.randperm(count, generator=random, device=self.device)[:at_most]
         return start + chosen.sort().values
 
+    def in_turn(self, class_code: int, turns: Tensor) -> Tensor:
+        """Return the rows of a class whose turn it is, (n,): all come, then all again."""
+        return self.starts[class_code] + turns % self.counts[class_code]
+
 
 class Batch(NamedTuple):
     """What one step sees: for each pair an anchor (or zeros), its target and their class."""

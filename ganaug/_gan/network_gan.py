@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._encoding.layout import Condition, EncodedTable, Found, ImageLayout
-from ganaug._gan.augmentation import DifferentiableAugmentation, Views
+from ganaug._gan.augmentation import DifferentiableAugmentation, VariedViews, Views
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
 from ganaug._gan.gate import Validity
@@ -36,8 +36,7 @@ from ganaug._gan.states import copied
 from ganaug.exceptions import DataError
 
 BLOCK_ROWS = 256
-# Share of the images that are left as the generator finds them, views of real ones: classifiers
-# learn more from both than from moved images alone.
+# Share of the images that are left as the generator finds them, views of real ones.
 VIEW_SHARE = 0.5
 MONITORED_ROWS = 512
 MONITORED_CLASSES = 16
@@ -198,13 +197,20 @@ class NetworkGAN(GAN):
     ) -> Iterator[Tensor]:
         """Give whole blocks, each with a seed of its own, cut to what is wanted."""
         valid = Validity(self._rows.layout, self._device)
-        classes = torch.full((BLOCK_ROWS,), class_code, device=self._device)
         for number in range(-(-n_rows // BLOCK_ROWS)):
             random = random_generator(*purpose, number, device=self._device)
             turns = torch.arange(BLOCK_ROWS, device=self._device) + number * BLOCK_ROWS
-            anchor = self._source.anchors(class_code, turns, random)
-            rows = self.generator(anchor, self.generator.noise(BLOCK_ROWS, random), classes)
-            yield valid(self._mixed(rows, anchor, random))[: n_rows - number * BLOCK_ROWS]
+            rows = self._draw(class_code, turns, random, for_training=for_training)
+            yield valid(rows)[: n_rows - number * BLOCK_ROWS]
+
+    def _draw(
+        self, class_code: int, turns: Tensor, random: torch.Generator, *, for_training: bool
+    ) -> Tensor:
+        """Return generated rows of a class, (n, width), from the anchors whose turn it is."""
+        anchor = self._source.anchors(class_code, turns, random)
+        classes = torch.full_like(turns, class_code)
+        rows = self.generator(anchor, self.generator.noise(len(turns), random), classes)
+        return self._mixed(rows, anchor, random)
 
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
@@ -220,7 +226,11 @@ class NetworkGAN(GAN):
 
 
 class ImageGAN(NetworkGAN):
-    """The convolutional networks: generated images are moved views of real ones."""
+    """The convolutional networks: generated images are moved views of real ones.
+
+    Classifiers learn more from views that no network has redrawn (`docs/research.md`), so these are
+    the images for training; what the networks make is what `sample` shows.
+    """
 
     def __init__(
         self, rows: TrainingRows, config: GANConfig, seed: int, device: torch.device
@@ -244,6 +254,14 @@ class ImageGAN(NetworkGAN):
             "augment": DifferentiableAugmentation(self._shape, self._random(Stream.AUGMENTATION)),
             "negatives": DifferenceNoise(self._rows.layout, self._random(Stream.NEGATIVES)),
         }
+
+    def _draw(
+        self, class_code: int, turns: Tensor, random: torch.Generator, *, for_training: bool
+    ) -> Tensor:
+        if not for_training:
+            return super()._draw(class_code, turns, random, for_training=False)
+        images = self._table.expand(self._table.in_turn(class_code, turns))
+        return VariedViews(self._shape, random)(images)
 
     def _mixed(self, rows: Tensor, anchor: Tensor, random: torch.Generator) -> Tensor:
         """Return generated images, and the views that they started from in the place of some."""

@@ -130,9 +130,7 @@ class ViewPairs:
     def anchors(self, class_code: int, turns: Tensor, random: torch.Generator) -> Tensor:
         """Return views of the images whose turn it is, (n, width)."""
         table = self._rows.table
-        start, count = int(table.starts[class_code]), int(table.counts[class_code])
-        views = Views(self._views.shape, random)
-        return views(table.expand(start + turns % count))
+        return Views(self._views.shape, random)(table.expand(table.in_turn(class_code, turns)))
 
     def state_dict(self) -> State:
         """Return all that further batches depend on."""

@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import images
 from benchmarks.images import COLUMNS, METHODS, frechet_distance, load_task, main
+from ganaug import GANSampler
 from tests.benchmarks.conftest import write_images
 
 RANDOM = np.random.default_rng(0)
@@ -33,10 +36,16 @@ def test_methods_fill_the_rare_classes(name, folder):
 
 
 @pytest.mark.filterwarnings("ignore:the generator collapsed")
-def test_views_need_no_training(folder):
+def test_other_images_of_ganaug_are_others(folder, monkeypatch):
+    monkeypatch.setattr(images, "GANSampler", partial(GANSampler, n_steps=1))
     task = load_task(folder, 7, seed=0)
-    trained, _ = images.ganaug(view_share=1.0, n_steps=3)(task, 0)
-    np.testing.assert_array_equal(METHODS["ganaug, views only"](task, 0)[0], trained)
+    names = ["ganaug, plain views", "ganaug, half redrawn", "ganaug, all redrawn"]
+    default, plain, half, every = (METHODS[name](task, 0)[0] for name in ["ganaug", *names])
+    new = slice(len(task.X), None)
+    assert not (default[new] == plain[new]).all(axis=(1, 2)).any()
+    unchanged = [(made[new] == plain[new]).all(axis=(1, 2)).mean() for made in (half, every)]
+    assert unchanged[0] == pytest.approx(0.5, abs=0.15)
+    assert unchanged[1] < 0.05
 
 
 def test_frechet_distance_of_equal_and_of_shifted_rows():
