@@ -388,6 +388,28 @@ def warn_of_collapse(coverage: Mapping[Any, float], least: float) -> None:
         )
 
 
+def warn_of_distance(distance: float, largest: float) -> None:
+    """Say that training ended before the generator had learned the table.
+
+    Parameters
+    ----------
+    distance : float
+        Energy distance of generated rows from real ones: 0 if they are alike, 1 if they are as far
+        from them as the table is wide.
+    largest : float
+        What is within the usual.
+    """
+    if distance > largest:
+        warnings.warn(
+            f"the generator has not learned the table: its rows are {distance:.2g} of the table's "
+            f"width from real ones (energy distance; at most {largest:g} where training succeeds), "
+            "and repeating rows may serve better. Pass more n_steps, or parameters nearer to the "
+            "defaults, a smaller learning_rate above all.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
 def warn_of_repeats(classes: Sequence[Any]) -> None:
     """Say of which classes there is nothing to make but what the table has.
 

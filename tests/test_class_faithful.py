@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from ganaug import GANSampler
 
 TOLERANCE = 0.02
-N_GENERATED = 300
+N_GENERATED = 1500  # of each class: with 300 chance alone is as large as the tolerance
 CLASSIFIERS = {
     "knn": KNeighborsClassifier(),
     "forest": RandomForestClassifier(100, random_state=0),

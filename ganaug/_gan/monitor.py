@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.networks import Generator, NetworkConfig
@@ -14,6 +16,23 @@ from ganaug._gan.runtime import DTYPE
 
 QUALITY_ROWS = 512
 QUALITY_CLASSES = 16
+
+
+def watched(classes: Sequence[int]) -> list[int]:
+    """Return the classes whose rows are compared: not all of very many."""
+    return list(classes)[:QUALITY_CLASSES]
+
+
+def distance_by_chance(counts: NDArray[np.int64]) -> float:
+    """Return about how far two samples of the same rows would be from each other.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_watched_classes,)
+        How many real rows there are of each class that is compared.
+    """
+    share = QUALITY_ROWS // len(counts)
+    return float((1 / np.minimum(counts, share) + 1 / share).mean())
 
 
 class QualityMonitor:
@@ -29,7 +48,7 @@ class QualityMonitor:
         networks: NetworkConfig,
         random: torch.Generator,
     ) -> None:
-        classes = list(classes)[:QUALITY_CLASSES]
+        classes = watched(classes)
         share = QUALITY_ROWS // len(classes)
         self._real = [table.expand(table.class_rows(code, share, random)) for code in classes]
         self._classes = torch.tensor(classes, device=table.device).repeat_interleave(share)

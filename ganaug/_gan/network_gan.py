@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class NetworkGAN(GAN):
 
     # images lie far from each other, pixel by pixel, also where they are good
     least_coverage = 0.25
+    largest_distance = math.inf
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """What a training leaves behind, when it ends, and what is said where it fails."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,3 +134,17 @@ def test_what_is_worse_than_repeated_rows_is_said(parameters):
     )
     with pytest.warns(ConvergenceWarning, match="repeating rows would serve better"):
         GANSampler(random_state=0, **parameters).fit(X, y)
+
+
+def test_a_training_that_ended_too_early_is_said_to_have(numbers):
+    with pytest.warns(ConvergenceWarning, match=r"not learned the table.*Pass more n_steps"):
+        quick_sampler(n_steps=20).fit(*numbers)
+
+
+@pytest.mark.parametrize("minority", [5, 60])
+def test_the_default_has_learned_its_table(minority):
+    X, y = make_classification(n_samples=600, n_features=8, weights=[0.9], random_state=1)
+    kept = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:minority]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GANSampler(random_state=0).fit(X[kept], y[kept])
