@@ -294,9 +294,11 @@ DETECTORS = {
 }
 ABLATION = (
     "ganaug:discriminator_weight=0",
+    "ganaug:tail_weight=0",
     'ganaug:only="neighbours"',
     'ganaug:only="discriminators"',
     'ganaug:only="blocks"',
+    'ganaug:only="tails"',
     "ganaug:novelty=True",
     "ganaug:novelty=False",
     "ganaug:max_reference_rows=1024",

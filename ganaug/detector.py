@@ -73,6 +73,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         little more exact on large tables.
     discriminator_weight : float, default=1.0
         What the discriminators count; 0 does without them, and trains none.
+    tail_weight : float, default=0.15
+        What it counts how far out a row is in all of its columns together; 0 does without.
     n_steps : int, default=400
         Training steps of the discriminators.
     batch_size : int, default=128
@@ -131,6 +133,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         "novelty": [StrOptions({"auto"}), "boolean"],
         "max_reference_rows": [Number(Integral, 2, 2**16, closed="both")],
         "discriminator_weight": [Number(Real, 0, None, closed="left")],
+        "tail_weight": [Number(Real, 0, None, closed="left")],
         "n_steps": [Number(Integral, 1, None, closed="left")],
         "batch_size": [Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],
@@ -146,6 +149,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         novelty: bool | str = "auto",
         max_reference_rows: int = 3072,
         discriminator_weight: float = 1.0,
+        tail_weight: float = 0.15,
         n_steps: int = 400,
         batch_size: int = 128,
         hidden_layer_sizes: Sequence[int] = (32, 32),
@@ -157,6 +161,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         self.novelty = novelty
         self.max_reference_rows = max_reference_rows
         self.discriminator_weight = discriminator_weight
+        self.tail_weight = tail_weight
         self.n_steps = n_steps
         self.batch_size = batch_size
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -481,6 +486,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         return ModelConfig(
             self.max_reference_rows,
             self.discriminator_weight,
+            self.tail_weight,
             EnsembleConfig(sizes, self.n_steps, self.batch_size, self.learning_rate),
         )
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ from ganaug._detection.discriminators import (
     half_of,
     train_ensemble,
 )
-from ganaug._detection.reference import CHUNK_ROWS, LOCAL, ReferenceRows, Relation
+from ganaug._detection.reference import CHUNK_ROWS, LOCAL, NO_ROW, ReferenceRows, Relation
 from ganaug._detection.seen import SeenRows
+from ganaug._detection.tails import Tails
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.runtime import limited_threads, random_generator
@@ -43,13 +45,15 @@ ROWS_FOR_HALF_TRUST = 500
 BLOCK_SHIFT = math.log(0.9)
 SHARPNESS = 8.0
 SMALLEST_SPREAD = 1e-6
+# Where most rows have the same tails, small differences are not blown up.
+SMALLEST_TAIL_SPREAD = 0.1
 RELATION_UNIT = 0.5
 
 
 class Mode(IntEnum):
     """How a row is judged."""
 
-    NOVELTY = 0  # by everything: neighbours, discriminators, blocks
+    NOVELTY = 0  # by everything: neighbours, discriminators, blocks, tails
     OUTLIER = 1  # by blocks alone: its neighbours may be its accomplices
 
 
@@ -59,6 +63,7 @@ class ModelConfig:
 
     max_reference_rows: int
     discriminator_weight: float
+    tail_weight: float
     ensemble: EnsembleConfig
 
 
@@ -85,6 +90,31 @@ class Opinion:
 
 
 @dataclass(frozen=True)
+class TailScale:
+    """How tails are put on the scale of the neighbours.
+
+    Parameters
+    ----------
+    centre : float
+        Median of the training rows' tails.
+    factor : float
+    """
+
+    centre: float
+    factor: float
+
+    @classmethod
+    def fit(cls, tails: Tensor, neighbours: NDArray[np.float64], weight: float) -> TailScale:
+        """Measure tails and neighbours of the training rows."""
+        spread = max(interquartile_range(tails.numpy()), SMALLEST_TAIL_SPREAD)
+        return cls(float(tails.median()), weight * interquartile_range(neighbours) / spread)
+
+    def __call__(self, tails: Tensor) -> Tensor:
+        """Return what tails add to how anomalous rows are."""
+        return self.factor * (tails - self.centre)
+
+
+@dataclass(frozen=True)
 class DetectionModel:
     """What was fitted.
 
@@ -98,6 +128,8 @@ class DetectionModel:
         Which reference rows are nearer to others than half of them are.
     opinion : Opinion or None
         None without discriminators.
+    tail_scale : TailScale or None
+        None without tails, as in models of earlier versions.
     """
 
     reference: ReferenceRows
@@ -105,6 +137,12 @@ class DetectionModel:
     typical: Tensor
     is_typical: Tensor
     opinion: Opinion | None
+    tail_scale: TailScale | None = None
+
+    @cached_property
+    def tails(self) -> Tails:
+        """The tails of the reference rows."""
+        return Tails.build(self.reference.points)
 
     def modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the mode of each row if nobody says otherwise: training rows may be outliers."""
@@ -126,13 +164,16 @@ class DetectionModel:
             relations = self.reference.relations(points, own) - self.typical
             features = features_of(points[:, : self.reference.width], relations)
             said = torch.zeros(len(points)) if self.opinion is None else self.opinion(features)
-        return Arms.of(relations, said)
+            tails = torch.zeros(len(points))
+            if self.tail_scale is not None:
+                tails = self.tail_scale(self.tails(points, own != NO_ROW))
+        return Arms.of(relations, said, tails)
 
     @torch.inference_mode()
     def typical_rows_near(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return for each row the nearest typical row of the training table, same shape."""
         width = self.reference.width
-        rows = self.reference.rows[: self.reference.n_rows, :width][self.is_typical]
+        rows = self.reference.points[self.is_typical]
         nearest = np.zeros_like(points)
         with limited_threads(1):
             for start in range(0, len(points), CHUNK_ROWS):
@@ -152,18 +193,26 @@ class Arms:
     neighbours: NDArray[np.float64]
     discriminators: NDArray[np.float64]
     blocks: NDArray[np.float64]
+    tails: NDArray[np.float64]
 
     @classmethod
-    def of(cls, relations: Tensor, said: Tensor) -> Arms:
-        found = relations.double().numpy()
-        near = (found[:, Relation.MEAN] + found[:, Relation.RECONSTRUCTION]) / 2
-        return cls(near, said.double().numpy(), found[:, Relation.BLOCKS])
+    def of(cls, relations: Tensor, said: Tensor, tails: Tensor) -> Arms:
+        parts = (said.double().numpy(), relations[:, Relation.BLOCKS].double().numpy())
+        return cls(neighbours_of(relations), *parts, tails.double().numpy())
 
     def novelty(self) -> NDArray[np.float64]:
-        """Return the smooth maximum of neighbours with discriminators, and of blocks."""
+        """Return the smooth maximum of neighbours with discriminators, and of blocks; plus tails."""
         near = self.neighbours + self.discriminators
         far = self.blocks + BLOCK_SHIFT
-        return np.logaddexp(SHARPNESS * near, SHARPNESS * far) / SHARPNESS
+        nearness: NDArray[np.float64] = np.logaddexp(SHARPNESS * near, SHARPNESS * far) / SHARPNESS
+        return nearness + self.tails
+
+
+def neighbours_of(relations: Tensor) -> NDArray[np.float64]:
+    """Return how far rows are from what their neighbours can reproduce."""
+    found = relations.double().numpy()
+    near: NDArray[np.float64] = (found[:, Relation.MEAN] + found[:, Relation.RECONSTRUCTION]) / 2
+    return near
 
 
 def features_of(points: NDArray[np.float32], relations: Tensor) -> Tensor:
@@ -222,15 +271,20 @@ def fit_model(
         with limited_threads(1):
             trainer = OpinionTrainer(left_out, layout, reference, typical, config, seed)
             opinion, said = trainer.train(own)
-    near = torch.from_numpy(Arms.of(own, said).neighbours)
-    is_typical = near <= near.median()
+    near = neighbours_of(own)
+    is_typical = torch.from_numpy(near <= np.median(near))
+    tail_scale, tails = None, torch.zeros(len(own))
+    if config.tail_weight:
+        tails = Tails.build(reference.points)(left_out, np.ones(len(chosen), dtype=bool))
+        tail_scale = TailScale.fit(tails, near, config.tail_weight)
+        tails = tail_scale(tails)
     seen = SeenRows.build(points, chosen)
-    model = DetectionModel(reference, seen, typical, is_typical, opinion)
+    model = DetectionModel(reference, seen, typical, is_typical, opinion, tail_scale)
     if len(rest) >= MIN_HELD_OUT_ROWS:
         held_out = strangers(rest[:MAX_CALIBRATION_ROWS])
         novelty = model.raw_scores(held_out, np.full(len(held_out), Mode.NOVELTY))
     else:
-        novelty = Arms.of(own, said).novelty()
+        novelty = Arms.of(own, said, tails).novelty()
     suspects = points[order[:MAX_SCORED_ROWS]]
     outlier = model.raw_scores(suspects, np.full(len(suspects), Mode.OUTLIER))
     return model, Calibration(novelty, outlier)
@@ -279,7 +333,7 @@ class OpinionTrainer:
         ensemble = train_ensemble(real, moved, origins, self._config.ensemble, self._random)
         logits = ensemble.logits(real)
         strangers = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
-        spread = interquartile_range(Arms.of(relations, strangers).neighbours)
+        spread = interquartile_range(neighbours_of(relations))
         trust = len(real) / (len(real) + ROWS_FOR_HALF_TRUST)
         weight = self._config.discriminator_weight * trust
         scale = weight * spread / max(interquartile_range(strangers.numpy()), SMALLEST_SPREAD)
