@@ -73,8 +73,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         little more exact on large tables.
     discriminator_weight : float, default=1.0
         What the discriminators count; 0 does without them, and trains none.
-    tail_weight : float, default=0.15
-        What it counts how far out a row is in all of its columns together; 0 does without.
+    tail_weight : float, default=0.2
+        What it counts, in a small table, how far out a row is in all columns together; it counts
+        half as much with 500 reference rows, and little with thousands. 0 does without.
     n_steps : int, default=400
         Training steps of the discriminators.
     batch_size : int, default=128
@@ -149,7 +150,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         novelty: bool | str = "auto",
         max_reference_rows: int = 3072,
         discriminator_weight: float = 1.0,
-        tail_weight: float = 0.15,
+        tail_weight: float = 0.2,
         n_steps: int = 400,
         batch_size: int = 128,
         hidden_layer_sizes: Sequence[int] = (32, 32),

@@ -276,7 +276,9 @@ def fit_model(
     tail_scale, tails = None, torch.zeros(len(own))
     if config.tail_weight:
         tails = Tails.build(reference.points)(left_out, np.ones(len(chosen), dtype=bool))
-        tail_scale = TailScale.fit(tails, near, config.tail_weight)
+        # columns by themselves are known from few rows, their joint law from many
+        weight = config.tail_weight * (1 - trust_after(len(own)))
+        tail_scale = TailScale.fit(tails, near, weight)
         tails = tail_scale(tails)
     seen = SeenRows.build(points, chosen)
     model = DetectionModel(reference, seen, typical, is_typical, opinion, tail_scale)
@@ -334,8 +336,7 @@ class OpinionTrainer:
         logits = ensemble.logits(real)
         strangers = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
         spread = interquartile_range(neighbours_of(relations))
-        trust = len(real) / (len(real) + ROWS_FOR_HALF_TRUST)
-        weight = self._config.discriminator_weight * trust
+        weight = self._config.discriminator_weight * trust_after(len(real))
         scale = weight * spread / max(interquartile_range(strangers.numpy()), SMALLEST_SPREAD)
         centre = float(strangers.median())
         return Opinion(ensemble, centre, scale), scale * (centre - strangers)
@@ -351,6 +352,11 @@ class OpinionTrainer:
         moved[:, :width] = noise(moved[:, :width], points[:, :width])
         relations = self._reference.relations(moved.numpy(), origins.numpy()) - self._typical
         return features_of(moved[:, :width].numpy(), relations), origins
+
+
+def trust_after(n_rows: int) -> float:
+    """Return how much is to be believed of what was learned from so many rows, from 0 to 1."""
+    return n_rows / (n_rows + ROWS_FOR_HALF_TRUST)
 
 
 def interquartile_range(values: NDArray[Any]) -> float:
