@@ -7,7 +7,7 @@ the last bit, on the rows beside it: chunks always have the same shape, filled u
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -21,10 +21,6 @@ CHUNK_ROWS = 512
 N_NEIGHBORS = 10
 N_NEAREST = 5
 RIDGE = 0.5
-# Wider tables are not whitened: it takes the cube of the width in time.
-MAX_WHITENED_WIDTH = 512
-# How far the covariance of differences is drawn to a sphere.
-SPHERE_SHARE = 0.1
 BLOCK_ROWS = 32
 MIN_BLOCKS = 32
 BLOCK_QUANTILE = 0.8
@@ -76,9 +72,6 @@ class ReferenceRows:
     block_rows : int
     more_blocks : Tensor of shape (n_more, block_rows), dtype int64
         Further random blocks, where the table is too small for many.
-    whitening : Tensor of shape (padded_width, padded_width) or None
-        Makes differences to what neighbours reproduce equally large in all directions; None in
-        wide tables, and in models of earlier versions.
     """
 
     rows: Tensor
@@ -87,7 +80,6 @@ class ReferenceRows:
     n_rows: int
     block_rows: int
     more_blocks: Tensor
-    whitening: Tensor | None = None
 
     @classmethod
     def build(cls, points: NDArray[np.float32], random: np.random.Generator) -> ReferenceRows:
@@ -102,8 +94,7 @@ class ReferenceRows:
         n_more = max(0, MIN_BLOCKS - n_places // size)
         more = [random.permutation(n)[:size] for _ in range(n_more)]
         more_blocks = torch.from_numpy(np.array(more, dtype=np.int64).reshape(-1, size))
-        plain = cls(rows, squares, width, n, size, more_blocks)
-        return plain if width > MAX_WHITENED_WIDTH else replace(plain, whitening=plain._whitening())
+        return cls(rows, squares, width, n, size, more_blocks)
 
     @property
     def points(self) -> Tensor:
@@ -146,9 +137,7 @@ class ReferenceRows:
     def _relations(self, points: Tensor, unseen: Tensor, own: Tensor) -> Tensor:
         differences, block_square = self._neighbours(points, own)
         squares = differences.square().sum(dim=2)
-        mean = self._mean(differences)
-        if self.whitening is not None:
-            mean = mean @ self.whitening
+        mean = _sum(differences[:, :N_NEAREST]) / min(N_NEAREST, self.n_neighbors)
         found = [
             squares.amin(dim=1),
             squares.amax(dim=1),
@@ -158,27 +147,6 @@ class ReferenceRows:
         ]
         distances = (torch.stack(found, dim=1) + unseen[:, None]).sqrt()
         return distances.clamp(min=SMALLEST_DISTANCE).log()
-
-    def _mean(self, differences: Tensor) -> Tensor:
-        """Return the difference to the mean of the nearest rows."""
-        return _sum(differences[:, :N_NEAREST]) / min(N_NEAREST, self.n_neighbors)
-
-    def _whitening(self) -> Tensor:
-        """Return what whitens the reference rows' differences, on average keeping their length.
-
-        Their covariance is drawn a little to a sphere (Ledoit & Wolf 2004).
-        """
-        points, own = self.points.numpy(), np.arange(self.n_rows)
-        covariance = torch.zeros(self.width, self.width, dtype=torch.float64)
-        for chunk, _, left_out, n in self._chunks(points, own):
-            mean = self._mean(self._neighbours(chunk, left_out).differences)[:n, : self.width]
-            covariance += mean.double().T @ mean.double()
-        size = covariance.diagonal().mean() + SMALLEST_DISTANCE**2
-        sphere = torch.eye(self.width, dtype=torch.float64)
-        values, vectors = torch.linalg.eigh(torch.lerp(covariance / size, sphere, SPHERE_SHARE))
-        whitening = torch.zeros(self.rows.shape[1], self.rows.shape[1])
-        whitening[: self.width, : self.width] = (vectors / values.sqrt()).float()
-        return whitening
 
     def _neighbours(self, points: Tensor, own: Tensor) -> Neighbours:
         """Find the nearest rows: they are in those blocks whose nearest rows are nearest."""

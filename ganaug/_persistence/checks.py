@@ -262,9 +262,6 @@ def _check_reference(reference: ReferenceRows, width: int) -> None:
     require(2 <= n <= n_places and reference.block_rows > 0, "reference rows are too few")
     require(n_places % reference.block_rows == 0, "reference rows fill no blocks")
     require(reference.squares.shape == (n_places,), "a reference row has no length")
-    if reference.whitening is not None:
-        fits = reference.whitening.shape == (padded, padded)
-        require(fits and reference.whitening.dtype == torch.float32, "whitening does not fit")
     more = reference.more_blocks
     is_blocks = more.ndim == 2 and more.shape[1] == reference.block_rows
     require(is_blocks and more.dtype == torch.long, "blocks have no rows")
