@@ -52,7 +52,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     reproduce [1]_, and how far it is from most of many small random blocks of rows, among which a
     small cluster of anomalies has no friends [2]_. An ensemble of discriminators, trained to tell
     real rows from rows moved by difference noise, sees the row and its distances and says how
-    unusual these are at this place. Rows of the training table, whose neighbours may be anomalies
+    unusual these are at this place. In a small table it also counts how far out the row is in all
+    of its columns together [3]_. Rows of the training table, whose neighbours may be anomalies
     like themselves, are judged by blocks alone.
 
     Parameters
@@ -112,6 +113,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     .. [1] Roweis and Saul, "Nonlinear dimensionality reduction by locally linear embedding", 2000.
     .. [2] Sugiyama and Borgwardt, "Rapid distance-based outlier detection via sampling", 2013.
+    .. [3] Li et al., "ECOD: Unsupervised outlier detection using empirical cumulative distribution
+       functions", 2022.
 
     Examples
     --------

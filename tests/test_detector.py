@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
@@ -14,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ganaug import GANOutlierDetector, GANSampler
+from ganaug._detection.tails import Tails
 from ganaug.exceptions import DataError, RepeatedRowsWarning
 
 
@@ -79,6 +81,45 @@ def test_novelty_says_how_new_rows_are_judged():
     by_itself = quick().fit(X)
     np.testing.assert_array_equal(by_itself.score_samples(X), suspects.score_samples(X))
     np.testing.assert_array_equal(by_itself.score_samples(new), strangers.score_samples(new))
+
+
+def test_a_row_large_in_all_columns_is_more_anomalous_with_tails():
+    """In directions that rows vary most in, neighbours are far apart, and tails are not."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 10)) + 0.7 * rng.normal(size=(120, 1))
+    sizes = np.abs(rng.normal(1.6, 0.3, size=(200, 1)))
+    new = np.r_[rng.normal(size=(200, 10)) + 0.7 * rng.normal(size=(200, 1)),
+                rng.normal(size=(200, 10)) + sizes]  # fmt: skip
+    is_planted = np.arange(400) >= 200
+    found = {
+        weight: roc_auc_score(is_planted, quick(tail_weight=weight).fit(X).anomaly_score(new))
+        for weight in (0, 0.2)
+    }
+    assert found[0.2] > found[0] + 0.01
+
+
+def test_tails_of_training_rows_are_those_of_strangers():
+    """What a row adds to its own tails is taken out, as if it had been left out of the table."""
+    rows = torch.from_numpy(np.random.default_rng(0).integers(0, 9, (40, 3)).astype("f4"))
+    rows[0], rows[1] = 0.0, 8.0  # the ranges stay when another row is left out
+    points, known = rows.numpy(), np.ones(40, dtype=bool)
+    inside = Tails.build(rows)(points, known)
+    for k in range(2, 40):
+        others = torch.cat([rows[:k], rows[k + 1 :]])
+        assert inside[k] == Tails.build(others)(points[k : k + 1], ~known[:1])[0]
+
+
+def test_tails_grow_outwards_and_do_not_depend_on_batch_mates():
+    random = np.random.default_rng(0)
+    tails = Tails.build(torch.from_numpy(random.normal(size=(300, 5)).astype("f4")))
+    steps = np.linspace(0, 6, 50, dtype="f4")[:, None] * np.ones(5, dtype="f4")
+    for points in (steps, -steps):
+        found = tails(points, np.zeros(50, dtype=bool)).numpy()
+        assert (np.diff(found) >= 0).all()
+        assert found[-1] == pytest.approx(np.log(602), abs=1e-5)  # half a row of 301
+    points = random.normal(size=(700, 5)).astype("f4")
+    together = tails(points, np.zeros(700, dtype=bool))
+    assert (together[600:] == tails(points[600:], np.zeros(100, dtype=bool))).all()
 
 
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.37])

@@ -1,4 +1,4 @@
-"""DetectionModel: reference rows and discriminators, put together to one number for each row.
+"""DetectionModel: reference rows, discriminators and tails, put together to one number a row.
 
 The number is the logarithm of a ratio: how much farther a row is from the training table than its
 typical row is. It grows with how anomalous the row is; the sign is turned in `ganaug._scoring`.
@@ -201,7 +201,7 @@ class Arms:
         return cls(neighbours_of(relations), *parts, tails.double().numpy())
 
     def novelty(self) -> NDArray[np.float64]:
-        """Return the smooth maximum of neighbours with discriminators, and of blocks; plus tails."""
+        """Return tails plus the smooth maximum of neighbours with discriminators, and of blocks."""
         near = self.neighbours + self.discriminators
         far = self.blocks + BLOCK_SHIFT
         nearness: NDArray[np.float64] = np.logaddexp(SHARPNESS * near, SHARPNESS * far) / SHARPNESS

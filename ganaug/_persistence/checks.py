@@ -6,6 +6,7 @@ size or a scale that was not looked at here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -250,6 +251,9 @@ def check_detection(model: DetectionModel, layout: TableLayout, n_columns: int) 
     require(
         model.is_typical.dtype == torch.bool and bool(model.is_typical.any()), "none is typical"
     )
+    if model.tail_scale is not None:
+        tails = (model.tail_scale.centre, model.tail_scale.factor)
+        require(all(map(math.isfinite, tails)), "tails have no scale")
     if model.opinion is not None:
         _check_ensemble(model.opinion.ensemble, layout.width + len(Relation) - 1)
 
