@@ -229,7 +229,21 @@ def ctgan_resample(n_rows: int, n_minority: int) -> Figures:
     return {**scaled("seconds"), **scaled("cpu_seconds"), "megabytes": fits[-1]["megabytes"]}
 
 
+def matrix_products(n_rows: int, n_columns: int, n_products: int = 100) -> Figures:
+    """Products of matrices that fit into the cache: what everything else can be compared with."""
+    import torch
+
+    torch.set_num_threads(1)
+    left, right = torch.ones(n_rows, n_columns), torch.ones(n_columns, n_rows)
+    left @ right
+    with _timed() as figures:
+        for _ in range(n_products):
+            left @ right
+    return figures | {"operations": 2 * n_rows**2 * n_columns * n_products}
+
+
 JOBS: dict[str, Callable[..., Figures]] = {
+    "matrix products": matrix_products,
     "ganaug": ganaug_resample,
     "fit": ganaug_fit,
     "sample": ganaug_sample,
