@@ -18,7 +18,7 @@ from torch import Tensor
 
 import ganaug.sampler
 from ganaug._fitting import TABLE_AUTO
-from ganaug._gan import batches, inference, model, selection
+from ganaug._gan import batches, inference, selection, table_gan
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable, nearest_in_class
 from ganaug._gan.gate import Validity
 from ganaug._gan.inference import RowSampler
@@ -129,10 +129,10 @@ def _neighbours(table: DeviceTable) -> Tensor:
 # --- the parts ------------------------------------------------------------------------------------
 
 _KEEP_THE_LAST: Replacement = (AdversarialTrainer, "_restore_best", _nothing)
-_NO_CALIBRATION: Replacement = (model, "calibrate_levels", _nothing)
+_NO_CALIBRATION: Replacement = (table_gan, "calibrate_levels", _nothing)
 
 PARTS: dict[str, Part] = {
-    "geometry": Part(((model, "measure_classes", _no_geometry),)),
+    "geometry": Part(((table_gan, "measure_classes", _no_geometry),)),
     "shares": Part(((RowSampler, "_shares", _all_the_way),)),
     "mirroring": Part(((ClassBalancedBatches, "_reflect", _target_as_it_is),)),
     # what is left is a plain conditional GAN

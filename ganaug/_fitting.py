@@ -20,9 +20,10 @@ from ganaug._encoding.layout import ImageLayout
 from ganaug._encoding.rows import RowBuilder, Rows
 from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target
-from ganaug._gan.model import GAN, GANConfig, Stream, TableGAN, TrainingRows
+from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows
 from ganaug._gan.network_gan import ImageGAN, OwnNetworkGAN
 from ganaug._gan.own_networks import ModuleFactory
+from ganaug._gan.table_gan import TableGAN
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale
 from ganaug.exceptions import TrainingError

@@ -347,6 +347,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Ctrl-C ends the training: the sampler is fitted with the best generator so far, and a
         `ConvergenceWarning` and ``history_["interrupted"]`` say so. Before the first check it is a
         `KeyboardInterrupt`, and the sampler stays as it was.
+
+        A `ConvergenceWarning` also says where repeating rows would serve better: the rows of the
+        generator come near to too few real ones of a class, or they are still far from real ones in
+        distribution, because the training was too short or diverged.
         """
         self._fit(X, y, sample_weight)
         return self

@@ -1,4 +1,4 @@
-"""GANs: the networks, their data and their random streams, put together once."""
+"""GAN: networks, their data and their random streams, put together once; what all kinds share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -16,33 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
-from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
-from ganaug._gan.calibration import calibrate_levels
-from ganaug._gan.conditions import Conditions
-from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
-from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
-from ganaug._gan.margins import KnownRows
-from ganaug._gan.monitor import QualityMonitor, distance_by_chance, watched
-from ganaug._gan.negatives import DifferenceNoise
-from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.batches import BatchConfig, DeviceTable
+from ganaug._gan.inference import SamplingConfig
+from ganaug._gan.monitor import distance_by_chance, watched
+from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.quality import coverage
-from ganaug._gan.runtime import (
-    explaining_memory,
-    limited_threads,
-    random_generator,
-    threads_for,
-)
+from ganaug._gan.runtime import explaining_memory, limited_threads, random_generator
 from ganaug._gan.states import State
-from ganaug._gan.training import (
-    AdversarialTrainer,
-    Check,
-    Trainer,
-    TrainingConfig,
-)
+from ganaug._gan.training import Check, Trainer, TrainingConfig
 
 COVERAGE_ROWS = 512
-# So many candidates without a new one, and there are none.
-TRIAL_ROWS = 2048
 
 
 class Stream(IntEnum):
@@ -91,40 +74,6 @@ class TrainingRows:
     layout: TableLayout
     encoded: EncodedTable
     class_counts: NDArray[np.int64]
-    weights: NDArray[np.float64] | None = None
-
-
-@dataclass(frozen=True)
-class GANState:
-    """What a trained `TableGAN` is made of, as plain data.
-
-    Parameters
-    ----------
-    layout : TableLayout
-    rows : EncodedTable
-    class_counts : ndarray of shape (n_classes,)
-    networks : NetworkConfig
-    sampling : SamplingConfig
-    seed : int
-    generator, discriminator : dict of str -> ndarray
-        Weights by name.
-    history : dict of str -> ndarray
-    geometry : ClassGeometry or None
-        None in files older than it: moves are what the generator says.
-    weights : ndarray of shape (n_rows,) or None
-        Of the rows.
-    """
-
-    layout: TableLayout
-    rows: EncodedTable
-    class_counts: NDArray[np.int64]
-    networks: NetworkConfig
-    sampling: SamplingConfig
-    seed: int
-    generator: dict[str, NDArray[np.float32]]
-    discriminator: dict[str, NDArray[np.float32]]
-    history: dict[str, NDArray[Any]]
-    geometry: ClassGeometry | None = None
     weights: NDArray[np.float64] | None = None
 
 
@@ -327,160 +276,6 @@ class GAN(ABC):
 
     def _random(self, stream: Stream) -> torch.Generator:
         return random_generator(self._seed, stream, device=self._device)
-
-
-class TableGAN(GAN):
-    """The networks for the encoded rows of a table."""
-
-    # Generators that learned come near to 86% of a class and more, small classes to all; those
-    # that come near to less do worse than repeated rows (`python -m benchmarks.repetition`).
-    least_coverage = 0.75
-    # Trained ones stay below 0.06, on tables with classes of 10 rows, too; those above it do worse
-    # than repeated rows in every second case, and with fewer steps of training, too.
-    largest_distance = 0.1
-    generator: Generator
-    discriminator: Discriminator
-
-    def state(self) -> GANState:
-        """Return what sampling and scoring depend on."""
-        return GANState(
-            self._rows.layout,
-            self._rows.encoded,
-            self._rows.class_counts,
-            self._config.networks,
-            self._config.sampling,
-            self._seed,
-            weights_of(self.generator),
-            weights_of(self.discriminator),
-            self.history,
-            self._geometry,
-            self._rows.weights,
-        )
-
-    @classmethod
-    def from_state(cls, state: GANState, config: GANConfig, device: torch.device) -> TableGAN:
-        """Return a trained GAN on a device; `state` goes before what `config` says.
-
-        Raises
-        ------
-        RuntimeError
-            If the weights have not the shapes of these networks.
-        """
-        rows = TrainingRows(state.layout, state.rows, state.class_counts, state.weights)
-        config = replace(config, networks=state.networks, sampling=state.sampling)
-        gan = cls(rows, config, state.seed, device)
-        gan._build(state.geometry)
-        gan._restore(state.generator, state.discriminator, state.history)
-        return gan
-
-    def _build(self, geometry: ClassGeometry | None) -> None:
-        """Make new networks for classes that lie like this."""
-        layout, sizes = self._table.layout, self._config.networks
-        n_classes, random = len(self._rows.class_counts), self._random(Stream.WEIGHTS)
-        moves = ClassMoves(geometry, layout, self._device)
-        self._geometry = geometry
-        self.generator = Generator(layout, n_classes, sizes, random, moves)
-        self.discriminator = Discriminator(layout, n_classes, sizes, random, moves)
-
-    def _trainer(self, classes: Sequence[int]) -> AdversarialTrainer:
-        config = self._config
-        batches = ClassBalancedBatches(self._table, config.batches, self._random(Stream.BATCHES))
-        self._build(measure_classes(self._table, batches.neighbours))
-        return AdversarialTrainer(
-            self.generator,
-            self.discriminator,
-            batches,
-            QualityMonitor(self._table, classes, config.networks, self._random(Stream.MONITOR)),
-            DifferenceNoise(self._table.layout, self._random(Stream.NEGATIVES)),
-            config.training,
-            self._random(Stream.NOISE),
-        )
-
-    def calibrate(self, classes: Sequence[int]) -> None:
-        """Draw the levels of these classes at their own rates from now on."""
-        with limited_threads(1):
-            calibrate_levels(
-                self.generator,
-                self._table,
-                classes,
-                self._config.sampling,
-                (self._seed, Stream.CALIBRATION),
-            )
-
-    @torch.inference_mode()
-    def makes_new_rows(self, class_code: int) -> bool:
-        """Tell whether rows of a class can be others than the training rows.
-
-        Numbers without a grid always can; a full grid leaves no other combination.
-        """
-        if not self._table.layout.is_grid:
-            return True
-        purpose = (self._seed, Stream.COVERAGE, class_code)
-        with limited_threads(1):
-            candidates = self._candidates(class_code, TRIAL_ROWS, purpose)
-            return bool(KnownRows(self._table, class_code).are_new(candidates).any())
-
-    def _candidates(self, class_code: int, n_rows: int, purpose: tuple[int, ...]) -> Tensor:
-        return self._sampler(class_code, purpose).candidates(n_rows)
-
-    def _chunks(
-        self,
-        class_code: int,
-        n_rows: int,
-        purpose: tuple[int, ...],
-        conditions: Sequence[Condition],
-        *,
-        for_training: bool,
-    ) -> Iterator[Tensor]:
-        wanted = self._conditions(conditions)
-        return self._sampler(class_code, purpose, wanted, for_training=for_training).rows(n_rows)
-
-    def _sampler(
-        self,
-        class_code: int,
-        purpose: tuple[int, ...],
-        conditions: Conditions | None = None,
-        *,
-        for_training: bool = False,
-    ) -> RowSampler:
-        return RowSampler(
-            self.generator,
-            self._table,
-            class_code,
-            self._config.sampling,
-            purpose,
-            conditions,
-            for_training=for_training,
-        )
-
-    def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
-        """Return how many training rows of a class meet conditions, and which are out of reach."""
-        wanted = self._conditions(conditions)
-        rows = self._table.expand(
-            self._table.class_rows(class_code, len(self._table), self._random(Stream.SAMPLE))
-        )
-        holds = wanted.holds(rows)
-        return Found(
-            n_rows=len(rows),
-            n_meeting_each=tuple(holds.sum(dim=0).tolist()),
-            n_meeting_all=int(holds.all(dim=1).sum()),
-            within_reach=tuple(wanted.within_reach(rows).tolist()),
-        )
-
-    def _conditions(self, conditions: Sequence[Condition]) -> Conditions:
-        return Conditions(conditions, self._table.layout, self._device)
-
-    def _training_threads(self) -> int:
-        """Return on how many threads to train: a step is some five passes there and back."""
-        n_weights = sum(p.numel() for p in self.generator.parameters())
-        n_weights += sum(p.numel() for p in self.discriminator.parameters())
-        return threads_for(5 * 3 / 2 * n_weights * self._config.batches.batch_size)
-
-    @torch.inference_mode()
-    def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
-        """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
-        with limited_threads(1):
-            return density_logits(self.discriminator, self._table.layout, rows, self._device)
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, NDArray[np.float32]]:

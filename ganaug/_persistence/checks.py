@@ -23,8 +23,8 @@ from ganaug._encoding.columns import Column
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.geometry import ClassGeometry
-from ganaug._gan.model import GANState
 from ganaug._gan.network_gan import NetworkGANState
+from ganaug._gan.table_gan import GANState
 from ganaug.exceptions import PersistenceError
 
 if TYPE_CHECKING:

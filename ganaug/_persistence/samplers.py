@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.table import TableEncoder
 from ganaug._fitting import Encoder, FittedParts
-from ganaug._gan.model import GAN, GANState, TableGAN
+from ganaug._gan.model import GAN
 from ganaug._gan.runtime import resolve_device
+from ganaug._gan.table_gan import GANState, TableGAN
 from ganaug._persistence import checks
 from ganaug._persistence.containers import (
     ArrayState,

@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug import GANSampler
-from ganaug._gan.model import TableGAN
+from ganaug._gan.table_gan import TableGAN
 from ganaug.exceptions import DataError, TrainingError
 from tests.quick import quick_sampler
 
