@@ -7,7 +7,8 @@ three classifiers trained on each are scored on the other. Beside the default th
 that spoil a generator: a run is *silently worse* if it loses more than `LOSS` to repetition, on
 average over classifiers, four scores and both halves, and no fit said so by a `ConvergenceWarning`.
 *Covered* is the share of held-out rows of the smallest class that have a generated row among their
-5 nearest ones, beside that of as many repeated rows. A run that was stopped goes on.
+5 nearest ones, beside that of as many repeated rows; *far* is the largest of the energy distances
+that the trainings ended at. A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ def measure(dataset: Dataset, half: int) -> list[dict[str, Any]]:
                 "setting": name,
                 "minority": len(made),
                 "warned": warned,
+                "distance": sampler.history_["quality"].min(),
                 "covered": _covered(train, held_out.X[held_out.y == label], made),
                 "covered_by_repeated": _covered(
                     train, held_out.X[held_out.y == label], train.X[train.y == label]
@@ -112,18 +114,19 @@ def summary(table: pd.DataFrame) -> str:
     runs = table.groupby(["setting", "dataset"], sort=False).agg(
         gain=("gain", "mean"),
         warned=("warned", "any"),
+        distance=("distance", "max"),
         covered=("covered", "mean"),
         repeated=("covered_by_repeated", "mean"),
     )
     runs["worse"] = runs["gain"] < -LOSS
     runs["silent"] = runs["worse"] & ~runs["warned"]
-    lines = [f"{'setting':32} tables warned  gain covered repeated worse silently"]
+    lines = [f"{'setting':32} tables warned   far  gain covered repeated worse silently"]
     for name in table["setting"].unique():
         part = runs.loc[name]
         lines.append(
-            f"{name:32} {len(part):6} {part['warned'].sum():6} {part['gain'].mean():+.3f} "
-            f"{part['covered'].mean():7.2f} {part['repeated'].mean():8.2f} "
-            f"{part['worse'].sum():5} {part['silent'].sum():8}"
+            f"{name:32} {len(part):6} {part['warned'].sum():6} {part['distance'].max():5.2f} "
+            f"{part['gain'].mean():+.3f} {part['covered'].mean():7.2f} "
+            f"{part['repeated'].mean():8.2f} {part['worse'].sum():5} {part['silent'].sum():8}"
         )
     for run, gain in runs.loc[runs["silent"], "gain"].items():
         lines.append(f"silently worse: {run}, {gain:+.3f}")

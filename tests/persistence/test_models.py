@@ -25,6 +25,7 @@ from ganaug._persistence.archive import read_archive, write_archive
 from ganaug._persistence.models import FORMATS
 from ganaug._persistence.schema import describe
 from ganaug.exceptions import DeviceError, PersistenceError
+from tests.persistence import make_v1
 from tests.tables import KINDS, MIXED_CONTAINERS, NUMBER_CONTAINERS, draw_column
 
 DATA = Path(__file__).parents[1] / "data"
@@ -404,9 +405,12 @@ def test_weights_are_kept(numbers, tmp_path):
 
 def test_detectors_of_version_1_stay_readable():
     detector = ganaug.load(DATA / "detector-v1.ganaug")
-    X, _ = ganaug.load(DATA / "sampler-v1.ganaug").sample(4)
-    assert np.isfinite(detector.score_samples(X)).all()
-    assert set(detector.predict(X)) <= {-1, 1}
+    known = make_v1.X.head(3)
+    new = known.assign(amount=[5.5, 28.5, 90.0])
+    # as scored by the version that wrote the file, which had no tails
+    assert detector.score_samples(known) == pytest.approx([0.515431, 0.306908, 0.060893], abs=1e-4)
+    assert detector.score_samples(new) == pytest.approx([0.263759, -0.081984, -2.720821], abs=1e-4)
+    assert set(detector.predict(new)) <= {-1, 1}
 
 
 def test_the_written_schema_is_the_one_of_its_version():
