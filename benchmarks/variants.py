@@ -78,9 +78,9 @@ def _no_geometry(table: DeviceTable, neighbours: Tensor) -> None:
 
 
 def _all_the_way(
-    self: RowSampler, anchor: Tensor, anchored: Tensor, random: torch.Generator
+    self: RowSampler, anchor: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
 ) -> Tensor:
-    return torch.ones_like(anchor[:, self._table.layout.continuous])
+    return torch.ones_like(anchor[:, self._table.layout.continuous]).expand(n_each, -1, -1)
 
 
 def _without_averaging(**given: Any) -> TrainingConfig:
@@ -100,7 +100,7 @@ def _rows_as_they_are(self: Validity, rows: Tensor) -> Tensor:
 
 
 def _neighbours_in_place_of_rows(
-    self: RowSampler, homes: Tensor, anchored: Tensor, random: torch.Generator
+    self: RowSampler, homes: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
 ) -> Tensor:
     """Return neighbours of anchors where the generator would make a row.
 
@@ -109,7 +109,7 @@ def _neighbours_in_place_of_rows(
     """
     table, layout = self._table, self._table.layout
     neighbours = _neighbours(table)
-    rows = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
+    rows = self._anchors[homes.clamp(max=len(self._anchors) - 1)].repeat(n_each)
     pick = torch.randint(neighbours.shape[1], rows.shape, generator=random, device=rows.device)
     anchor, target = table.expand(rows), table.expand(neighbours[rows, pick])
     uniform = torch.rand(len(rows), len(layout.heads), generator=random, device=rows.device)
@@ -117,8 +117,9 @@ def _neighbours_in_place_of_rows(
     is_targets = (uniform < 0.5).repeat_interleave(sizes.to(rows.device), dim=1)
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
     start, end = anchor[:, layout.continuous], target[:, layout.continuous]
-    shares = self._shares(anchor, torch.ones_like(anchor[:, :1]), random)
-    return self._validity(torch.cat([start + shares * (end - start), levels], dim=1))
+    shares = self._shares(anchor, torch.ones_like(anchor[:, :1]), 1, random)[0]
+    made = self._validity(torch.cat([start + shares * (end - start), levels], dim=1))
+    return made.unflatten(0, (n_each, -1))
 
 
 @lru_cache(maxsize=1)

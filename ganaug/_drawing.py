@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.columns import Column, assemble, regrouped
+from ganaug._encoding.columns import Column, as_slice, assemble, regrouped
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.rows import RowBuilder
@@ -79,11 +79,11 @@ class RowDrawer:
     def columns(self, codes: NDArray[np.int64], draw: Draw) -> list[Column]:
         """Return new rows as columns, one for each class code."""
 
-        def parts() -> Iterator[tuple[NDArray[np.int64], list[Column]]]:
+        def parts() -> Iterator[tuple[NDArray[np.int64] | slice, list[Column]]]:
             for code in np.unique(codes).tolist():
                 places, done = np.flatnonzero(codes == code), 0
                 for part in self._decoded(code, len(places), draw):
-                    yield places[done : done + len(part[0])], part
+                    yield as_slice(places[done : done + len(part[0])]), part
                     done += len(part[0])
 
         nothing = self.encoder.inverse_transform(self.gan.no_rows())

@@ -79,13 +79,14 @@ class ExpandedRows:
     def __init__(self, layout: TableLayout, rows: NDArray[np.float32]) -> None:
         self._layout = layout
         self._rows = rows
+        self._numbers = np.ascontiguousarray(rows[:, : len(layout.numbers)].T)
         self._one_hot = rows[:, layout.one_hot]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def number(self, slot: int) -> NDArray[np.float64]:
-        return self._rows[:, slot].astype(np.float64)
+        return self._numbers[slot].astype(np.float64)
 
     def vector(self, slot: int) -> NDArray[np.float32]:
         return self._rows[:, self._layout.vector_slices[slot]]

@@ -67,7 +67,9 @@ def concatenate(columns: Sequence[Column]) -> Column:
 
 
 def assemble(
-    like: Sequence[Column], parts: Iterable[tuple[NDArray[np.int64], list[Column]]], n_rows: int
+    like: Sequence[Column],
+    parts: Iterable[tuple[NDArray[np.int64] | slice, list[Column]]],
+    n_rows: int,
 ) -> list[Column]:
     """Return columns of `n_rows` rows from parts, each given with the places of its rows.
 
@@ -86,6 +88,13 @@ def assemble(
             target.values[places] = column.values
             target.missing[places] = column.missing
     return whole
+
+
+def as_slice(places: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Return increasing places as a slice if none is left out: writing there is much faster."""
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
 
 
 def _own_pages(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -41,7 +41,7 @@ class StateGate(nn.Module):
     def forward(self, numbers: Tensor, one_hot: Tensor) -> Tensor:
         if not self.gated:
             return numbers
-        return numbers * self.as_it_is(one_hot) + one_hot @ self.constant
+        return torch.addcmul(one_hot @ self.constant, numbers, self.as_it_is(one_hot))
 
     def as_it_is(self, one_hot: Tensor) -> Tensor:
         """Return 1 where a number is neither missing nor an atom, (batch, continuous_width)."""

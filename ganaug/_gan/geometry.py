@@ -104,7 +104,7 @@ class ClassMoves(nn.Module):
         anchor : Tensor of shape (batch, n_numbers)
             Zeros where there is none.
         anchored : Tensor of shape (batch, 1)
-        units : Tensor of shape (batch, n_numbers)
+        units : Tensor of shape (..., batch, n_numbers)
         classes : Tensor of shape (batch,)
         """
         if self._is_plain:
@@ -132,6 +132,9 @@ class ClassMoves(nn.Module):
 
     def _mapped(self, moves: Tensor, matrices: Tensor, which: Tensor) -> Tensor:
         """Return each move times one of the matrices, in one product for all."""
+        if not torch.is_grad_enabled():  # rows that are drawn are all of one class
+            used, which = which.unique(return_inverse=True)
+            matrices = matrices.unflatten(1, (-1, len(matrices)))[:, used].flatten(1)
         if self.basis is not None:
             moves = moves @ self.basis
         products = (moves @ matrices).unflatten(-1, (-1, len(matrices)))

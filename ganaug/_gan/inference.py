@@ -33,8 +33,8 @@ BLOCK_ROWS = 4096
 FEW_ROWS = 4096
 LATER_HOMES = 192
 LATER_EACH = 32
-# Candidates that are generated at once: as many as fit into the cache.
-CANDIDATES_AT_ONCE = 2048
+# Candidates that are generated at once: those of a later block.
+CANDIDATES_AT_ONCE = 6144
 
 
 @dataclass(frozen=True)
@@ -169,32 +169,25 @@ class RowSampler:
 
     def candidates(self, n_rows: int) -> Tensor:
         """Return one candidate for each of the first `n_rows` homes, of shape (n_rows, width)."""
-        return self._validity(self._draw(*self._homes(0, n_rows), self._random_of_block(0)))
+        homes, anchored = self._homes(0, n_rows)
+        return self._validity(self._draw(homes, anchored, 1, self._random_of_block(0))[0])
 
     def _block(self, block: Block, margins: Margins, selection: Selection) -> Tensor:
         """Return the rows of a block, their anchors in turn."""
         random = self._random_of_block(block.number)
         homes, anchored = self._homes(block.first_home, block.n_homes)
-        candidates = torch.cat(
-            [
-                self._draw(
-                    homes[part].repeat_interleave(block.n_each),
-                    anchored[part].repeat_interleave(block.n_each, dim=0),
-                    random,
-                )
-                for part in _slices(block.n_homes, CANDIDATES_AT_ONCE // block.n_each)
-            ]
-        )
+        parts = _slices(block.n_homes, CANDIDATES_AT_ONCE // block.n_each)
+        drawn = [self._draw(homes[part], anchored[part], block.n_each, random) for part in parts]
+        candidates = torch.cat(drawn, dim=1)
+        in_turn = candidates.flatten(0, 1)  # the first ones of all homes before the second ones
         chosen = selection.choose(
-            candidates,
-            margins(candidates.view(block.n_homes, block.n_each, -1), homes).flatten(),
-            homes.repeat_interleave(block.n_each),
+            in_turn,
+            margins(candidates, homes).flatten(),
+            homes.repeat(block.n_each),
             block.n_rows,
             random,
         )
-        # the first candidates of all homes come before the second ones: so anchors have their turn
-        turn = chosen % block.n_each * block.n_homes + chosen // block.n_each
-        return self._validity(candidates[chosen[turn.argsort()]])
+        return self._validity(in_turn.index_select(0, chosen))
 
     def _random_of_block(self, number: int) -> torch.Generator:
         return random_generator(*self._seed, number, device=self._table.device)
@@ -214,29 +207,35 @@ class RowSampler:
         free = len(self._anchors)  # rows without an anchor share one home
         return torch.where(anchored.flatten() > 0, homes, free), anchored
 
-    def _draw(self, homes: Tensor, anchored: Tensor, random: torch.Generator) -> Tensor:
+    def _draw(
+        self, homes: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
+    ) -> Tensor:
+        """Return candidates of each home, of shape (n_each, n_homes, width)."""
         rows_of_homes = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
         conditions = self._conditions
         anchor = conditions.impose(self._table.expand(rows_of_homes), self._level_shares) * anchored
-        latent, gumbel = draw_noise(self._generator, len(anchor), random)
-        classes = torch.full((len(anchor),), self._class_code, device=anchor.device)
-        gumbel = gumbel + conditions.log_allowed
-        shares = self._shares(anchor, anchored, random)
+        latent, gumbel = draw_noise(self._generator, (n_each, len(homes)), random)
+        classes = torch.full((len(homes),), self._class_code, device=anchor.device)
+        gumbel += conditions.log_allowed
+        shares = self._shares(anchor, anchored, n_each, random)
         rows = self._generator(anchor, anchored, latent, gumbel, classes, shares)
-        return conditions.impose(rows, self._level_shares)
+        return conditions.impose(rows.flatten(0, 1), self._level_shares).view_as(rows)
 
-    def _shares(self, anchor: Tensor, anchored: Tensor, random: torch.Generator) -> Tensor:
-        """Return how much of each number's move to make, in (-1, 1): (batch, continuous_width).
+    def _shares(
+        self, anchor: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
+    ) -> Tensor:
+        """Return how much of each number's move to make: (n_each, n_homes, continuous_width).
 
-        Each its own, so that no move is left that many rows have in common: single trees follow
-        such moves, and forests tell generated rows by them. All of it where a number starts from
-        none, and for vectors, which stand for one level.
+        In (-1, 1), each its own, so that no move is left that many rows have in common: single
+        trees follow such moves, and forests tell generated rows by them. All of it where a number
+        starts from none, and for vectors, which stand for one level.
         """
         layout = self._table.layout
         starts = anchored * self._validity.gate.as_it_is(anchor[:, layout.one_hot])
         starts[:, len(layout.numbers) :] = 0
-        uniform = torch.rand(starts.shape, generator=random, dtype=DTYPE, device=starts.device)
-        return 1 + starts * (2 * uniform - 2)
+        shape = (n_each, *starts.shape)
+        uniform = torch.rand(shape, generator=random, dtype=DTYPE, device=starts.device)
+        return uniform.mul_(2).sub_(2).mul_(starts).add_(1)
 
 
 def _slices(n: int, size: int) -> Iterator[slice]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from functools import reduce
+
 import torch
 from torch import Tensor
 
@@ -14,7 +18,6 @@ MAX_REFERENCE_ROWS = 2000
 N_NEIGHBORS = 3
 # What is compared at once: as much as fits into the cache.
 DISTANCE_ROWS = 1024
-ANCHORS_AT_ONCE = 96
 # So many rows beside one anchor are compared with the real rows near it, in place of all.
 MANY_ROWS = 16
 N_NEAR = 32
@@ -66,24 +69,30 @@ class Margins:
         return float((self._others.distances(self._own.rows) < own).to(DTYPE).mean())
 
     def __call__(self, rows: Tensor, homes: Tensor) -> Tensor:
-        """Return the margins of candidates, of shape (n_homes, n_each).
+        """Return the margins of candidates, of shape (n_each, n_homes).
 
         Parameters
         ----------
-        rows : Tensor of shape (n_homes, n_each, width)
+        rows : Tensor of shape (n_each, n_homes, width)
         homes : Tensor of shape (n_homes,)
             Numbers of their anchors, or ``n_anchors`` for rows without one.
         """
-        margins = rows.new_empty(rows.shape[:2])
-        is_near = (homes < len(self._anchors)) & (rows.shape[1] >= MANY_ROWS)
-        if is_near.any():
-            margins[is_near] = self.beside_anchors(rows[is_near], homes[is_near])
-        if not is_near.all():
-            margins[~is_near] = self.anywhere(rows[~is_near].flatten(0, 1)).view(-1, rows.shape[1])
+        margins = self._measured(rows, homes)
         return margins.masked_fill_(self._contradict(rows), CONTRADICTION)
 
+    def _measured(self, rows: Tensor, homes: Tensor) -> Tensor:
+        is_near = homes < len(self._anchors)
+        if len(rows) < MANY_ROWS or not is_near.any():
+            return self.anywhere(rows.flatten(0, 1)).view(rows.shape[:2])
+        if is_near.all():
+            return self.beside_anchors(rows, homes)
+        margins = rows.new_empty(rows.shape[:2])
+        for part in (is_near, ~is_near):
+            margins[:, part] = self._measured(rows[:, part], homes[part])
+        return margins
+
     def _contradict(self, rows: Tensor) -> Tensor:
-        """Return a mask of rows (n_homes, n_each, width) known to be of other classes."""
+        """Return a mask of rows (n_each, n_homes, width) known to be of other classes."""
         if self._contradictions is None:
             return torch.zeros(rows.shape[:2], dtype=torch.bool, device=rows.device)
         return self._contradictions.are_of_others(rows)
@@ -98,19 +107,18 @@ class Margins:
         )
 
     def beside_anchors(self, rows: Tensor, homes: Tensor) -> Tensor:
-        """Return the margins of rows (n_homes, n_each, width) that lie beside anchors.
+        """Return the margins of rows (n_each, n_homes, width) that lie beside anchors.
 
         Only the real rows near an anchor are looked at, so that the nearest of all may be missed;
         for many rows beside each anchor that takes a tenth of the time.
         """
         self._look_around(homes)
-        margins = [
-            self._others.distances_beside(part, near) - self._own.distances_beside(part, near)
-            for part, near in zip(
-                rows.split(ANCHORS_AT_ONCE), homes.split(ANCHORS_AT_ONCE), strict=True
-            )
-        ]
-        return torch.cat(margins)
+        square = torch.linalg.vector_norm(rows, dim=2).square()
+        own, others = (
+            references.distances_beside(rows, square, homes)
+            for references in (self._own, self._others)
+        )
+        return others - own
 
     def _look_around(self, homes: Tensor) -> None:
         """Find the references near these anchors, once for each."""
@@ -211,24 +219,41 @@ class _References:
         nearest = distance.topk(self._near.shape[1], largest=False, sorted=False)
         self._near[homes] = nearest.indices
 
-    def distances_beside(self, rows: Tensor, homes: Tensor) -> Tensor:
-        """Return the distances of rows (n_homes, n_each, width) beside anchors."""
+    def distances_beside(self, rows: Tensor, square: Tensor, homes: Tensor) -> Tensor:
+        """Return the distances of rows (n_each, n_homes, width) beside anchors.
+
+        `square`, of shape (n_each, n_homes), is what each row is from the origin, squared.
+        """
         near = self._near[homes]  # (n_homes, n_near)
-        product = torch.bmm(self.rows[near], rows.transpose(1, 2))  # (n_homes, n_near, n_each)
-        square = self._square[near][:, :, None] - 2 * product
-        nearest = smallest(square.transpose(0, 1), self._k)  # (k, n_homes, n_each)
-        return (nearest + rows.square().sum(dim=2)).clamp_(min=0).sqrt_().mean(dim=0)
+        references = self.rows.index_select(0, near.flatten()).view(*near.shape, self.rows.shape[1])
+        # but for the rows' own squares, (n_homes, n_near, n_each)
+        squares = torch.baddbmm(
+            self._square[near].unsqueeze(2), references, rows.permute(1, 2, 0), alpha=-2
+        )
+        nearest = smallest(squares.transpose(0, 1), self._k).transpose(1, 2) + square
+        return nearest.clamp_(min=0).sqrt_().mean(dim=0)
 
 
 def smallest(values: Tensor, k: int) -> Tensor:
-    """Return the k smallest values along the first dimension, of shape (k, ...).
+    """Return the k smallest values along the first dimension, in order: of shape (k, ...).
 
-    By comparing whole slices: for a k as small as here, much faster than sorting.
+    By merging the smallest of both halves, and that of all halves at once: for a k as small as
+    here, much faster than sorting.
     """
-    found = values.new_full((k, *values.shape[1:]), torch.inf)
-    for candidate in values:
-        for kept in found:
-            larger = torch.maximum(kept, candidate)
-            torch.minimum(kept, candidate, out=kept)
-            candidate = larger
-    return found
+    missing = 2 ** math.ceil(math.log2(len(values))) - len(values)
+    if missing:
+        values = torch.cat([values, values.new_full((missing, *values.shape[1:]), torch.inf)])
+    found = [values]  # the smallest of each part, the second smallest ...
+    while len(found[0]) > 1:
+        halves = [values.chunk(2) for values in found]
+        found = [_smallest_of_both(halves, n) for n in range(min(k, 2 * len(found)))]
+    return torch.cat(found)
+
+
+def _smallest_of_both(halves: Sequence[tuple[Tensor, ...]], n: int) -> Tensor:
+    """Return the n-th smallest, from 0, of two sorted lists: any that leaves n others below it."""
+    candidates = [value for pair in halves[n : n + 1] for value in pair]
+    for i in range(n):
+        if i < len(halves) and n - 1 - i < len(halves):
+            candidates.append(torch.maximum(halves[i][0], halves[n - 1 - i][1]))
+    return reduce(torch.minimum, candidates)

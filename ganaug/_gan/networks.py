@@ -39,9 +39,10 @@ class NetworkConfig:
 class Generator(nn.Module):
     """Rows from noise, a class and perhaps an anchor.
 
-    Shapes: anchor (batch, width), anchored (batch, 1), latent (batch, latent_dim), gumbel
-    (batch, one_hot_width), classes (batch,), shares of the moves to make (batch,
-    continuous_width), all of them by default -> rows (batch, width).
+    Shapes: anchor (batch, width), anchored (batch, 1), latent (..., batch, latent_dim), gumbel
+    (..., batch, one_hot_width), classes (batch,), shares of the moves to make (..., batch,
+    continuous_width), all of them by default -> rows (..., batch, width). Each anchor may have
+    several rows: what it says is computed once.
     """
 
     def __init__(
@@ -78,22 +79,31 @@ class Generator(nn.Module):
         classes: Tensor,
         shares: Tensor | None = None,
     ) -> Tensor:
-        out = self.hidden[0](torch.cat([anchor, anchored, latent], dim=1))
+        out = self._first_layer(anchor, anchored, latent)
         out = _activate(out + self.class_shift(classes))
         for layer in self.hidden[1:]:
             out = _activate(layer(out))
         out = self.last(out)
-        start, move = anchor[:, : self.continuous_width], out[:, : self.continuous_width]
+        start, levels = anchor[:, : self.continuous_width], anchor[:, self.continuous_width :]
+        move, logits = out[..., : self.continuous_width], out[..., self.continuous_width :]
         if shares is not None:
             move = move * shares
         continuous = self.moves.moved(start, anchored, move, classes)
-        logits = (
-            out[:, self.continuous_width :]
-            + ANCHOR_LOGIT * anchor[:, self.continuous_width :]
-            + self.level_bias[classes]
+        logits = logits + (ANCHOR_LOGIT * levels + self.level_bias[classes]) + gumbel
+        one_hot = self.head(logits)
+        return torch.cat([self.gate(continuous, one_hot), one_hot], dim=-1)
+
+    def _first_layer(self, anchor: Tensor, anchored: Tensor, latent: Tensor) -> Tensor:
+        first = cast(nn.Linear, self.hidden[0])
+        if latent.ndim == anchor.ndim:  # in training, one product costs least
+            return nn.functional.linear(
+                torch.cat([anchor, anchored, latent], dim=1), first.weight, first.bias
+            )
+        n = first.in_features - self.latent_dim
+        of_anchor = nn.functional.linear(
+            torch.cat([anchor, anchored], dim=1), first.weight[:, :n], first.bias
         )
-        one_hot = self.head(logits + gumbel)
-        return torch.cat([self.gate(continuous, one_hot), one_hot], dim=1)
+        return nn.functional.linear(latent, first.weight[:, n:]) + of_anchor
 
 
 class CategoryHead(nn.Module):
@@ -102,7 +112,7 @@ class CategoryHead(nn.Module):
     Forward the arg max, backward the soft maximum: the straight-through Gumbel-softmax of Jang et
     al. (2017), "Categorical reparameterization with Gumbel-softmax".
 
-    Shape: (batch, one_hot_width) -> (batch, one_hot_width).
+    Shape: (..., one_hot_width) -> (..., one_hot_width).
     """
 
     def __init__(self, sizes: Sequence[int], device: torch.device) -> None:
@@ -124,29 +134,29 @@ class CategoryHead(nn.Module):
             return logits
         with torch.no_grad():
             peaks, levels = self._peaks(logits)
-            hard = torch.zeros_like(logits).scatter_(1, levels, 1.0)
+            hard = torch.zeros_like(logits).scatter_(-1, levels, 1.0)
         if not torch.is_grad_enabled():
             return hard
-        soft = torch.exp((logits - peaks[:, self.head_of_level]) / SOFTMAX_TEMPERATURE)
+        soft = torch.exp((logits - peaks[..., self.head_of_level]) / SOFTMAX_TEMPERATURE)
         soft = soft / ((soft @ self.member) @ self.member.T)
         return hard + (soft - soft.detach())
 
     def _peaks(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the largest logit of each head and its level, each of shape (batch, n_heads)."""
+        """Return the largest logit of each head and its level, each of shape (..., n_heads)."""
         in_turn = logits.device.type == "cpu"  # a loop costs less there than moving everything
         values, levels = self.peaks_in_turn(logits) if in_turn else self.peaks_at_once(logits)
         return values, levels + self.padded[:, 0]
 
     def peaks_in_turn(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the largest logits and where they are in their heads: a kernel for each head."""
-        parts = [head.max(dim=1) for head in logits.split(self.sizes, dim=1)]
+        parts = [head.max(dim=-1) for head in logits.split(self.sizes, dim=-1)]
         values, levels = zip(*parts, strict=True)
-        return torch.stack(values, dim=1), torch.stack(levels, dim=1)
+        return torch.stack(values, dim=-1), torch.stack(levels, dim=-1)
 
     def peaks_at_once(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the same by few kernels, on copies of the longest head's length."""
-        padded = nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, self.padded]
-        values, levels = padded.max(dim=2)
+        padded = nn.functional.pad(logits, (0, 1), value=-torch.inf)[..., self.padded]
+        values, levels = padded.max(dim=-1)
         return values, levels
 
 

@@ -11,11 +11,13 @@ from ganaug._gan.runtime import DTYPE
 SMALLEST_UNIFORM = 1e-30
 
 
-def draw_noise(generator: Generator, n: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return latent noise (n, latent_dim) and Gumbel noise (n, one_hot_width)."""
-    shape = (n, generator.latent_dim)
-    latent = torch.randn(shape, generator=random, dtype=DTYPE, device=random.device)
-    return latent, gumbel_noise((n, generator.level_bias.shape[1]), random)
+def draw_noise(
+    generator: Generator, shape: tuple[int, ...], random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return latent noise (*shape, latent_dim) and Gumbel noise (*shape, one_hot_width)."""
+    of_latent = (*shape, generator.latent_dim)
+    latent = torch.randn(of_latent, generator=random, dtype=DTYPE, device=random.device)
+    return latent, gumbel_noise((*shape, generator.level_bias.shape[1]), random)
 
 
 def gumbel_noise(shape: tuple[int, ...], random: torch.Generator) -> Tensor:

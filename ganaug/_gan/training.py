@@ -364,7 +364,7 @@ class AdversarialTrainer(Trainer):
     def _play(self, is_penalised: bool) -> tuple[Tensor, Tensor]:
         """Train both networks on the current batch, all of it on the device."""
         batch = self._batches.current()
-        latent, gumbel = draw_noise(self.generator, len(batch.classes), self._random)
+        latent, gumbel = draw_noise(self.generator, batch.classes.shape, self._random)
         fake = self.generator(batch.anchor, batch.anchored, latent, gumbel, batch.classes)
         d_loss, real_logits = self._discriminator_step(batch, fake.detach(), is_penalised)
         g_loss = self._generator_step(batch, fake, real_logits)

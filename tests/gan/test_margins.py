@@ -42,7 +42,7 @@ def test_margin_is_positive_on_the_own_side(margins):
 def test_margins_beside_anchors_are_those_anywhere(table, anchors, margins):
     random = torch.Generator().manual_seed(0)
     homes = torch.tensor([5, 2, 5, 70])
-    rows = table.expand(anchors[homes])[:, None] + 0.1 * torch.randn(4, 50, 2, generator=random)
+    rows = table.expand(anchors[homes]) + 0.1 * torch.randn(50, 4, 2, generator=random)
     beside, anywhere = margins.beside_anchors(rows, homes), margins.anywhere(rows.flatten(0, 1))
     assert ((beside.flatten() - anywhere).abs() < 0.01).float().mean() > 0.9
     torch.testing.assert_close(beside, margins.beside_anchors(rows, homes), rtol=0, atol=0)
@@ -50,16 +50,17 @@ def test_margins_beside_anchors_are_those_anywhere(table, anchors, margins):
 
 @pytest.mark.parametrize("n_each", [2, 40])
 def test_rows_without_an_anchor_are_measured_too(margins, n_each):
-    rows = torch.full((2, n_each, 2), 3.0)
+    rows = torch.full((n_each, 2, 2), 3.0)
     values = margins(rows, torch.tensor([7, N_OWN]))
-    assert values.shape == (2, n_each)
-    assert (values[1] == values[1, 0]).all()
-    assert values[1, 0] > 0
+    assert values.shape == (n_each, 2)
+    assert (values[:, 1] == values[0, 1]).all()
+    assert values[0, 1] > 0
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_smallest(k):
-    values = torch.rand(20, 4, 5, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("n", [3, 20, 32])
+def test_smallest(n, k):
+    values = torch.randint(9, (n, 4, 5), generator=torch.Generator().manual_seed(0)).float()
     torch.testing.assert_close(smallest(values, k), values.sort(dim=0).values[:k])
 
 

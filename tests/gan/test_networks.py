@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._gan.batches import DeviceTable, nearest_in_class
 from ganaug._gan.gate import StateGate
-from ganaug._gan.geometry import ClassMoves
+from ganaug._gan.geometry import ClassMoves, measure_classes
 from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig
 from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import random_generator
@@ -41,7 +42,7 @@ def test_generated_rows_are_valid(layout, random):
     generator = Generator(layout, 3, CONFIG, random, plain(layout))
     n = 64
     anchor = torch.zeros(n, layout.width)
-    latent, gumbel = draw_noise(generator, n, random)
+    latent, gumbel = draw_noise(generator, (n,), random)
     rows = generator(anchor, anchor[:, :1], latent, gumbel, torch.arange(n) % 3)
     one_hot = rows[:, layout.one_hot]
     for part in layout.head_slices:
@@ -57,10 +58,36 @@ def test_a_new_generator_stays_near_its_anchor(layout, random):
     generator = Generator(layout, 2, CONFIG, random, plain(layout))
     anchor = torch.zeros(200, layout.width)
     anchor[:, 1], anchor[:, 5], anchor[:, 8] = 1.0, 1.0, 1.0
-    latent, gumbel = draw_noise(generator, 200, random)
+    latent, gumbel = draw_noise(generator, (200,), random)
     rows = generator(anchor, torch.ones(200, 1), latent, gumbel, torch.zeros(200, dtype=torch.long))
     assert (rows[:, 1] - 1).abs().mean() < 0.5
     assert rows[:, 8].mean() > 0.5
+
+
+def test_several_rows_of_an_anchor_are_those_of_its_repetitions(layout, random):
+    """Drawn without gradients, or several at a time: the same rows but for rounding."""
+    n_each, n = 3, 20
+    table = DeviceTable(
+        layout,
+        EncodedTable(
+            np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32),
+            np.random.default_rng(1).integers(0, 3, (40, 3)).astype(np.int32),
+        ),
+        np.array([15, 15, 10]),
+        CPU,
+    )
+    moves = ClassMoves(measure_classes(table, nearest_in_class(table, 5)), layout, CPU)
+    generator = Generator(layout, 3, CONFIG, random, moves)
+    anchored = (torch.arange(n) % 2).float()[:, None]
+    anchor = table.expand(torch.arange(10, 10 + n)) * anchored
+    classes = torch.arange(n) // 7
+    latent, gumbel = draw_noise(generator, (n_each, n), random)
+    shares = torch.rand(n_each, n, layout.continuous_width, generator=random)
+    with torch.no_grad():
+        several = generator(anchor, anchored, latent, gumbel, classes, shares)
+    for k in range(n_each):
+        once = generator(anchor, anchored, latent[k], gumbel[k], classes, shares[k])
+        torch.testing.assert_close(several[k], once.detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_category_head_passes_gradients_through_the_draw():
