@@ -87,7 +87,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         while, after at most 500 steps, and keeps the best generator seen; for images it is
         always 300 steps, of which the last generator is kept. An int trains exactly so many.
     batch_size : "auto" or int, default="auto"
-        Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
+        Rows in each training batch; all classes are drawn equally often. "auto" means 128 rows of
         a table, or 64 images.
     hidden_layer_sizes : tuple of int, default=(128, 128)
         Units of each hidden layer, in both networks, for tables.
