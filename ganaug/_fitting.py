@@ -120,6 +120,8 @@ def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GA
     return gan
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def new_gan(
     rows: TrainingRows,
     own_networks: tuple[ModuleFactory, ModuleFactory] | None,

@@ -114,15 +114,17 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         the side with 4 or less.
     generator, discriminator : callable, default=None
         Networks of your own in the place of ganaug's, for images or tables: each a callable
-        without arguments that returns a `torch.nn.Module`; pass both or neither.
+        without arguments that returns a new `torch.nn.Module` in each call; pass both or neither.
         ``generator(latent, classes)`` turns noise of shape (batch, `latent_dim`) and class codes
         of shape (batch,), positions in `classes_`, into images of shape (batch, channels, height,
         width) with pixels from -1 to 1, or into rows (batch, ``encoder_.layout_.width``) of
         encoded numbers followed by the logits of all levels. ``discriminator(rows, classes)``
-        turns these into logits, (batch,) or (batch, 1). If the ``forward`` of one of them takes
-        one argument only, it knows no classes, and each class gets networks of its own, trained
-        on `batch_size` rows of it. Both are run on one batch before training. They are trained
-        as they are: without anchors, views and augmentation, which belong to ganaug's networks.
+        turns these into logits, (batch,) or (batch, 1). A network is given classes if the second
+        positional parameter of its ``forward`` has no default value, or is named ``y`` or with
+        "class" or "label" in it. If one of the two knows no classes, each class gets networks of
+        its own, trained on `batch_size` rows of it. Both are run on one batch before training.
+        They are trained as they are: without anchors, views and augmentation, which belong to
+        ganaug's networks.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. With an int, the same data give the same rows, bit for bit, on
         the same device with the same number of threads.

@@ -14,7 +14,9 @@ from ganaug.exceptions import DataError, PersistenceError
 
 LATENT = 5
 # few steps make poor images, and a warning of it
-pytestmark = pytest.mark.filterwarnings("ignore:the generator collapsed")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the generator collapsed", "ignore:.*torch.jit.*:DeprecationWarning"
+)
 
 
 class ClassGenerator(nn.Module):
@@ -172,6 +174,22 @@ def linear(n_out):
     return nn.Sequential(nn.Linear(LATENT, n_out))
 
 
+class Changed(nn.Module):
+    """A module and what is done with what it returns."""
+
+    def __init__(self, module, change):
+        super().__init__()
+        self.module = module
+        self.change = change
+
+    def forward(self, inputs):
+        return self.change(self.module(inputs))
+
+
+def changed(make, change):
+    return lambda: Changed(make(), change)
+
+
 class Endless(nn.Module):
     def __init__(self):
         super().__init__()
@@ -181,33 +199,147 @@ class Endless(nn.Module):
         return rows.flatten(1).sum(dim=1) * self.scale
 
 
-class ToDouble(nn.Module):
+class EndlessInEval(ClassDiscriminator):
+    def forward(self, rows, classes):
+        return super().forward(rows, classes) / (1 if self.training else 0)
+
+
+class Failing(ClassGenerator):
+    def forward(self, latent, classes):
+        assert len(latent) == 0
+        return super().forward(latent, classes)
+
+
+class Misspelt(ClassGenerator):
+    def forward(self, latent, classes):
+        return self.layer(latent)
+
+
+class Forgetful(ClassDiscriminator):
+    """A discriminator that reads its images outside of the graph."""
+
+    def forward(self, rows, classes):
+        return super().forward(rows.detach(), classes)
+
+
+class OneOfItsKind:
+    def __call__(self, out):
+        return out
+
+    def __deepcopy__(self, memo):
+        raise TypeError("only one")
+
+
+class Prototypes(nn.Module):
+    """Distances to points that are learned, of which torch knows no second derivative."""
+
     def __init__(self):
         super().__init__()
-        self.layer = nn.Linear(LATENT, 64)
+        self.layer = nn.Linear(64, 4)
+        self.points = nn.Parameter(torch.eye(4))
 
-    def forward(self, latent):
-        return self.layer(latent).double()
+    def forward(self, images):
+        return torch.cdist(self.layer(images.flatten(1)), self.points).sum(dim=1)
 
+
+def fail():
+    raise OSError("no such file: weights.pt")
+
+
+SHARED = nn.Linear(LATENT, 64)
 
 BAD = {
     "wrong shape": (
         {"generator": lambda: linear(63)},
-        r"generator must return \(16, 1, 8, 8\) for a batch of shape \(16, 5\).*got \(16, 63\)",
+        r"generator must return \(8, 1, 8, 8\) for a batch of shape \(8, 5\), got \(8, 63\)",
+    ),
+    "wrong shape, of all classes": (
+        {**OWN, "generator": lambda: ClassGenerator(63)},
+        r"generator must return \(8, 1, 8, 8\) for a batch of shape \(8, 5\) and classes \(8,\)",
     ),
     "no logit": (
         {"discriminator": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 2))},
-        r"discriminator must return \(16,\) for a batch of shape \(16, 1, 8, 8\), got \(16, 2\)",
+        r"discriminator must return \(8,\) for a batch of shape \(8, 1, 8, 8\), got \(8, 2\)",
+    ),
+    "four logits for an image": (
+        {
+            "discriminator": lambda: nn.Sequential(
+                nn.Conv2d(1, 1, 4, 4), nn.Flatten(0), nn.Unflatten(0, (-1, 1))
+            )
+        },
+        r"discriminator must return \(8,\) for a batch of shape \(8, 1, 8, 8\), got \(32, 1\)",
+    ),
+    "one logit for all images": (
+        {"discriminator": changed(plain_discriminator, torch.mean)},
+        r"discriminator must return \(8,\) .*, got \(\)",
+    ),
+    "each image twice": (
+        {"generator": changed(plain_generator, lambda out: torch.cat([out, out]))},
+        r"generator must return \(8, 1, 8, 8\) .*, got \(16, 1, 8, 8\)",
+    ),
+    "a tuple": (
+        {"generator": changed(plain_generator, lambda out: (out, out))},
+        r"generator must return \(8, 1, 8, 8\) .*, got tuple",
     ),
     "not finite": ({"discriminator": Endless}, "discriminator returns numbers that are not finite"),
-    "another latent size": ({"latent_dim": 9}, r"generator fails on a batch of shape \(16, 9\)"),
+    "not finite in eval": (
+        {**OWN, "discriminator": EndlessInEval},
+        r"discriminator returns numbers that are not finite for a batch .* in eval\(\)",
+    ),
+    "another latent size": ({"latent_dim": 9}, r"generator fails on a batch of shape \(8, 9\)"),
+    "an assertion": (
+        {**OWN, "generator": Failing},
+        r"generator fails on a batch of shape \(8, 5\) and classes \(8,\): AssertionError",
+    ),
+    "no such layer": ({**OWN, "generator": Misspelt}, "fails .*: AttributeError: .*'layer'"),
+    "a callable that fails": ({"generator": fail}, "it failed: OSError: no such file: weights.pt"),
+    "a class with arguments": (
+        {"generator": nn.Linear},
+        "generator must be a callable without arguments .* it failed: TypeError: .*in_features",
+    ),
+    "the same module again": (
+        {"generator": lambda: SHARED},
+        "generator returns the same module or weights again.* build a new module in each call",
+    ),
+    "the same weights again": (
+        {"generator": lambda: nn.Sequential(SHARED, nn.Tanh())},
+        "generator returns the same module or weights again",
+    ),
+    "lazy": (
+        {"discriminator": lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(1))},
+        "discriminator has lazy parts.*expected a module with all its sizes",
+    ),
+    "compiled": (
+        {"discriminator": lambda: torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(64, 1)))},
+        "discriminator has parts compiled by torch.jit",
+    ),
+    "what can't be copied": (
+        {"generator": changed(plain_generator, OneOfItsKind())},
+        "generator can't be copied.*: TypeError: only one",
+    ),
+    "cut off from its weights": (
+        {"discriminator": changed(plain_discriminator, torch.detach)},
+        "discriminator returns what has no gradient by its weights",
+    ),
+    "a generator cut off from its weights": (
+        {"generator": changed(plain_generator, torch.detach)},
+        "generator returns what has no gradient by its weights",
+    ),
+    "cut off from its images": (
+        {**OWN, "discriminator": Forgetful},
+        "discriminator returns logits without a gradient by what it is given",
+    ),
+    "differentiated once": (
+        {"discriminator": Prototypes},
+        "discriminator can't be differentiated: .*; gradient_penalty=0 needs no second",
+    ),
     "no module": ({"generator": lambda: 3}, "returns a torch.nn.Module, got one that returns int"),
     "nothing to train": (
         {"discriminator": lambda: plain_discriminator().requires_grad_(False)},
         "discriminator has no parameters that can be trained",
     ),
     "double precision": (
-        {"generator": ToDouble},
+        {"generator": changed(plain_generator, torch.Tensor.double)},
         r"generator must return torch.float32 .*got torch.float64",
     ),
     "a module itself": ({"generator": linear(64)}, "pass what makes it"),
@@ -221,3 +353,63 @@ def test_bad_networks_get_one_sentence_before_training(kind, digits, monkeypatch
     monkeypatch.setattr("ganaug._gan.model.GAN.train", None)
     with pytest.raises(DataError, match=message):
         quick(**{**PLAIN, **changes}).fit(*digits)
+
+
+def test_an_error_in_a_network_is_the_cause_of_what_is_said(digits):
+    with pytest.raises(DataError) as caught:
+        quick(**{**OWN, "generator": Misspelt}).fit(*digits)
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_what_is_differentiated_once_is_trained_without_a_penalty(digits):
+    networks = {**PLAIN, "discriminator": Prototypes}
+    quick(**networks, gradient_penalty=0.0, loss="bce").fit(*digits)
+
+
+class Tempered(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(LATENT, 64)
+
+    def forward(self, latent, temperature=1.0):
+        assert isinstance(temperature, float)
+        return self.layer(latent) / temperature
+
+
+class NamedClass(ClassGenerator):
+    def forward(self, latent, class_codes=None):
+        return super().forward(latent, class_codes)
+
+
+class AnyName(ClassGenerator):
+    def forward(self, latent, condition):
+        return super().forward(latent, condition)
+
+
+@pytest.mark.parametrize(("make", "n_modules"), [(Tempered, 2), (NamedClass, 1), (AnyName, 1)])
+def test_a_parameter_with_a_default_is_no_class_unless_by_name(make, n_modules, digits):
+    sampler = quick(**{**OWN, "generator": make}).fit(*digits)
+    assert len(sampler.generator_.networks.networks) == n_modules
+
+
+def test_a_network_stays_as_it_was_made_by_the_check(digits):
+    def make():
+        module = plain_discriminator()
+        module[2].eval()  # no dropout
+        made.append(module)
+        return module
+
+    def watch(check):
+        assert made[-1].training
+        assert not made[-1][2].training
+
+    made: list[nn.Module] = []
+    quick(**{**PLAIN, "discriminator": make}, callback=watch).fit(*digits)
+
+
+def test_own_networks_are_loaded_where_nothing_is_differentiated(digits, tmp_path):
+    sampler = quick(**PLAIN).fit(*digits)
+    sampler.save(tmp_path / "model")
+    with torch.inference_mode():
+        loaded = ganaug.load(tmp_path / "model", callables=PLAIN)
+    np.testing.assert_array_equal(loaded.sample(5)[0], sampler.sample(5)[0])

@@ -33,7 +33,6 @@ from ganaug._gan.own_networks import (
 )
 from ganaug._gan.pairs import ClassRows, RowSource, SingleRows, ViewPairs, stratified
 from ganaug._gan.runtime import ModuleRandom, limited_threads, random_generator
-from ganaug._gan.states import copied
 from ganaug.exceptions import DataError
 
 BLOCK_ROWS = 256
@@ -339,14 +338,16 @@ class OwnNetworkGAN(NetworkGAN):
         self._check()
 
     def _check(self) -> None:
-        """Run the networks on one batch, and leave them as they were."""
+        """Run the networks on one batch."""
         batch = self._new_source(Stream.MONITOR).draw()
-        players = (self.generator, self.discriminator)
-        states = [copied(player.state_dict()) for player in players]
         with limited_threads(self._training_threads()), self._module_random():
-            check_players(*players, batch.target, batch.classes)
-        for player, state in zip(players, states, strict=True):
-            player.load_state_dict(state)
+            check_players(
+                self.generator,
+                self.discriminator,
+                batch.target,
+                batch.classes,
+                is_penalised=self._config.training.gradient_penalty > 0,
+            )
 
     def _new_source(self, stream: Stream) -> SingleRows:
         return SingleRows(

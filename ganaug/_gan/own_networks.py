@@ -1,15 +1,16 @@
 """Networks of the caller as the two players: made, checked on one batch, and called by class.
 
 A generator takes noise (batch, latent_dim) and class codes (batch,), a discriminator rows and class
-codes; see the documentation of `GANSampler`. A module whose `forward` takes one argument only knows
-no classes: each class gets one of its own.
+codes; see the documentation of `GANSampler`. A module whose `forward` takes no classes gets a
+sibling for each class (`takes_class`).
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -49,17 +50,19 @@ class OwnNetworks(nn.Module):
 
     def forward(self, inputs: Tensor, classes: Tensor) -> Tensor:
         if len(self.networks) == 1:
-            return self._call(self.networks[0], inputs, classes)
+            return self.call(0, inputs, classes)
         out: Tensor | None = None
         for code in classes.unique().tolist():
-            places = classes == code
-            part = self._call(self.networks[code], inputs[places], classes[places])
+            places = (classes == code).nonzero().flatten()
+            part = self.call(code, inputs[places], classes[places])
             out = part.new_empty(len(inputs), *part.shape[1:]) if out is None else out
-            out = out.masked_scatter(places.view(-1, *[1] * (part.ndim - 1)), part)
+            out = out.index_copy(0, places, part)
         assert out is not None  # there is no batch without rows
         return out
 
-    def _call(self, network: nn.Module, inputs: Tensor, classes: Tensor) -> Tensor:
+    def call(self, number: int, inputs: Tensor, classes: Tensor) -> Tensor:
+        """Return what one of the modules makes of a batch."""
+        network = self.networks[number]
         out: Tensor = network(inputs, classes) if self.takes_class else network(inputs)
         return out
 
@@ -118,16 +121,22 @@ def make_players(
     n_classes: int,
     latent_dim: int,
 ) -> tuple[OwnGenerator, OwnDiscriminator]:
-    """Return the caller's networks as players, for all classes or one pair for each class."""
+    """Return the caller's networks as players, for all classes or one pair for each class.
+
+    Raises
+    ------
+    DataError
+        If a callable makes no module that can be trained, or not a new one in each call.
+    """
     roles = ("generator", "discriminator")
-    of_each_class = not all(
-        takes_class(make_module(role, factory))
-        for role, factory in zip(roles, factories, strict=True)
-    )
+    samples = [make_module(*pair) for pair in zip(roles, factories, strict=True)]
+    of_each_class = not all(map(takes_class, samples))
     networks = [
         OwnNetworks(role, factory, n_classes, of_each_class=of_each_class)
         for role, factory in zip(roles, factories, strict=True)
     ]
+    for sample, made in zip(samples, networks, strict=True):
+        _check_new(made.role, [sample, *made.networks])
     return (
         OwnGenerator(networks[0], layout, latent_dim),
         OwnDiscriminator(networks[1], layout),
@@ -140,18 +149,34 @@ def make_module(role: str, factory: Any) -> nn.Module:
     Raises
     ------
     DataError
-        If it is no module, or one that can't be trained.
+        If it fails, or makes no module, or one that can't be trained.
     """
     if isinstance(factory, nn.Module):
         raise DataError(
             f"{role} is a module, whose weights a second fit would go on with; pass what makes it, "
             f"such as its class or `lambda: {type(factory).__name__}(...)`."
         )
-    module = factory()
+    try:
+        module = factory()
+    except Exception as error:
+        raise DataError(
+            f"{role} must be a callable without arguments that returns a torch.nn.Module; it "
+            f"failed: {_said(error)}."
+        ) from error
     if not isinstance(module, nn.Module):
         raise DataError(
             f"{role} must be a callable that returns a torch.nn.Module, got one that returns "
             f"{type(module).__name__}."
+        )
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise DataError(
+            f"{role} has parts compiled by torch.jit, of which no average can be kept; expected a "
+            "module of Python."
+        )
+    if any(isinstance(p, nn.UninitializedParameter) for p in module.parameters()):
+        raise DataError(
+            f"{role} has lazy parts, whose sizes are not known yet; expected a module with all its "
+            "sizes, such as nn.Linear(in, out) in the place of nn.LazyLinear(out)."
         )
     if not any(p.requires_grad for p in module.parameters()):
         raise DataError(
@@ -161,48 +186,96 @@ def make_module(role: str, factory: Any) -> nn.Module:
     return module
 
 
+def _check_new(role: str, modules: list[nn.Module]) -> None:
+    """Refuse modules that share what is trained."""
+    trained = [{id(p) for p in module.parameters() if p.requires_grad} for module in modules]
+    if len(set().union(*trained)) < sum(map(len, trained)):
+        raise DataError(
+            f"{role} returns the same module or weights again, which all classes and a second fit "
+            "would share; build a new module in each call."
+        )
+
+
 def takes_class(module: nn.Module) -> bool:
-    """Tell whether `forward` takes a second positional argument."""
+    """Tell whether `forward` takes classes as its second positional argument.
+
+    Which has no default value, or is named like a class: "y", or with "class" or "label" in it.
+    """
     kinds = inspect.Parameter
     parameters = list(inspect.signature(module.forward).parameters.values())
-    positional = [
-        p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
-    ]
-    return len(positional) > 1 or any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+    if any(p.kind is kinds.VAR_POSITIONAL for p in parameters[:2]):
+        return True
+    positional = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    if len(parameters) < 2 or parameters[1].kind not in positional:
+        return False
+    name = parameters[1].name.lower()
+    is_named = name == "y" or "class" in name or "label" in name
+    return is_named or parameters[1].default is kinds.empty
 
 
-@torch.no_grad()
 def check_players(
     generator: OwnGenerator,
     discriminator: OwnDiscriminator,
     real: Tensor,
     classes: Tensor,
+    *,
+    is_penalised: bool,
 ) -> None:
-    """Run both networks on one batch, before any training.
+    """Run copies of all networks on one batch, as they are and in eval, before any training.
+
+    Parameters
+    ----------
+    generator, discriminator
+    real : Tensor of shape (batch, width)
+    classes : Tensor of shape (batch,)
+    is_penalised : bool
+        Whether the discriminator will be differentiated twice.
 
     Raises
     ------
     DataError
-        If one fails, or returns something of another shape or not finite.
+        If one fails, or returns something of another shape, not finite or without a gradient.
     """
-    latent = torch.randn(len(real), generator.latent_dim, dtype=DTYPE, device=real.device)
-    shape = tuple(discriminator.shape)
-    rows = _checked_output(generator.networks, latent, classes, shape)
-    for images in (rows.view(-1, *shape), real.view(-1, *shape)):
-        _checked_output(discriminator.networks, images, classes, ())
+    makers, judges = (_copy(player.networks) for player in (generator, discriminator))
+    for is_first in (True, False):
+        for number in range(len(makers.networks)):
+            is_own = classes == number if len(makers.networks) > 1 else torch.ones_like(classes) > 0
+            rows, codes = real[is_own].view(-1, *discriminator.shape), classes[is_own]
+            latent = torch.randn(len(rows), generator.latent_dim, dtype=DTYPE, device=real.device)
+            made = _output(makers, number, latent, codes, discriminator.shape)
+            seen = made.detach().reshape(rows.shape).requires_grad_()
+            _output(judges, number, rows, codes, ())
+            logits = _output(judges, number, seen, codes, ())
+            if is_first:
+                _check_trained(makers, number, made)
+                _check_trained(judges, number, logits)
+                _check_differentiated(judges, number, logits, seen, is_penalised=is_penalised)
+        makers.eval()
+        judges.eval()
 
 
-def _checked_output(
-    networks: OwnNetworks, inputs: Tensor, classes: Tensor, shape: tuple[int, ...]
+def _copy(networks: OwnNetworks) -> OwnNetworks:
+    try:
+        return deepcopy(networks)
+    except Exception as error:
+        raise DataError(
+            f"{networks.role} can't be copied, and an average of it is kept: {_said(error)}."
+        ) from error
+
+
+def _output(
+    networks: OwnNetworks, number: int, inputs: Tensor, classes: Tensor, shape: tuple[int, ...]
 ) -> Tensor:
+    """Return what a module makes of a batch, if it is what it must be."""
     n, role = len(inputs), networks.role
     given = f"{tuple(inputs.shape)}" + (f" and classes ({n},)" if networks.takes_class else "")
+    given += "" if networks.training else " in eval()"
     try:
-        out = networks(inputs, classes)
-    except (RuntimeError, ValueError, TypeError, LookupError) as error:
-        raise DataError(
-            f"{role} fails on a batch of shape {given}: {str(error).splitlines()[0]}"
-        ) from error
+        out = networks.call(number, inputs, classes)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        raise DataError(f"{role} fails on a batch of shape {given}: {_said(error)}.") from error
     flat = (n, math.prod(shape))
     allowed = {(n, *shape), flat} if shape else {(n,), (n, 1)}
     if not isinstance(out, Tensor) or tuple(out.shape) not in allowed:
@@ -215,3 +288,50 @@ def _checked_output(
     if not out.isfinite().all():
         raise DataError(f"{role} returns numbers that are not finite for a batch of shape {given}.")
     return out
+
+
+def _check_trained(networks: OwnNetworks, number: int, out: Tensor) -> None:
+    """Refuse an output from which no gradient comes to the weights."""
+    weights = [p for p in networks.networks[number].parameters() if p.requires_grad]
+    if not any(gradient is not None for gradient in _gradients(networks.role, out, weights)):
+        raise DataError(
+            f"{networks.role} returns what has no gradient by its weights, so that it can't be "
+            "trained; leave out what cuts it off, such as detach() or torch.no_grad()."
+        )
+
+
+def _check_differentiated(
+    judges: OwnNetworks, number: int, logits: Tensor, rows: Tensor, *, is_penalised: bool
+) -> None:
+    """Refuse logits that don't say how rows should change, or of which no penalty can be made."""
+    (slope,) = _gradients(judges.role, logits, [rows], twice=is_penalised)
+    if slope is None:
+        raise DataError(
+            f"{judges.role} returns logits without a gradient by what it is given, from which the "
+            "generator learns; leave out what cuts it off, such as detach() or rounding."
+        )
+    if is_penalised and slope.requires_grad:
+        weights = [p for p in judges.networks[number].parameters() if p.requires_grad]
+        advice = "; gradient_penalty=0 needs no second derivative"
+        _gradients(judges.role, slope.square(), weights, advice)
+
+
+def _gradients(
+    role: str, out: Tensor, by: Sequence[Tensor], advice: str = "", *, twice: bool = False
+) -> tuple[Tensor | None, ...]:
+    if not out.requires_grad:
+        return (None,) * len(by)
+    try:
+        return torch.autograd.grad(
+            out.sum(), by, allow_unused=True, retain_graph=True, create_graph=twice
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        raise DataError(f"{role} can't be differentiated: {_said(error)}{advice}.") from error
+
+
+def _said(error: Exception) -> str:
+    """Return the kind of an error and its first line, if it has one."""
+    lines = str(error).strip().splitlines()[:1]
+    return ": ".join([type(error).__name__, *lines]).rstrip(".")
