@@ -15,7 +15,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+STAMP  := $(VENV)/.installed$(if $(LOCKED),-locked)
 LOWEST := .venv-lowest
 TOOLS  := .venv-tools
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -30,6 +30,8 @@ from ganaug.sampler import GANSampler
 MAX_KEPT_ROWS = 5000
 # Rows that are scored at once; a multiple of what distances are measured for at once.
 PART_ROWS = 16_384
+# The classes of the sampler that `sample` trains.
+HALVES = ("the more typical half", "the less typical half")
 
 
 @dataclass(frozen=True)
@@ -365,7 +367,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """Draw synthetic rows like those of the training table.
 
         The first call trains a `GANSampler` (with its defaults, on at most 5000 training rows);
-        its two classes are the more and the less typical half of them.
+        its two classes are the more and the less typical half of them, and rows are of both in
+        turn. A larger sample begins with the rows of a smaller one.
 
         Parameters
         ----------
@@ -387,7 +390,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         n_samples = requests.check_count(n_samples)
         if self._sampler is None:
             self._sampler = self._train_sampler()
-        rows, _ = self._sampler.sample(n_samples)
+        halves = np.array(HALVES)[np.arange(n_samples) % 2]
+        rows, _ = self._sampler.sample(n_samples, y=halves)
         return rows
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -481,9 +485,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         sampler = GANSampler(
             categorical_features=self._feature_map.encoder.is_categorical, random_state=self._seed
         )
-        return sampler.fit(
-            X, np.where(is_typical, "the more typical half", "the less typical half")
-        )
+        return sampler.fit(X, np.where(is_typical, *HALVES))
 
     def _config(self) -> ModelConfig:
         sizes = validation.check_layer_sizes(self.hidden_layer_sizes, type(self).__name__)

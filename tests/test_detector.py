@@ -451,3 +451,16 @@ def test_without_discriminators_it_is_the_reference_arm():
     new = X + 0.5
     assert not np.array_equal(alone.score_samples(new), together.score_samples(new))
     assert roc_auc_score(np.arange(600) >= 300, alone.anomaly_score(np.r_[new, X + 5])) > 0.95
+
+
+def test_default_dtype_of_the_caller_does_not_matter():
+    X, _ = random_table(3)
+    expected = quick().fit(X)
+    torch.set_default_dtype(torch.float64)
+    try:
+        detector = quick().fit(X)
+        scores, p_values = detector.score_samples(X), detector.p_value(X)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(scores, expected.score_samples(X))
+    np.testing.assert_array_equal(p_values, expected.p_value(X))

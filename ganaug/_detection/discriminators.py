@@ -21,6 +21,7 @@ from torch import Tensor
 from ganaug._detection.reference import CHUNK_ROWS
 from ganaug._gan.networks import NEGATIVE_SLOPE
 from ganaug._gan.optimizer import FusedAdam
+from ganaug._gan.runtime import DTYPE
 
 SCALES = (1.0, 4.0)
 N_SCALES = 4
@@ -152,7 +153,9 @@ def _new_networks(
     weights, biases = [], []
     for n_in, n_out in pairwise((n_features, *config.hidden_layer_sizes, 1)):
         bound = math.sqrt(6 / ((1 + NEGATIVE_SLOPE**2) * n_in))
-        weight = torch.empty(n_members, n_in, n_out).uniform_(-bound, bound, generator=random)
+        weight = torch.empty(n_members, n_in, n_out, dtype=DTYPE).uniform_(
+            -bound, bound, generator=random
+        )
         weights.append(weight.requires_grad_())
-        biases.append(torch.zeros(n_members, 1, n_out, requires_grad=True))
+        biases.append(torch.zeros(n_members, 1, n_out, dtype=DTYPE, requires_grad=True))
     return tuple(weights), tuple(biases)

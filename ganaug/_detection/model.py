@@ -31,7 +31,7 @@ from ganaug._detection.seen import SeenRows
 from ganaug._detection.tails import Tails
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.negatives import DifferenceNoise
-from ganaug._gan.runtime import limited_threads, random_generator
+from ganaug._gan.runtime import DTYPE, limited_threads, random_generator
 
 MAX_CALIBRATION_ROWS = 4096
 # Fewer rows than these beyond the reference rows don't make a calibration set.
@@ -163,8 +163,12 @@ class DetectionModel:
         with limited_threads(1):
             relations = self.reference.relations(points, own) - self.typical
             features = features_of(points[:, : self.reference.width], relations)
-            said = torch.zeros(len(points)) if self.opinion is None else self.opinion(features)
-            tails = torch.zeros(len(points))
+            said = (
+                torch.zeros(len(points), dtype=DTYPE)
+                if self.opinion is None
+                else self.opinion(features)
+            )
+            tails = torch.zeros(len(points), dtype=DTYPE)
             if self.tail_scale is not None:
                 tails = self.tail_scale(self.tails(points, own != NO_ROW))
         return Arms.of(relations, said, tails)
@@ -266,14 +270,14 @@ def fit_model(
     own = reference.relations(left_out, np.arange(len(chosen)))
     typical = own.median(dim=0).values
     own = own - typical
-    opinion, said = None, torch.zeros(len(own))
+    opinion, said = None, torch.zeros(len(own), dtype=DTYPE)
     if config.discriminator_weight and len(chosen) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
             trainer = OpinionTrainer(left_out, layout, reference, typical, config, seed)
             opinion, said = trainer.train(own)
     near = neighbours_of(own)
     is_typical = torch.from_numpy(near <= np.median(near))
-    tail_scale, tails = None, torch.zeros(len(own))
+    tail_scale, tails = None, torch.zeros(len(own), dtype=DTYPE)
     if config.tail_weight:
         tails = Tails.build(reference.points)(left_out, np.ones(len(chosen), dtype=bool))
         # columns by themselves are known from few rows, their joint law from many

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ganaug._gan.runtime import DTYPE
+
 CHUNK_ROWS = 512
 N_NEIGHBORS = 10
 N_NEAREST = 5
@@ -87,7 +89,7 @@ class ReferenceRows:
         n, width = points.shape
         size = min(BLOCK_ROWS, max(2, n // 4))
         n_places = -(-n // size) * size
-        rows = torch.zeros(n_places, -(-width // ALIGNMENT) * ALIGNMENT)
+        rows = torch.zeros(n_places, -(-width // ALIGNMENT) * ALIGNMENT, dtype=DTYPE)
         rows[:n, :width] = torch.from_numpy(points)
         squares = rows.square().sum(dim=1)
         squares[n:] = torch.inf
@@ -116,7 +118,7 @@ class ReferenceRows:
             The reference row that each row is itself, and is not compared with, or -1.
         """
         if not len(points):
-            return torch.empty(0, len(Relation))
+            return torch.empty(0, len(Relation), dtype=DTYPE)
         return torch.cat([self._relations(*chunk)[:n] for *chunk, n in self._chunks(points, own)])
 
     def _chunks(
@@ -126,9 +128,9 @@ class ReferenceRows:
         for start in range(0, len(points), CHUNK_ROWS):
             part = points[start : start + CHUNK_ROWS]
             n = len(part)
-            chunk = torch.zeros(CHUNK_ROWS, self.rows.shape[1])
+            chunk = torch.zeros(CHUNK_ROWS, self.rows.shape[1], dtype=DTYPE)
             chunk[:n, : self.width] = torch.from_numpy(part[:, : self.width])
-            unseen = torch.zeros(CHUNK_ROWS)
+            unseen = torch.zeros(CHUNK_ROWS, dtype=DTYPE)
             unseen[:n] = torch.from_numpy(np.square(part[:, self.width :]).sum(axis=1))
             left_out = torch.full((CHUNK_ROWS,), NO_ROW)
             left_out[:n] = torch.from_numpy(own[start : start + CHUNK_ROWS])
@@ -204,7 +206,7 @@ def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
     # systems of one size: where few rows are known, they would start at odd places in memory, and
     # solvers round differently there
     n_missing = N_NEIGHBORS - differences.shape[1]
-    is_there = torch.ones(differences.shape[1], 1)
+    is_there = torch.ones(differences.shape[1], 1, dtype=DTYPE)
     differences, is_there = (
         functional.pad(part, (0, 0, 0, n_missing)) for part in (differences, is_there)
     )

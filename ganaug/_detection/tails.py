@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._detection.reference import CHUNK_ROWS
+from ganaug._gan.runtime import DTYPE
 
 # Values of one cell count as equal; below the lowest and above the highest are two cells more.
 N_CELLS = 512
@@ -45,14 +46,15 @@ class Tails:
         low, high = rows.amin(dim=0), rows.amax(dim=0)
         # a little less than all cells: the highest value is in the last one, not above it
         per_unit = N_CELLS * (1 - 1e-5) / (high - low).clamp(min=SMALLEST_RANGE)
-        bare = cls(low, per_unit, torch.empty(0))
+        bare = cls(low, per_unit, torch.empty(0, dtype=DTYPE))
         size = N_CELLS + 2
         counts = torch.bincount(bare._cells(rows).flatten(), minlength=width * size)
         counts = counts.view(width, size)
         at_most = counts.cumsum(dim=1)
         sides = torch.stack([at_most, n - at_most + counts])
         tables = [
-            -torch.log(((sides - known).clamp(min=0) + 0.5) / (n + 1 - known)) for known in (0, 1)
+            -torch.log(((sides - known).clamp(min=0).to(DTYPE) + 0.5) / (n + 1 - known))
+            for known in (0, 1)
         ]
         surprises = torch.stack(tables, dim=1).mul(RESOLUTION).round().int()
         return cls(low, per_unit, surprises.view(2, -1))

@@ -66,6 +66,10 @@ class FusedAdam:
                 maximize=False,
             )
 
+    def squares(self) -> list[Tensor]:
+        """Return the mean squares of the gradients, one tensor for each parameter."""
+        return self._squares
+
     def restart(self, factor: float) -> None:
         """Forget all gradients, and take steps of `factor` times the length from now on."""
         self.learning_rate *= factor

@@ -30,6 +30,8 @@ from ganaug.exceptions import TrainingError
 # time with a learning rate of so much less.
 MAX_RESTARTS = 3
 RESTART_RATE = 0.3
+# A gradient far beyond all others is as bad: Adam divides by it for the rest of the training.
+LARGEST_GRADIENT = 1e12
 # What grows while training goes on.
 OF_EACH_STEP = ("losses", "check_step", "quality", "restart_step")
 
@@ -299,16 +301,21 @@ class Trainer(ABC):
     def _is_stale(self) -> bool:
         return self._config.patience is not None and self._stale_checks >= self._config.patience
 
+    @torch.no_grad()
     def _is_finite(self, quality: float) -> bool:
-        """Tell whether quality, losses and all weights are finite.
+        """Tell whether quality, losses and all weights are finite, and all gradients were.
 
-        A gradient that is not makes weights that are not, and these stay so: looking at every
-        check, not at every step, misses nothing and keeps the device busy.
+        A gradient that is not makes weights that are not, and these stay so; one that is too large
+        stays in the mean of the squares. So looking at every check, not at every step, misses
+        nothing and keeps the device busy.
         """
         networks = (self.generator, self.discriminator, self.average)
         values = [self._losses[:, : self._n_steps].flatten()]
         values += [weight.flatten() for network in networks for weight in network.parameters()]
-        return math.isfinite(quality) and bool(torch.cat(values).isfinite().all())
+        for optimizer in (self._generator_optimizer, self._discriminator_optimizer):
+            values += [square.flatten() / LARGEST_GRADIENT for square in optimizer.squares()]
+        largest = torch.cat(values).abs().amax()  # NaN if one is
+        return math.isfinite(quality) and float(largest) < LARGEST_GRADIENT
 
     def _restart(self) -> None:
         """Go back to the best state, with smaller steps from there."""

@@ -167,6 +167,25 @@ def test_a_weight_that_is_not_finite_sends_training_back(table, poisoned, step):
         assert all(weight.isfinite().all() for weight in network.parameters())
 
 
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf, 1e20])
+def test_a_gradient_that_runs_away_sends_training_back(table, network, value):
+    trainer = make_trainer(table)
+    calls = []
+
+    def poison(gradient):
+        calls.append(gradient)
+        return torch.full_like(gradient, value) if len(calls) == 60 else gradient
+
+    next(getattr(trainer, network).parameters()).register_hook(poison)
+    list(trainer.train())
+    assert len(trainer.history.restart_step) == 1
+    assert trainer.history.check_step[-1] == 150
+    assert np.isfinite(trainer.history.quality).all()
+    for optimizer in (trainer._generator_optimizer, trainer._discriminator_optimizer):
+        assert max(float(square.max()) for square in optimizer.squares()) < 1e6
+
+
 def test_steps_are_smaller_after_each_return(table):
     trainer = make_trainer(table)
     answers = iter([False, True, False, *[True] * 9])

@@ -62,6 +62,7 @@ def test_a_fit_killed_at_20_random_moments_ends_as_if_undisturbed(tmp_path):
     assert result["kills"] >= 20
     assert result["fits"] >= 1
     assert result["differing"] == result["leftovers"] == 0
+    assert result["went_on"] >= 5
 
 
 @pytest.mark.parametrize("n_writes", [1, 2, 4])
