@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import ganaug
-from ganaug.exceptions import GanaugError
+from ganaug.exceptions import DataError, GanaugError
 from tests.tables import (
     KINDS,
     MIXED_CONTAINERS,
@@ -59,6 +59,52 @@ def run_cycle(random: np.random.Generator, folder: Path) -> str:
     _check_rows(kinds, X, y, X_resampled, y_resampled)
     _check_copies(sampler, X, folder)
     return f"resampled: {name}"
+
+
+def run_detector_cycle(random: np.random.Generator, folder: Path) -> str:
+    """Live through one table with a detector; return what it was.
+
+    Raises
+    ------
+    BrokenPromiseError
+        If a promise was broken.
+    """
+    _, name, X, _ = draw_table(random)
+    detector = ganaug.GANOutlierDetector(n_steps=2, random_state=int(random.integers(2**31)))
+    try:
+        detector.fit(X)
+    except DataError as error:
+        _require(len(str(error)) > 20, "the message says nothing")
+        return "refused by the detector"
+    scores, file = detector.score_samples(X), folder / "model.ganaug"
+    _require(bool(np.isfinite(scores).all()), "a score is not finite")
+    detector.save(file)
+    for copy in (ganaug.load(file), pickle.loads(pickle.dumps(detector))):
+        _require(bool((copy.score_samples(X) == scores).all()), "a copy scores otherwise")
+    return f"scored: {name}"
+
+
+def run_image_cycle(random: np.random.Generator, folder: Path) -> str:
+    """Live through a few images; return what they were.
+
+    Raises
+    ------
+    BrokenPromiseError
+        If a promise was broken.
+    """
+    shape = (30, *random.integers(8, 13, 2))
+    X, y = random.integers(0, 256, shape, dtype=np.uint8), np.arange(30) % 3 == 0
+    sampler = ganaug.GANSampler(n_steps=2, batch_size=8, random_state=int(random.integers(2**31)))
+    X_all, _ = sampler.fit_resample(X, y)
+    _require(
+        X_all.shape == (40, *shape[1:]) and X_all.dtype == X.dtype, "images changed their form"
+    )
+    _require(bool((X_all[:30] == X).all()), "original images changed")
+    file = folder / "model.ganaug"
+    sampler.save(file)
+    same = np.array_equal(ganaug.load(file).sample(5)[0], sampler.sample(5)[0])
+    _require(same, "a copy samples other images")
+    return "images"
 
 
 def draw_table(random: np.random.Generator) -> tuple[list[str], str, Any, Any]:

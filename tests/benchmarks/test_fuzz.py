@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.cycle import FLAWS, check_refusal, draw_table, run_cycle, spoil
+from benchmarks.cycle import (
+    FLAWS,
+    check_refusal,
+    draw_table,
+    run_cycle,
+    run_detector_cycle,
+    run_image_cycle,
+    spoil,
+)
 from benchmarks.fuzz import DAMAGES
 from benchmarks.soak import soak
 
@@ -46,6 +54,14 @@ def test_odd_tables(seed, tmp_path):
 def test_every_flaw_is_refused(flaw):
     _, _, X, y = draw_table(np.random.default_rng(0))
     check_refusal(flaw, *spoil(flaw, X, y))
+
+
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
+@pytest.mark.parametrize("seed", range(3))
+def test_detectors_and_images_have_lives_too(seed, tmp_path):
+    random = np.random.default_rng(seed)
+    assert run_detector_cycle(random, tmp_path).startswith(("scored: ", "refused by"))
+    assert run_image_cycle(random, tmp_path) == "images"
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
