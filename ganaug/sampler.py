@@ -179,10 +179,14 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     Notes
     -----
-    While training, torch runs on one thread (small networks are no faster on more; networks and
-    batches many times larger than the default get the caller's threads), and goes back to the
-    caller's setting afterwards. Nothing else outside of the sampler is touched: neither the
-    random states of torch, numpy and Python, nor torch's default dtype.
+    While training, torch runs on one thread (small networks are no faster on more; those of tables
+    that are many times larger than the default, and networks of your own, get the caller's
+    threads), and goes back to the caller's setting afterwards. Nothing else outside of the sampler
+    is touched: neither the random states of torch, numpy and Python, nor torch's default dtype.
+
+    Fits in several threads of one process give the same rows as alone. Those of images and of
+    networks of your own take turns, step by step, as layers draw from one random state of torch:
+    for speed, fit in processes (joblib's default).
 
     References
     ----------

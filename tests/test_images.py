@@ -1,6 +1,7 @@
 """Images of any shape, order, range and container, through the sampler."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -129,6 +130,35 @@ def test_images_are_reproducible_and_leave_no_trace(digits):
     sampler = quick().fit(X, y)
     np.testing.assert_array_equal(sampler.sample(5)[0], one)
     np.testing.assert_array_equal(sampler.sample(300, y=1)[0][:9], sampler.sample(9, y=1)[0])
+
+
+def test_images_are_trained_on_one_thread(digits):
+    X, y = np.kron(digits[0], np.ones((1, 4, 4))), digits[1]
+    made, seen, threads = [], [], torch.get_num_threads()
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            sampler = quick(batch_size=32, callback=lambda _: seen.append(torch.get_num_threads()))
+            made.append(sampler.fit(X, y).sample(5)[0])
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == [1, 1]
+    np.testing.assert_array_equal(*made)
+
+
+def test_fits_of_images_in_threads_are_those_of_one(digits):
+    def fit(seed):
+        return quick(n_steps=8, random_state=seed).fit(*digits).sample(4)[0]
+
+    seeds = [0, 1, 0, 1, 2, 0, 0, 2]
+    alone = {seed: fit(seed) for seed in set(seeds)}
+    before = torch.get_rng_state(), torch.get_num_threads()
+    with ThreadPoolExecutor(4) as threads:
+        for seed, made in zip(seeds, threads.map(fit, seeds), strict=True):
+            np.testing.assert_array_equal(made, alone[seed])
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == torch.get_num_threads()
 
 
 def test_generated_images_are_new_but_near_their_class(digits):

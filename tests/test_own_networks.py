@@ -1,5 +1,7 @@
 """Networks and recipes of the caller's own, for images and tables."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +116,35 @@ def test_own_networks_are_reproducible_and_leave_no_trace(digits):
     made = [quick(**PLAIN).fit(*digits).sample(4)[0] for _ in range(2)]
     np.testing.assert_array_equal(*made)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_fits_of_own_networks_in_threads_are_those_of_one(digits):
+    def fit(seed):
+        return quick(**PLAIN, n_steps=20, random_state=seed).fit(*digits).sample(4)[0]
+
+    seeds = [0, 1, 0, 1, 2, 0, 0, 2]
+    alone = {seed: fit(seed) for seed in set(seeds)}
+    before = torch.get_rng_state(), torch.get_num_threads()
+    with ThreadPoolExecutor(4) as threads:
+        for seed, made in zip(seeds, threads.map(fit, seeds), strict=True):
+            np.testing.assert_array_equal(made, alone[seed])
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == torch.get_num_threads()
+
+
+def test_own_networks_are_trained_on_the_threads_of_the_caller(digits):
+    seen, threads = [], torch.get_num_threads()
+
+    def watch(check):
+        GANSampler(n_steps=1, random_state=0).fit(*digits)  # on one thread
+        seen.append(torch.get_num_threads())
+
+    torch.set_num_threads(2)
+    try:
+        quick(**PLAIN, check_interval=1, callback=watch).fit(*digits)
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == [2, 2, 2]
 
 
 def test_a_callback_sees_losses_and_networks_and_can_stop(digits):

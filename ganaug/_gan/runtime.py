@@ -47,10 +47,16 @@ def random_generator(seed: int, *purpose: int, device: torch.device) -> torch.Ge
     return generator
 
 
+# Held by whoever has set torch's global random state aside.
+_GLOBAL_RANDOM = threading.RLock()
+
+
 class ModuleRandom:
     """What modules draw from torch's global state: first weights, dropout.
 
-    Inside of the context they draw from a stream of its own, and the caller's is left alone.
+    Inside of the context they draw from a stream of its own, and the caller's is left alone. The
+    state is one for all threads, so only one of them is inside at a time: fits in threads take
+    turns step by step, and together take as long as one after another. Processes don't wait.
     """
 
     def __init__(self, seed: int, *purpose: int, device: torch.device) -> None:
@@ -63,13 +69,14 @@ class ModuleRandom:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        before = self._global()
-        self._set_global(self._own)
-        try:
-            yield
-        finally:
-            self._own = self._global()
-            self._set_global(before)
+        with _GLOBAL_RANDOM:
+            before = self._global()
+            self._set_global(self._own)
+            try:
+                yield
+            finally:
+                self._own = self._global()
+                self._set_global(before)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return all that further draws depend on."""
@@ -102,27 +109,41 @@ def in_double(values: torch.Tensor) -> torch.Tensor:
 
 
 class _ThreadLimit:
-    """Counts who is inside, so that the last to leave restores what the first one found."""
+    """Limits torch's threads in a thread of Python, and leaves them as its caller had them.
+
+    Each thread has a number of its own, but starts with what was last set anywhere: while somebody
+    is inside, only what the first one found says what callers want.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._before = 1
+        self._callers = 1
+        self._here = threading.local()
 
     @contextmanager
     def __call__(self, n_threads: int) -> Iterator[None]:
+        found = torch.get_num_threads()
+        depth = getattr(self._here, "depth", 0)
         with self._lock:
             if self._inside == 0:
-                self._before = torch.get_num_threads()
+                self._callers = found
+            before = found if depth else self._callers
             self._inside += 1
+            self._here.depth = depth + 1
             torch.set_num_threads(n_threads)
         try:
             yield
         finally:
             with self._lock:
                 self._inside -= 1
-                if self._inside == 0:
-                    torch.set_num_threads(self._before)
+                self._here.depth = depth
+                torch.set_num_threads(before)
+
+    def available(self) -> int:
+        """Return how many threads the caller lets torch have."""
+        with self._lock:
+            return self._callers if self._inside else torch.get_num_threads()
 
 
 # Small networks are no faster on several threads, and on busy cores many times slower.
@@ -136,7 +157,7 @@ def threads_for(multiplications: float) -> int:
 
     One for small networks; for large ones as many as the caller lets torch have.
     """
-    return 1 if multiplications < SMALL_STEP else torch.get_num_threads()
+    return 1 if multiplications < SMALL_STEP else limited_threads.available()
 
 
 @contextmanager

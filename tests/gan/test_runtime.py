@@ -74,6 +74,39 @@ def test_threads_are_restored_when_fits_overlap():
         torch.set_num_threads(1)
 
 
+def test_limits_within_limits_and_beside_others():
+    torch.set_num_threads(2)
+    try:
+        inside, release = threading.Event(), threading.Event()
+
+        def hold():
+            with limited_threads(1):
+                inside.set()
+                release.wait(5)
+
+        other = threading.Thread(target=hold)
+        other.start()
+        inside.wait(5)
+        found = []
+
+        def nest():
+            found.append(limited_threads.available())
+            with limited_threads(3):
+                with limited_threads(1):
+                    found.append(torch.get_num_threads())
+                found.append(torch.get_num_threads())
+            found.append(torch.get_num_threads())
+
+        late = threading.Thread(target=nest)
+        late.start()
+        late.join()
+        release.set()
+        other.join()
+        assert found == [2, 1, 3, 2]
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_only_large_networks_get_the_callers_threads():
     torch.set_num_threads(2)
     try:
