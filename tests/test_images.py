@@ -64,6 +64,30 @@ def test_images_come_back_in_their_shape_type_and_range(kind, digits):
         np.testing.assert_array_equal(np.round(X_resampled), X_resampled)
 
 
+EXTREME = {
+    "hardly above zero": lambda X: X * 1e-308,
+    "the smallest numbers there are": lambda X: X * 5e-324,
+    "the largest numbers there are": lambda X: (X - 8) * (np.finfo(np.float64).max / 8),
+    "unsigned 64 bits": lambda X: (2.0**59 * X).astype(np.uint64) * np.uint64(2) - (X > 15),
+    "signed 64 bits": lambda X: ((X - 8) * 2.0**59).astype(np.int64) * 2 - (X > 15),
+    "single, the largest": lambda X: ((X - 8) / 8 * np.finfo(np.float32).max).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("kind", EXTREME)
+def test_images_of_extreme_numbers_are_those_of_common_ones(kind, digits):
+    X, y = EXTREME[kind](digits[0]), digits[1]
+    X = X.astype(np.uint64) if "unsigned" in kind else X
+    made = quick().fit_resample(X, y)[0]
+    assert made.dtype == X.dtype
+    assert (X.min() <= made).all()
+    assert (made <= X.max()).all()
+    low, high = np.longdouble(X.min()), np.longdouble(X.max())
+    place = ((made.astype(np.longdouble) - low) / (high - low)).astype(float)
+    expected = quick().fit_resample(digits[0], y)[0] / 16
+    np.testing.assert_allclose(place, expected, atol=0.05)
+
+
 FLAT = {
     "array": (lambda X: X, {}),
     "list": (lambda X: X.tolist(), {}),

@@ -210,9 +210,10 @@ class ImageEncoder:
 
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns of pixels; values beyond the range of `fit` stay beyond it."""
-        pixels = _read_pixels(columns)
-        pixels -= self.low_
-        pixels *= 2 / (self.high_ - self.low_)
+        low, high, exponent = self._scaled_range()
+        pixels = np.ldexp(_read_pixels(columns), -exponent)
+        pixels -= low
+        pixels *= 2 / (high - low)
         pixels -= 1
         if self.form.channels_last:
             images = pixels.reshape(-1, *self.form.native_shape)
@@ -238,17 +239,31 @@ class ImageEncoder:
         if self.form.channels_last:
             images = pixels.reshape(-1, *self.layout_.shape)
             pixels = np.moveaxis(images, 1, 3).reshape(rows.shape)
-        pixels = self.low_ + (pixels + 1) / 2 * (self.high_ - self.low_)
-        pixels = pixels.clip(self.low_, self.high_)
+        low, high, exponent = self._scaled_range()
+        pixels = low + (pixels + 1) / 2 * (high - low)
+        pixels = np.ldexp(pixels.clip(low, high), exponent)
         if self.is_whole_:
             pixels = np.rint(pixels)
         present = np.zeros(len(pixels), dtype=bool)
         return [
-            Column(name, values.astype(np.int64) if is_integer else values, present)
+            Column(name, self._integers(values) if is_integer else values, present)
             for name, values, is_integer in zip(
                 self.names_, np.ascontiguousarray(pixels.T), self.is_integer_, strict=True
             )
         ]
+
+    def _scaled_range(self) -> tuple[float, float, int]:
+        """Return the range, and the power of 2 that it is divided by to lie within -1 and 1.
+
+        Which changes no bit, and differences and quotients of extreme values are finite.
+        """
+        exponent = math.frexp(max(-self.low_, self.high_))[1]
+        return math.ldexp(self.low_, -exponent), math.ldexp(self.high_, -exponent), exponent
+
+    def _integers(self, values: NDArray[np.float64]) -> NDArray[Any]:
+        """Return whole values as integers; the float nearest to the largest one lies beyond it."""
+        limit, dtype = (2.0**63, np.int64) if self.high_ <= 2.0**63 else (2.0**64, np.uint64)
+        return np.minimum(values, np.nextafter(limit, 0)).astype(dtype)
 
 
 def _read_pixels(columns: Sequence[Column]) -> NDArray[np.float64]:
