@@ -8,11 +8,15 @@ few images gets it for free (Antoniou et al. 2017, "Data augmentation generative
 networks").
 
 Sizes follow the image: it is halved until neither side is longer than 8, the first time by folding
-2 x 2 pixels into channels. Residual blocks are those of He et al. (2016); the decoder enlarges by
-nearest neighbours before it convolves, which makes no checkerboards (Odena et al. 2016,
-"Deconvolution and checkerboard artifacts"); noise and class scale and shift channels (Perez et al.
-2018, "FiLM: visual reasoning with a general conditioning layer"). First weights are torch's own,
-from its global state, which whoever builds the networks has set aside.
+2 x 2 pixels into channels (space to depth; Shi et al. 2016, "Real-time single image and video
+super-resolution using an efficient sub-pixel convolutional neural network", unfold them). Residual
+blocks are those of He et al. (2016); the decoder enlarges by nearest neighbours before it
+convolves, which makes no checkerboards (Odena et al. 2016, "Deconvolution and checkerboard
+artifacts"); noise and class scale and shift channels (Perez et al. 2018, "FiLM: visual reasoning
+with a general conditioning layer"). The generator is given a vector of the class beside the noise
+(Mirza & Osindero 2014, "Conditional generative adversarial nets"); the discriminator's logits are
+projections of its features (Miyato & Koyama 2018, "cGANs with projection discriminator"). First
+weights are torch's own, from its global state, which whoever builds the networks has set aside.
 """
 
 from __future__ import annotations
@@ -207,7 +211,10 @@ class ResidualBlock(nn.Module):
 class Shrink(torch.autograd.Function):
     """Nothing where a change is small, else the change less that much; backward as it is.
 
-    A plain background stays exactly as plain: classifiers see one that is nearly so, people don't.
+    Soft thresholds (Donoho 1995, "De-noising by soft-thresholding") that a straight-through
+    gradient passes as if they were not there (Bengio et al. 2013, "Estimating or propagating
+    gradients through stochastic neurons for conditional computation"). A plain background stays
+    exactly as plain: classifiers see one that is nearly so, people don't.
     """
 
     @staticmethod

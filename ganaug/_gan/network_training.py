@@ -128,7 +128,8 @@ class NetworkTrainer(Trainer):
     def _density_loss(self, batch: Pairs, negatives: DifferenceNoise) -> Tensor:
         """Return the loss of telling rows from such as are none of their class.
 
-        Half of these are rows of another class, the others moved by noise.
+        Half of these are rows of another class (Reed et al. 2016, "Generative adversarial text to
+        image synthesis"), the others moved by noise.
         """
         n = len(batch.classes) // 2
         noise = negatives(batch.target[:n], batch.target)

@@ -50,6 +50,9 @@ class TrainingConfig:
         One of `LOSSES`.
     betas : tuple of float
         Decay of the means of gradients and of their squares in Adam.
+    penalty_interval : int
+        Steps from one gradient penalty to the next, each as many times stronger (lazily, as Karras
+        et al. 2020, "Analyzing and improving the image quality of StyleGAN").
     keeps_last : bool
         Whether the last generator is the best, whatever its quality.
     """

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganaug._gan.augmentation import VariedViews, Views
+from ganaug._gan.augmentation import DifferentiableAugmentation, VariedViews, Views
 
 KINDS = [Views, VariedViews]
 
@@ -60,3 +60,43 @@ def test_varied_views_are_bent():
         pixels_off[kind] = float((middle - best).square().mean().sqrt()) * 13.5
     assert pixels_off[Views] < 0.05
     assert 0.15 < pixels_off[VariedViews] < 1
+
+
+SHAPES = [(1, 8, 8), (3, 33, 20), (1, 64, 64)]
+
+
+def augmented(images, *others, seed=0):
+    """Return images (n, channels, height, width) and others, all changed in the same way."""
+    augment = DifferentiableAugmentation(images.shape[1:], torch.Generator().manual_seed(seed))
+    parts = augment(*(part.flatten(1) for part in (images, *others)))
+    return [part.view(images.shape) for part in parts]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_parts_of_pairs_are_augmented_alike(shape):
+    images = torch.rand(20, *shape, generator=torch.Generator().manual_seed(1)) - 0.5
+    one, other = augmented(images, images.clone())
+    assert one.shape == images.shape
+    assert torch.equal(one, other)
+    assert torch.equal(augmented(images)[0], one)
+    assert not torch.equal(augmented(images, seed=1)[0], one)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_flow_through_augmentation_but_where_it_cuts_out(shape):
+    images = torch.zeros(40, *shape, requires_grad=True)
+    (made,) = augmented(images)
+    made.sum().backward()
+    is_seen = (images.grad != 0).float().mean(dim=(1, 2, 3))
+    assert is_seen.min() > 0.5  # a box of a third of each side, and what is shifted out
+    assert is_seen.max() > 0.7
+
+
+def test_augmentation_changes_places_and_intensities_by_little():
+    images = place_of_columns(2000, 24, 24)
+    (made,) = augmented(images)
+    assert 1 < made.abs().max() < 1.3
+    assert 0.02 < (made - images).abs().median() < 0.3
+    assert (
+        0.03 < ((made == made.flatten(1).mode().values[:, None, None, None]).float().mean()) < 0.3
+    )
