@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
@@ -20,10 +21,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
 from torch import nn
 
-from benchmarks.command import RESULTS, names, new_parser, numbers
+from benchmarks.command import RESULTS, names, new_parser, numbers, with_defaults
 from benchmarks.data import stable_seed
 from benchmarks.likeness import density_coverage, precision_recall
 from benchmarks.markdown import section
+from benchmarks.speed import machine
 from benchmarks.store import Results
 from ganaug import GANSampler
 from ganaug._gan import network_gan
@@ -324,24 +326,38 @@ def run_cell(task: Task, name: str, seed: int, judge: SmallCNN) -> list[dict[str
 # --- speed ----------------------------------------------------------------------------------------
 
 
-def print_speed(folder: Path, sampler: GANSampler) -> None:
-    """Print seconds of fits, with some numbers of threads in turn."""
+def speed_report(folder: Path, sampler: GANSampler) -> str:
+    """Return seconds of fits with some numbers of threads, which take turns, as Markdown."""
     X, y, *_ = read_digits(folder)
     X, y = X[:TIMED_IMAGES], y[:TIMED_IMAGES]
     clone(sampler).set_params(n_steps=1).fit(X, y)
     found: dict[int, list[tuple[float, float]]] = {n: [] for n in TIMED_THREADS}
     for _ in range(TIMED_REPEATS):
         for n_threads, seconds in found.items():
-            torch.set_num_threads(n_threads)
-            clocks = time.perf_counter, time.process_time
-            starts = [clock() for clock in clocks]
-            clone(sampler).fit(X, y)
-            wall, processor = (clock() - start for clock, start in zip(clocks, starts, strict=True))
-            seconds.append((wall, processor))
-    for n_threads, seconds in found.items():
-        wall, processor = np.median(seconds, axis=0)
-        fit = f"fit of {len(X)} images of {X.shape[1]} x {X.shape[2]}, threads: {n_threads}"
-        print(f"{fit}: {wall:.0f} s, {processor:.0f} s of processors")
+            seconds.append(_timed_fit(clone(sampler), X, y, n_threads))
+    rows = [
+        [n_threads, *(_median(values) for values in zip(*seconds, strict=True))]
+        for n_threads, seconds in found.items()
+    ]
+    note = (
+        f"`python -m benchmarks.images --speed`, {date.today()}, on {machine()}, torch "
+        f"{torch.__version__}: medians of {TIMED_REPEATS} fits, and from the least to the most. "
+        "The default trains on one thread."
+    )
+    title = f"Seconds of a fit of {len(X):,} images of {X.shape[1]} x {X.shape[2]}"
+    return section(title, ["threads", "s", "s of processors"], rows, note)
+
+
+def _timed_fit(sampler: GANSampler, X: Images, y: Labels, n_threads: int) -> tuple[float, float]:
+    """Return the seconds that passed and those of the processors."""
+    starts = time.perf_counter(), time.process_time()
+    with patch.object(ImageGAN, "_training_threads", lambda gan: n_threads):
+        sampler.fit(X, y)
+    return time.perf_counter() - starts[0], time.process_time() - starts[1]
+
+
+def _median(values: Sequence[float]) -> str:
+    return f"{np.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 # --- report ---------------------------------------------------------------------------------------
@@ -351,10 +367,16 @@ def report(path: Path) -> str:
     """Return the means over seeds as Markdown."""
     table = pd.read_csv(path)
     scores, alike = ("macro_f1", "rare_accuracy"), COLUMNS[7:]
-    header = ["method", "seeds"]
+    header = ["method", "seeds", "F1"]
     header += [f"{label} {score}" for label in ("CNN", "forest") for score in ("F1", "rare")]
     header += ["Frechet", "precision", "recall", "coverage", "s"]
-    parts = ["# Rare images", "", f"`python -m benchmarks.images`, means over {path.name}.", ""]
+    note = "F1: macro-F1, the mean of both classifiers; rare: accuracy on the rare classes."
+    parts = [
+        "# Rare images",
+        "",
+        f"`python -m benchmarks.images`, means over {path.name}. {note}",
+        "",
+    ]
     for n_rare, part in table.groupby("n_rare"):
         rows: list[tuple[float, list[str]]] = []
         for name, own in part.groupby("method"):
@@ -362,11 +384,12 @@ def report(path: Path) -> str:
             figures = [
                 float(by_classifier[c][score].mean()) for c in CLASSIFIERS for score in scores
             ]
+            figures.insert(0, float(np.mean([figures[0], figures[2]])))
             others = [float(own[column].mean()) for column in alike]
             texts = [f"{value:.3f}" for value in figures]
             texts += ["" if np.isnan(value) else f"{value:.3g}" for value in others]
             n_seeds = str(own["seed"].nunique())
-            rows.append((-figures[0] - figures[2], [str(name), n_seeds, *texts]))
+            rows.append((-figures[0], [str(name), n_seeds, *texts]))
         cells = [cell for _, cell in sorted(rows)]
         parts.append(section(f"{n_rare} images of each rare class", header, cells))
     if "ganaug" in set(table["method"]):
@@ -377,6 +400,8 @@ def report(path: Path) -> str:
 def differences(table: pd.DataFrame) -> str:
     """Return by how much ganaug is ahead of each method on the same seeds, as Markdown."""
     by = ["n_rare", "classifier"]
+    both = table.groupby(["n_rare", "seed", "method"], as_index=False)["macro_f1"].mean()
+    table = pd.concat([both.assign(classifier="both"), table])
     scores = table.pivot_table("macro_f1", [*by, "seed"], "method")
     rows = []
     for name in scores.columns.drop("ganaug"):
@@ -385,7 +410,8 @@ def differences(table: pd.DataFrame) -> str:
     cells: list[Any] = list(scores.groupby(by).groups)
     header = ["ganaug less", *(f"{n_rare}: {classifier}" for n_rare, classifier in cells)]
     note = (
-        "Points of macro-F1, means over the seeds that both have, and from the least to the most."
+        "Points of macro-F1, of each classifier and of the mean of both; means over the seeds that "
+        "both methods have, and from the least to the most."
     )
     return section("Differences on the same seeds", header, rows, note)
 
@@ -405,11 +431,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--methods", type=names, default=list(METHODS), help="separated by ;")
     parser.add_argument("--again", type=names, default=[], help="methods to forget first")
-    parser.add_argument("--out", type=Path, default=RESULTS / "images.csv")
+    parser.add_argument("--out", type=Path, help="images.csv, or images-speed.md, of results/")
     parser.add_argument("--speed", action="store_true", help="only time fits of 5,000 images")
     args = parser.parse_args(argv)
+    with_defaults(args, {"out": RESULTS / ("images-speed.md" if args.speed else "images.csv")})
     if args.speed:
-        print_speed(args.data, GANSampler(random_state=0))
+        args.out.write_text(speed_report(args.data, GANSampler(random_state=0)))
+        print(args.out.read_text())
         return 0
     results = Results(args.out, {}, COLUMNS, KEY_COLUMNS)
     results.forget(args.again, "method")

@@ -68,6 +68,27 @@ def test_a_run_goes_on_where_it_stopped(folder, monkeypatch, capsys):
 
 @pytest.mark.filterwarnings("ignore:the generator collapsed")
 def test_fits_are_timed(folder, monkeypatch, capsys):
-    monkeypatch.setattr(images, "TIMED_THREADS", (1,))
-    images.print_speed(folder, images.GANSampler(n_steps=2))
-    assert "fit of 400 images of 8 x 8, threads: 1: " in capsys.readouterr().out
+    monkeypatch.setattr(images, "GANSampler", partial(GANSampler, n_steps=2))
+    out = folder / "speed.md"
+    assert main(["--data", str(folder), "--speed", "--out", str(out)]) == 0
+    text = out.read_text()
+    assert text in capsys.readouterr().out
+    assert "Seconds of a fit of 400 images of 8 x 8" in text
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["threads", "1", "2"]
+    assert all(float(value.split()[0]) > 0 for row in rows[1:] for value in row[1:])
+
+
+def test_the_mean_of_both_classifiers_is_reported(tmp_path):
+    f1 = {"ganaug": (0.9, 0.7, 0.8, 0.9), "SMOTE": (0.8, 0.6, 0.9, 0.7)}
+    keys = [(seed, classifier) for seed in (0, 1) for classifier in images.CLASSIFIERS]
+    rows = [
+        {"n_rare": 20, "seed": seed, "method": name, "classifier": classifier, "macro_f1": value}
+        for name, values in f1.items()
+        for (seed, classifier), value in zip(keys, values, strict=True)
+    ]
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(tmp_path / "images.csv")
+    text = images.report(tmp_path / "images.csv")
+    assert "| ganaug | 2 | 0.825 | 0.850 |" in text
+    assert "| ganaug less | 20: both | 20: cnn | 20: forest |" in text
+    assert "| SMOTE | +7.5 (+5.0 to +10.0) | +0.0 (-10.0 to +10.0) |" in text
