@@ -29,6 +29,7 @@ from ganaug import GANSampler
 FRAUD_ROWS, FRAUD_MINORITY = 284_807, 492
 BATCH_ROWS, WIDTHS = 128, (177, 128, 128, 1)
 STEPS = (200, 600)
+IMAGE_SIDE, IMAGE_STEPS = 28, "auto"
 QUALITY_ROWS = 20_000
 QUALITY_SCORES = ("average precision", "balanced accuracy")
 
@@ -39,6 +40,8 @@ Measure training, sampling and a whole fit_resample on a device.
   such a step (from a CUDA graph on a GPU).
 - Sampling: rows per second, decoded, in host memory.
 - fit_resample of a table of the size of the credit card fraud data, after a first one.
+- A fit of the default networks to 5,000 images of 28 x 28 pixels in ten classes, after a first one.
+  Goal: under 20 seconds.
 - Whether the results are those of a CPU: scores of gradient boosting trained on resampled rows,
   from both, with as many seeds as repeats. They should differ by no more than seeds do.
 
@@ -54,10 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", type=int, default=FRAUD_ROWS, help="of the table")
     parser.add_argument("--samples", type=int, default=2_000_000)
+    parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--out", type=Path, default=RESULTS / "gpu.md")
     args = parser.parse_args(argv)
     device = torch.device(args.device)
     figures = measure(device, args.rows, args.samples, args.repeats)
+    figures |= measure_images(device, args.images, args.repeats)
     for name in dict.fromkeys((device.type, "cpu")):
         figures |= quality(name, min(args.rows, QUALITY_ROWS), args.repeats)
     args.out.write_text(report(figures, name_of(device), args.repeats))
@@ -92,6 +97,23 @@ def measure(
         "sampling": (n_samples / seconds(sample, device, repeats), "rows/s"),
         f"fit_resample of {n_rows:,} x 30": (seconds(resample, device, repeats), "s"),
     }
+
+
+def measure_images(
+    device: torch.device, n_images: int, repeats: int
+) -> dict[str, tuple[float, str]]:
+    """Return the median seconds of a fit to images: how long it takes doesn't depend on theirs."""
+    random = np.random.default_rng(0)
+    y = np.arange(n_images) % 10
+    noise = random.integers(0, 56, (n_images, IMAGE_SIDE, IMAGE_SIDE))
+    X = (20 * y[:, None, None] + noise).astype(np.uint8)
+
+    def fit(n_steps: int | str = IMAGE_STEPS) -> None:
+        GANSampler(random_state=0, n_steps=n_steps, device=device).fit(X, y)
+
+    fit(1)  # what a process pays once
+    name = f"a fit to {n_images:,} images of {IMAGE_SIDE} x {IMAGE_SIDE}"
+    return {name: (seconds(fit, device, repeats), "s")}
 
 
 def quality(device: str, n_rows: int, n_seeds: int) -> dict[str, tuple[float, str]]:

@@ -10,7 +10,10 @@ how often a generated digit is the one that was asked for.
     python examples/plot_five_classic_gans.py                       # 8 x 8 digits of scikit-learn
     python examples/plot_five_classic_gans.py --data ../shared/data  # 28 x 28 digits
 
-Sigmoids at the end of discriminators are left out: the loss has them.
+The second saves both models after each epoch and monitors the loss, by a callback; pictures and
+models go to the folder `--out`. Sigmoids at the end of discriminators are left out: the loss has
+them. Two things of ganaug stay on: images are drawn by a moving average of the generator's weights,
+and of all epochs the one is kept at whose end they were nearest to real ones.
 """
 
 from __future__ import annotations
@@ -218,25 +221,27 @@ class Classic:
 
 CLASSICS = {
     "1 DCGAN": Classic(DCGAN, batch_size=64, epochs=60),
-    "2 two convolutions": Classic(TwoConvolutions, batch_size=64, epochs=60, saves=True),
+    "2 two convolutions": Classic(
+        TwoConvolutions, batch_size=64, epochs=60, prints=True, saves=True
+    ),
     "3 dense, max pooling": Classic(DensePooling, batch_size=100, epochs=100),
     "4 dense, strided": Classic(DenseStrided, batch_size=64, epochs=60, prints=True),
     "5 dense": Classic(Dense, batch_size=64, epochs=100, prints=True),
 }
 
 
-def watcher(classic: Classic, folder: Path) -> Callable[[Any], None] | None:
-    """Return what is called after each epoch: it saves both models, or prints both losses."""
+def watcher(classic: Classic, folder: Path) -> Callable[[Any], None]:
+    """Return what is called after each epoch: it prints both losses, and saves both models."""
 
-    def save(check: Any) -> None:
-        for name in ("generator", "discriminator"):
-            torch.save(getattr(check, name).state_dict(), folder / f"{name}-{check.step}.pt")
+    def watch(check: Any) -> None:
+        if classic.prints:
+            losses = f"D {check.discriminator_loss:.3f}  G {check.generator_loss:.3f}"
+            print(f"  step {check.step:5d}: {losses}")
+        if classic.saves:
+            for name in ("generator", "discriminator"):
+                torch.save(getattr(check, name).state_dict(), folder / f"{name}-{check.step}.pt")
 
-    def show(check: Any) -> None:
-        losses = f"D {check.discriminator_loss:.3f}  G {check.generator_loss:.3f}"
-        print(f"  step {check.step:5d}: {losses}")
-
-    return save if classic.saves else show if classic.prints else None
+    return watch
 
 
 # %%
@@ -290,8 +295,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with images/mnist_small.npz")
     parser.add_argument("--classics", default="12345", help="which of them")
     parser.add_argument("--epochs", type=int, help="instead of their own")
-    parser.add_argument("--out", type=Path, help="folder for the pictures")
+    parser.add_argument("--out", type=Path, help="folder for pictures and models; else a new one")
     args = parser.parse_args()
+    folder = args.out or Path(tempfile.mkdtemp(prefix="classics-"))
+    print(f"pictures and models: {folder}")
     X, y, X_test, y_test = load_images(args.data)
     judge = Judge(X, y)
     accuracy = (judge(X_test) == y_test).mean()
@@ -300,24 +307,21 @@ def main() -> None:
         if name[0] not in args.classics:
             continue
         start = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            sampler = classic.sampler(
-                len(X) // 10, args.epochs, callback=watcher(classic, Path(folder))
-            )
-            sampler.set_params(image_shape=None).fit(X, y)
-            n_saved = len(list(Path(folder).iterdir()))
+        models = folder / f"classic-{name[0]}"
+        models.mkdir(parents=True, exist_ok=True)
+        sampler = classic.sampler(len(X) // 10, args.epochs, callback=watcher(classic, models))
+        sampler.fit(X, y)
+        n_saved = len(list(models.iterdir()))
         made, asked = sampler.sample(dict.fromkeys(range(10), 100))
         agreed = judge(made) == asked
         by_class = [agreed[asked == code].mean() for code in range(10)]
         print(
-            f"{name:22s} {time.perf_counter() - start:5.0f} s, {n_saved} files saved: "
+            f"{name:22s} {time.perf_counter() - start:5.0f} s, {n_saved} files in its folder: "
             f"{agreed.mean():.1%} as asked, worst digit {np.argmin(by_class)} {min(by_class):.0%}"
         )
-        if args.out is not None:
-            args.out.mkdir(parents=True, exist_ok=True)
-            plot_samples(sampler)
-            plt.savefig(args.out / f"classic-{name[0]}.png", dpi=90)
-            plt.close()
+        plot_samples(sampler)
+        plt.savefig(folder / f"classic-{name[0]}.png", dpi=90)
+        plt.close()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+import torch
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 pytestmark = pytest.mark.filterwarnings("ignore:the generator collapsed")
@@ -19,6 +20,9 @@ def test_five_classic_gans(monkeypatch, capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     told = [line for line in lines if "as asked" in line]
     assert [line[0] for line in told] == list("12345")
-    assert "2 files saved" in told[1]  # both models, after the only epoch
-    assert sum("D 0." in line for line in lines) == 2
+    assert "2 files in its folder" in told[1]  # both models, after the only epoch
+    assert sum("  G " in line for line in lines) == 3
+    assert str(tmp_path) in lines[0]
+    saved = [torch.load(path, weights_only=True) for path in tmp_path.glob("classic-2/*.pt")]
+    assert len(saved) == 2
     assert len(list(tmp_path.glob("classic-*.png"))) == 5

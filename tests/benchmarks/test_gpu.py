@@ -5,8 +5,11 @@ from benchmarks import gpu
 
 def test_every_figure_is_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gpu, "STEPS", (5, 10))
+    monkeypatch.setattr(gpu, "IMAGE_SIDE", 8)
+    monkeypatch.setattr(gpu, "IMAGE_STEPS", 5)
     out = tmp_path / "gpu.md"
-    options = ["--device", "cpu", "--rows", "600", "--samples", "500", "--repeats", "1"]
+    options = ["--device", "cpu", "--rows", "600", "--samples", "500"]
+    options += ["--images", "40", "--repeats", "1"]
     assert gpu.main([*options, "--out", str(out)]) == 0
     text = out.read_text()
     assert text in capsys.readouterr().out
@@ -17,6 +20,7 @@ def test_every_figure_is_measured(tmp_path, monkeypatch, capsys):
         "its bare matrix products",
         "sampling",
         "fit_resample of 600 x 30",
+        "a fit to 40 images of 8 x 8",
         "average precision of gradient boosting, cpu",
         "balanced accuracy of gradient boosting, cpu",
     ]
