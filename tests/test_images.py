@@ -339,3 +339,17 @@ def test_a_damaged_file_of_images_is_refused(digits, tmp_path):
     (tmp_path / "model").write_bytes(data)
     with pytest.raises(PersistenceError):
         ganaug.load(tmp_path / "model")
+
+
+def test_default_dtype_of_the_caller_does_not_matter(digits):
+    expected = quick().fit(*digits)
+    torch.set_default_dtype(torch.float64)
+    try:
+        sampler = quick().fit(*digits)
+        made, views = sampler.sample(6)[0], sampler.sample(6, for_training=True)[0]
+        scores = sampler.score_samples(digits[0])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(made, expected.sample(6)[0])
+    np.testing.assert_array_equal(views, expected.sample(6, for_training=True)[0])
+    np.testing.assert_array_equal(scores, expected.score_samples(digits[0]))

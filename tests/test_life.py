@@ -248,7 +248,7 @@ def use_detector(folder):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("use", [use_tables, use_detector])
+@pytest.mark.parametrize("use", [use_tables, use_images, use_detector])
 @pytest.mark.usefixtures("unusual")
 def test_nothing_outside_is_touched(use, tmp_path):
     before = outside()

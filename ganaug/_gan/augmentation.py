@@ -88,7 +88,7 @@ class VariedViews(Views):
     """Views that are also bent, each by a strength of its own between little and all."""
 
     def _grid(self, n: int) -> Tensor:
-        same = torch.eye(2, 3, device=self.random.device).expand(n, 2, 3)
+        same = torch.eye(2, 3, dtype=DTYPE, device=self.random.device).expand(n, 2, 3)
         unmoved = functional.affine_grid(same, [n, *self.shape], align_corners=False)
         moves = super()._grid(n) - unmoved + self._bend(n)
         share = (self._uniform(n, 1, 1, 1) + 1) / 2
@@ -161,7 +161,7 @@ class DifferentiableAugmentation(_Transform):
         inside = (self._uniform(n, 1, 1) > 0).expand(-1, height, width)
         for axis, side in ((1, height), (2, width)):
             middle = (self._uniform(n, 1) + 1) / 2 * side
-            near = (torch.arange(side, device=middle.device) + 0.5 - middle).abs()
+            near = (torch.arange(side, dtype=DTYPE, device=middle.device) + 0.5 - middle).abs()
             is_near = near < CUTOUT_SIDE * side / 2
             inside = inside & is_near.unsqueeze(3 - axis)
         return (~inside).to(DTYPE).flatten(1)

@@ -21,6 +21,7 @@ weights are torch's own, from its global state, which whoever builds the network
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
@@ -46,6 +47,10 @@ FIELD_SCALE = 0.25
 # Outside of the range of pixels a little slope is left to come back by.
 OUTER_SLOPE = 0.1
 SMALLEST_CHANGE = 0.1
+# Layers of single precision, whatever the caller's default is.
+Convolution = partial(nn.Conv2d, dtype=DTYPE)
+Dense = partial(nn.Linear, dtype=DTYPE)
+Embedding = partial(nn.Embedding, dtype=DTYPE)
 
 
 class ImageGenerator(nn.Module):
@@ -61,16 +66,16 @@ class ImageGenerator(nn.Module):
         self.shape = layout.shape
         size, n = GENERATOR_CHANNELS, n_halvings(layout)
         self.fold = Fold(layout)
-        self.style = nn.Linear(latent_dim + CLASS_SIZE, STYLE_SIZE)
-        self.classes = nn.Embedding(n_classes, CLASS_SIZE)
-        self.first = nn.Conv2d(self.fold.channels, size, 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(size, size, 4, 2, 1) for _ in range(n - 1))
+        self.style = Dense(latent_dim + CLASS_SIZE, STYLE_SIZE)
+        self.classes = Embedding(n_classes, CLASS_SIZE)
+        self.first = Convolution(self.fold.channels, size, 3, padding=1)
+        self.down = nn.ModuleList(Convolution(size, size, 4, 2, 1) for _ in range(n - 1))
         self.middle = nn.ModuleList(ResidualBlock(size, STYLE_SIZE) for _ in range(2))
-        self.affine = nn.Linear(STYLE_SIZE + size, 6)
-        self.field = nn.Conv2d(size, 2, 3, padding=1)
+        self.affine = Dense(STYLE_SIZE + size, 6)
+        self.field = Convolution(size, 2, 3, padding=1)
         self.up = nn.ModuleList(ResidualBlock(size, STYLE_SIZE) for _ in range(n - 1))
-        self.fine = nn.Conv2d(size, FINE_CHANNELS, 3, padding=1)
-        self.last = nn.Conv2d(FINE_CHANNELS + self.shape[0], self.shape[0], 3, padding=1)
+        self.fine = Convolution(size, FINE_CHANNELS, 3, padding=1)
+        self.last = Convolution(FINE_CHANNELS + self.shape[0], self.shape[0], 3, padding=1)
         with torch.no_grad():
             self.classes.weight.zero_()  # at first all classes are alike
             for layer in (self.affine, self.field, self.last):
@@ -129,11 +134,11 @@ class ImageDiscriminator(nn.Module):
         first, second, third = DISCRIMINATOR_CHANNELS
         n = n_halvings(layout)
         self.fold = Fold(layout)
-        self.first = nn.Conv2d(2 * self.fold.channels, first, 3, padding=1)
+        self.first = Convolution(2 * self.fold.channels, first, 3, padding=1)
         sizes = [first, *[second] * (n - 1)]
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(sizes))
+        self.down = nn.ModuleList(Convolution(a, b, 4, 2, 1) for a, b in pairwise(sizes))
         self.middle = ResidualBlock(sizes[-1])
-        self.small = nn.Conv2d(sizes[-1], third, 3, 2, 1)
+        self.small = Convolution(sizes[-1], third, 3, 2, 1)
         self.end = ResidualBlock(third)
         height, width = (-(-(side >> (n - 1)) // 2) for side in (self.fold.height, self.fold.width))
         n_features = third * height * width
@@ -194,9 +199,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, style_size: int = 0) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.style = nn.Linear(style_size, 2 * channels) if style_size else None
+        self.first = Convolution(channels, channels, 3, padding=1)
+        self.second = Convolution(channels, channels, 3, padding=1)
+        self.style = Dense(style_size, 2 * channels) if style_size else None
         with torch.no_grad():
             self.second.weight.mul_(INITIAL_RESIDUAL)
 

@@ -32,7 +32,7 @@ from ganaug._gan.own_networks import (
     make_players,
 )
 from ganaug._gan.pairs import ClassRows, RowSource, SingleRows, ViewPairs, stratified
-from ganaug._gan.runtime import ModuleRandom, limited_threads, random_generator
+from ganaug._gan.runtime import DTYPE, ModuleRandom, limited_threads, random_generator
 from ganaug.exceptions import DataError
 
 BLOCK_ROWS = 256
@@ -266,8 +266,8 @@ class ImageGAN(NetworkGAN):
 
     def _mixed(self, rows: Tensor, anchor: Tensor, random: torch.Generator) -> Tensor:
         """Return generated images, and the views that they started from in the place of some."""
-        is_view = torch.rand(len(rows), 1, generator=random, device=self._device) < VIEW_SHARE
-        return torch.where(is_view, anchor, rows)
+        uniform = torch.rand(len(rows), 1, generator=random, dtype=DTYPE, device=self._device)
+        return torch.where(uniform < VIEW_SHARE, anchor, rows)
 
     def _logits(self, rows: Tensor) -> Tensor:
         return self._nearest.logits(self._features(rows))

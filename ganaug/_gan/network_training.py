@@ -13,7 +13,7 @@ from ganaug._gan.losses import gradient_penalty, noise_contrastive_loss
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.pairs import Pairs, RowSource
 from ganaug._gan.quality import energy_distance
-from ganaug._gan.runtime import ModuleRandom
+from ganaug._gan.runtime import DTYPE, ModuleRandom
 from ganaug._gan.training import Check, Stateful, Trainer, TrainingConfig
 
 # Changes the parts of pairs on their way into the discriminator.
@@ -154,7 +154,7 @@ class NetworkTrainer(Trainer):
 
     def _samples(self, n: int) -> Tensor:
         rows = self._show(self.average)
-        chosen = torch.linspace(0, len(rows) - 1, n, device=rows.device).round().long()
+        chosen = torch.linspace(0, len(rows) - 1, n, dtype=DTYPE, device=rows.device).round().long()
         return rows[chosen].view(n, *self.discriminator.shape)
 
     @torch.no_grad()
