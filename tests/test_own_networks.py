@@ -118,6 +118,38 @@ def test_own_networks_are_reproducible_and_leave_no_trace(digits):
     assert torch.equal(before, torch.get_rng_state())
 
 
+class Noisy(nn.Module):
+    """A module that draws random numbers whenever it is called."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs):
+        return self.module(inputs + torch.randn_like(inputs))
+
+
+def test_networks_that_always_draw_are_reproducible_too(digits, tmp_path):
+    def watch(check):
+        assert torch.equal(check.samples(4), check.samples(4))
+
+    noisy = {
+        "generator": lambda: Noisy(plain_generator()),
+        "discriminator": lambda: Noisy(plain_discriminator()),
+    }
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    one = quick(**noisy, callback=watch).fit(*digits)
+    few, scores = one.sample(9, y=1)[0], one.score_samples(digits[0])
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(6)
+    one.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model", callables=noisy)
+    for other in (one, loaded, quick(**noisy).fit(*digits)):
+        np.testing.assert_array_equal(other.sample(300, y=1)[0][:9], few)
+        np.testing.assert_array_equal(other.score_samples(digits[0]), scores)
+
+
 def test_fits_of_own_networks_in_threads_are_those_of_one(digits):
     def fit(seed):
         return quick(**PLAIN, n_steps=20, random_state=seed).fit(*digits).sample(4)[0]

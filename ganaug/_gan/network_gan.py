@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,11 @@ class NetworkGAN(GAN):
             self._new_source(Stream.MONITOR), classes[:MONITORED_CLASSES], MONITORED_ROWS
         )
         noise = self.generator.noise(len(pairs.classes), self._random(Stream.MONITOR))
-        return PairMonitor(pairs, noise)
+        return PairMonitor(pairs, noise, partial(self._modules_draw, self._seed, Stream.MONITOR))
+
+    def _modules_draw(self, *purpose: int) -> AbstractContextManager[None]:
+        """Let modules draw from the start of a stream of their own, always the same."""
+        return ModuleRandom(*purpose, Stream.MODULES, device=self._device)()
 
     def identity(self, classes: Sequence[int]) -> dict[str, str]:
         """Say what a training depends on, so that another one can be told from it."""
@@ -363,9 +368,16 @@ class OwnNetworkGAN(NetworkGAN):
             )
         )
 
+    def _draw(
+        self, class_code: int, turns: Tensor, random: torch.Generator, *, for_training: bool
+    ) -> Tensor:
+        with self._modules_draw(random.initial_seed()):
+            return super()._draw(class_code, turns, random, for_training=for_training)
+
     def _logits(self, rows: Tensor) -> Tensor:
         codes = torch.arange(len(self._rows.class_counts), device=rows.device)
-        logits = [self.discriminator(rows[:, :0], rows, code.expand(len(rows))) for code in codes]
+        with self._modules_draw(self._seed, Stream.CALIBRATION):
+            logits = [self.discriminator(rows[:, :0], rows, c.expand(len(rows))) for c in codes]
         return torch.stack(logits, dim=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,11 +169,21 @@ class PairMonitor:
     """Compares pairs of an anchor and a generated row with pairs of real ones, always the same.
 
     A generator that repeats its anchors makes good rows, but no good pairs.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    noise : Tensor of shape (batch, latent_dim)
+    modules_draw : callable
+        Returns a context in which modules draw the same random numbers each time.
     """
 
-    def __init__(self, pairs: Pairs, noise: Tensor) -> None:
+    def __init__(
+        self, pairs: Pairs, noise: Tensor, modules_draw: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._pairs = pairs
         self._noise = noise
+        self._modules_draw = modules_draw
 
     @torch.inference_mode()
     def measure(self, generator: Any) -> float:
@@ -191,6 +202,7 @@ class PairMonitor:
         """Return the generated rows, (n_rows, width)."""
         anchor, _, classes = self._pairs
         was_training = generator.training
-        rows: Tensor = generator.eval()(anchor, self._noise, classes)
+        with self._modules_draw():
+            rows: Tensor = generator.eval()(anchor, self._noise, classes)
         generator.train(was_training)
         return rows
