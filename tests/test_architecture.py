@@ -32,10 +32,12 @@ ALLOWED = {
     },
     "_persistence": {
         *("sampler", "detector", "_encoding", "_gan", "_detection", "_scoring", "_fitting"),
+        "_replacing",
     },
     "_scoring": set(),
     "datasets": {"_optional"},
-    "_files": {"_optional", "_encoding.scan"},
+    "_files": {"_optional", "_encoding.scan", "_replacing"},
+    "_replacing": set(),
     "_plotting": {"_encoding", "_optional"},
     "plotting": {"_plotting", "_validation", "_encoding", "_optional", "sampler"},
     "_optional": set(),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ganaug._replacing import replaced, temporary_beside
 from ganaug.exceptions import DataError
 
 __all__ = ["check_output", "csv_file", "replacing"]
@@ -34,7 +34,7 @@ def check_output(path: Path, force: bool) -> None:
     _refuse_existing(path, force)
     if not path.parent.is_dir():
         raise DataError(f"{path} can't be written: there is no folder {path.parent}.")
-    probe = _beside(path)
+    probe = temporary_beside(path)
     try:
         probe.touch(exist_ok=False)
         probe.unlink()
@@ -60,14 +60,9 @@ def replacing(path: Path, force: bool) -> Iterator[Path]:
     Path
         The temporary name.
     """
-    path = path.resolve()  # a link keeps pointing where it does
-    temporary = _beside(path)
-    try:
+    with replaced(path) as temporary:
         yield temporary
         _refuse_existing(path, force)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -85,7 +80,3 @@ def csv_file(path: Path, compressed: bool) -> Iterator[Any]:
 def _refuse_existing(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise DataError(f"{path} exists already; choose another name, or replace it with --force.")
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -2,13 +2,15 @@
 
 ::
 
-    header.json          what the file is, its format version, and a checksum of each other part
+    header.json          what the file is, its format version, the versions of the packages that
+                         wrote it, and a checksum of each other part
     document.json        everything but arrays
     tensors.safetensors  the arrays
 
-A file is a function of its parts: the reader writes the parts again, and a file that differs in a
+The zip is a function of its parts: the reader packs the parts again, and a file that differs in a
 single bit from what comes out is refused. So nothing can hide between the parts, no name leads
-out of the archive, and nothing expands: what is read is never larger than the file.
+out of the archive, and no part is larger than the file. JSON does take more memory than text: how
+much is estimated before any of it is parsed, and limited.
 """
 
 from __future__ import annotations
@@ -18,9 +20,12 @@ import io
 import json
 import math
 import os
+import platform
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +34,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ganaug._replacing import replaced
 from ganaug.exceptions import PersistenceError
 
 __all__ = ["Archive", "read_archive", "write_archive"]
@@ -38,6 +44,21 @@ DTYPES = [
     np.dtype(name)
     for name in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")
 ]
+PACKAGES = ("ganaug", "numpy", "scikit-learn", "torch")
+MAX_HEADER_BYTES = 2**16
+# JSON may take so many times `max_bytes` of memory: a million levels of text take half of that.
+PARSED_SHARE = 4
+# How much at most (CPython 3.11 to 3.14), in bytes: for each of these marks, a value behind it
+# included, and for each byte of text, as text and as strings; with a single wide character in it,
+# a string takes 4 bytes for each.
+MARK_BYTES = {b"[": 100, b"{": 130, b",": 64, b":": 200}
+TEXT_BYTES, WIDE_TEXT_BYTES = 2, 8
+
+
+@cache
+def installed_versions() -> dict[str, str]:
+    """Return the versions of what a file depends on, by package."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 @dataclass(frozen=True)
@@ -54,12 +75,16 @@ class Archive:
         JSON values: None, bool, int, finite float, str, list and dict with keys of str.
     tensors : dict of str -> ndarray
         Arrays of numbers or booleans.
+    versions : dict of str -> str
+        Versions of the packages that wrote the file, for those who look into it: other versions
+        may read it. Empty where a file does not say.
     """
 
     kind: str
     version: int
     document: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
+    versions: dict[str, str] = field(default_factory=installed_versions)
 
 
 def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
@@ -67,18 +92,8 @@ def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
 
     An existing file is replaced at the end, in one step.
     """
-    path = Path(path).resolve()  # a link keeps pointing where it does
-    data = _pack(_parts(archive))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    with replaced(Path(path)) as temporary, temporary.open("xb") as file:
+        file.write(_pack(_parts(archive)))
 
 
 def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_bytes: int) -> Archive:
@@ -90,21 +105,25 @@ def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_byt
     kinds : mapping
         What the file may be -> the latest version that can be read.
     max_bytes : int
+        Of the file; its JSON may take `PARSED_SHARE` times as much memory.
 
     Raises
     ------
     PersistenceError
-        If the file is larger than `max_bytes`, of another kind, of a later version, or not what
-        `write_archive` wrote, bit for bit.
+        If the file is larger than `max_bytes`, of another kind, of a later version, or its zip is
+        not what `write_archive` makes of its parts, bit for bit.
     """
     parts = _unpack(_read_bytes(path, max_bytes), path)
-    header = _from_json(parts[HEADER], HEADER, path)
+    if len(parts[HEADER]) > MAX_HEADER_BYTES:  # it is parsed before its checksums are known
+        _refuse(path, f"{HEADER} is too long")
+    header = _from_json(parts[HEADER], HEADER, path, max_bytes)
     _check_header(header, parts, kinds, path)
     return Archive(
         header["format"],
         header["version"],
-        _from_json(parts[DOCUMENT], DOCUMENT, path),
-        _from_safetensors(parts[TENSORS], path),
+        _from_json(parts[DOCUMENT], DOCUMENT, path, max_bytes),
+        _from_safetensors(parts[TENSORS], path, max_bytes),
+        header.get("versions", {}),
     )
 
 
@@ -154,17 +173,6 @@ def _read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     return data
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last; a system that can't open folders keeps them by itself."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 # --- its parts ------------------------------------------------------------------------------------
 
 
@@ -174,7 +182,12 @@ def _parts(archive: Archive) -> dict[str, bytes]:
         TENSORS: _to_safetensors(archive.tensors),
     }
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in body.items()}
-    header = {"format": archive.kind, "version": archive.version, "sha256": sums}
+    header = {
+        "format": archive.kind,
+        "version": archive.version,
+        "versions": archive.versions,
+        "sha256": sums,
+    }
     return {HEADER: _to_json(header), **body}
 
 
@@ -197,7 +210,10 @@ def _check_header(
     sums = {name: hashlib.sha256(parts[name]).hexdigest() for name in (DOCUMENT, TENSORS)}
     if header.get("sha256") != sums:
         _refuse(path, "its checksums don't match; it is damaged")
-    if unknown := set(header) - {"format", "version", "sha256"}:
+    versions = header.get("versions", {})  # the first files of version 1 have none
+    if type(versions) is not dict or not all(type(v) is str for v in versions.values()):
+        _refuse(path, f"its versions of packages are {_shown(versions)}")
+    if unknown := set(header) - {"format", "version", "versions", "sha256"}:
         _refuse(path, f"its header has unknown entries {_shown(sorted(unknown))}")
 
 
@@ -205,10 +221,15 @@ def _to_json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def _from_json(data: bytes, name: str, path: object) -> dict[str, Any]:
+def _from_json(data: bytes, name: str, path: object, max_bytes: int) -> dict[str, Any]:
+    """Return what JSON says, unless it may take `PARSED_SHARE` times `max_bytes` of memory."""
+    if (n_bytes := parsed_bytes(data)) > PARSED_SHARE * max_bytes:
+        limit = f"{PARSED_SHARE} times max_bytes={max_bytes:,}"
+        _refuse(path, f"{name} may take {n_bytes:,} bytes of memory, more than {limit}; pass a "
+                "higher limit if you know the file")  # fmt: skip
     try:
         value = json.loads(
-            data.decode("ascii"),
+            data.decode("utf-8"),
             object_pairs_hook=_unique_keys,
             parse_constant=_no_constant,
             parse_float=_finite_float,
@@ -220,6 +241,13 @@ def _from_json(data: bytes, name: str, path: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         _refuse(path, f"{name} holds no JSON object")
     return value
+
+
+def parsed_bytes(data: bytes) -> int:
+    """Return how much memory this JSON takes at most, without parsing it."""
+    is_wide = b"\\u" in data or not data.isascii()
+    text = len(data) * (WIDE_TEXT_BYTES if is_wide else TEXT_BYTES)
+    return text + sum(n_bytes * data.count(mark) for mark, n_bytes in MARK_BYTES.items())
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -248,7 +276,10 @@ def _to_safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     return save(native)
 
 
-def _from_safetensors(data: bytes, path: object) -> dict[str, NDArray[Any]]:
+def _from_safetensors(data: bytes, path: object, max_bytes: int) -> dict[str, NDArray[Any]]:
+    n_header = int.from_bytes(data[:8], "little")
+    # the library takes the last of two tensors of one name, and parses whatever there is
+    _from_json(data[8 : 8 + n_header], f"the header of {TENSORS}", path, max_bytes)
     try:
         tensors = load(data)
     except (SafetensorError, LookupError, OverflowError, TypeError, ValueError) as error:

@@ -6,7 +6,6 @@ size or a scale that was not looked at here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganaug._detection.discriminators import N_HALVES, N_SCALES, Ensemble
-from ganaug._detection.model import DetectionModel
+from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
 from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column
@@ -25,6 +24,7 @@ from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueG
 from ganaug._gan.geometry import ClassGeometry
 from ganaug._gan.network_gan import NetworkGANState
 from ganaug._gan.table_gan import GANState
+from ganaug._scoring import ScoreScale
 from ganaug.exceptions import PersistenceError
 
 if TYPE_CHECKING:
@@ -32,12 +32,22 @@ if TYPE_CHECKING:
 
 MAX_DECIMALS = 18
 MAX_LAYER_SIZE = 2**14
+# Rows and weights are about 1; networks multiply them, and distances square them, in single
+# precision, whose largest number is 3e38.
+LARGEST_SINGLE, LARGEST_COORDINATE = 1e30, 1e12
 
 
 def require(is_true: bool, complaint: str) -> None:
     """Refuse a file of which something is not true."""
     if not is_true:
         raise PersistenceError(f"its parts contradict one another: {complaint}.")
+
+
+def require_finite(what: str, *numbers: Any, largest: float = np.inf) -> None:
+    """Refuse NaN, infinity and what is larger than `largest`, in arrays and single numbers."""
+    for values in map(np.asarray, numbers):
+        is_good = np.isfinite(values) & (np.abs(values) <= largest)
+        require(bool(is_good.all()), f"{what} not finite, or too large")
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -66,14 +76,13 @@ def check_encoder(
 
 
 def _check_number_slot(slot: NumberSlot) -> None:
-    finite = np.isfinite([slot.low, slot.high, slot.step]).all()
-    require(bool(finite) and slot.low <= slot.high and slot.step >= 0, "a number has no range")
+    require(slot.low <= slot.high and slot.step >= 0, "a number has no range")
 
 
 def _check_vector_slot(slot: VectorSlot) -> None:
     shape = slot.vectors.shape
     require(len(shape) == 2 and min(shape) > 0, "levels have no coordinates")
-    require(bool(np.isfinite(slot.vectors).all()), "coordinates are not finite")
+    require_finite("coordinates are", slot.vectors, largest=LARGEST_COORDINATE)
 
 
 def _check_head_slot(slot: HeadSlot, n_numbers: int) -> None:
@@ -106,6 +115,7 @@ def _check_codec(
 def _check_number_codec(codec: NumberCodec, head: HeadSlot | None, layout: TableLayout) -> None:
     require(codec.unit is None or codec.unit in NANOSECONDS, "a unit of time is unknown")
     require(codec.atoms.ndim == 1 and codec.atoms.dtype.kind in "iuf", "states are no numbers")
+    require_finite("states are", codec.atoms)
     if codec.grid is None:
         require(codec.number is None and codec.head is None, "an empty column has slots")
         return
@@ -119,6 +129,13 @@ def _check_number_codec(codec: NumberCodec, head: HeadSlot | None, layout: Table
     require(head is None or head.size == codec.n_states, "states differ in number")
 
 
+def check_scales(encoder: EncoderState) -> None:
+    """Check that rows of a GAN stay in single precision; those of a detector are drawn in."""
+    for codec in encoder.codecs:
+        if isinstance(codec, NumberCodec) and codec.scale is not None:
+            require_finite("a scale is", codec.scale.standard, largest=LARGEST_SINGLE)
+
+
 def _check_grid(grid: Grid) -> None:
     if isinstance(grid, IntegerGrid):
         limits = range(-(2**63), 2**64)
@@ -126,8 +143,7 @@ def _check_grid(grid: Grid) -> None:
         require(0 <= grid.high - grid.low < 2**64, "a range is too wide")
         require(0 <= grid.step <= max(grid.high - grid.low, 1), "a step is too large")
     elif isinstance(grid, FloatGrid):
-        finite = np.isfinite([grid.low, grid.high, grid.step]).all()
-        require(bool(finite) and grid.low <= grid.high and grid.step >= 0, "a range is none")
+        require(grid.low <= grid.high and grid.step >= 0, "a range is none")
         require(0 <= grid.decimals <= MAX_DECIMALS, "decimals are too many")
     else:
         _check_values(grid)
@@ -136,14 +152,14 @@ def _check_grid(grid: Grid) -> None:
 def _check_values(grid: ValueGrid) -> None:
     values = grid.values
     require(values.ndim == 1 and len(values) > 0 and values.dtype.kind in "iuf", "a grid is none")
-    require(bool(np.isfinite(values).all()), "values are not finite")
+    require_finite("values are", values)
     require(bool((values[1:] > values[:-1]).all()), "values are not sorted")
 
 
 def _check_scale(scale: Scale) -> None:
     for knots in (scale.unit, scale.standard):
         require(knots.ndim == 1 and len(knots) >= 2, "a scale has no knots")
-        require(bool(np.isfinite(knots).all()), "a scale is not finite")
+        require_finite("a scale is", knots)
     require(len(scale.unit) == len(scale.standard), "a scale has two lengths")
     require(bool((np.diff(scale.unit) > 0).all()), "a scale is not increasing")
 
@@ -157,13 +173,13 @@ def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
     require(0 <= state.seed < 2**63, "the seed is no seed")
     require(0 <= state.sampling.anchored_share <= 1, "the share of anchors is none")
     _check_sizes(state, n_classes, max_bytes)
-    for weights in (state.generator, state.discriminator):
-        finite = (np.isfinite(array).all() for array in weights.values())
-        require(all(finite), "weights are not finite")
+    _check_weights(state.generator, state.discriminator)
+    for slot in state.layout.numbers:
+        require_finite("numbers are", slot.low, slot.high, slot.step, largest=LARGEST_SINGLE)
     if state.weights is not None:
         require(state.weights.shape == (len(state.rows.numbers),), "rows and weights differ")
-        is_positive = np.isfinite(state.weights).all() and (state.weights >= 0).all()
-        require(bool(is_positive), "a weight is none")
+        require_finite("weights of rows are", state.weights)
+        require(bool((state.weights >= 0).all()), "a row has a negative weight")
     if state.geometry is not None:
         _check_geometry(state.geometry, n_classes, state.layout.continuous_width)
 
@@ -180,7 +196,7 @@ def _check_geometry(geometry: ClassGeometry, n_classes: int, n_numbers: int) -> 
         arrays["basis"] = (basis, (n_numbers, rank))
     for name, (array, shape) in arrays.items():
         require(array.shape == shape, f"the geometry of classes has another shape ({name})")
-        require(bool(np.isfinite(array).all()), f"the geometry of classes is not finite ({name})")
+        require_finite(f"the geometry of classes ({name}) is", array)
 
 
 def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: int) -> None:
@@ -189,9 +205,12 @@ def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: in
     _check_rows(rows, counts, layout, n_classes)
     require(0 <= state.seed < 2**63, "the seed is no seed")
     require(0 < state.networks.latent_dim <= MAX_LAYER_SIZE, "the noise has no size")
-    for weights in (state.generator, state.discriminator):
-        numbers = (array for array in weights.values() if array.dtype.kind == "f")
-        require(all(np.isfinite(array).all() for array in numbers), "weights are not finite")
+    _check_weights(state.generator, state.discriminator)
+
+
+def _check_weights(*networks: dict[str, NDArray[Any]]) -> None:
+    for weights in networks:
+        require_finite("weights are", *weights.values(), largest=LARGEST_SINGLE)
 
 
 def _check_rows(
@@ -201,7 +220,7 @@ def _check_rows(
     n_rows = len(rows.numbers) if rows.numbers.ndim == 2 else -1
     require(int(counts.sum()) == n_rows, "classes and rows differ in number")
     require(rows.numbers.shape == (n_rows, len(layout.numbers)), "rows have other numbers")
-    require(bool(np.isfinite(rows.numbers).all()), "rows are not finite")
+    require_finite("rows are", rows.numbers, largest=LARGEST_SINGLE)
     sizes = [*(len(slot.vectors) for slot in layout.vectors), *(slot.size for slot in layout.heads)]
     require(rows.codes.shape == (n_rows, len(sizes)), "rows have other categories")
     in_range = (rows.codes >= -1) & (rows.codes < np.array(sizes, dtype=np.int64))
@@ -247,13 +266,13 @@ def check_detection(model: DetectionModel, layout: TableLayout, n_columns: int) 
     )
     for values in (model.typical, model.reference.squares, *opinion):
         require(values.dtype == torch.float32, "a number is no single float")
+    require_finite("what is typical is", model.typical)
     require(model.is_typical.shape == (n_reference,), "a reference row is forgotten")
     require(
         model.is_typical.dtype == torch.bool and bool(model.is_typical.any()), "none is typical"
     )
     if model.tail_scale is not None:
-        tails = (model.tail_scale.centre, model.tail_scale.factor)
-        require(all(map(math.isfinite, tails)), "tails have no scale")
+        require_finite("tails are", model.tail_scale.centre, model.tail_scale.factor)
     if model.opinion is not None:
         _check_ensemble(model.opinion.ensemble, layout.width + len(Relation) - 1)
 
@@ -265,7 +284,10 @@ def _check_reference(reference: ReferenceRows, width: int) -> None:
     require(reference.width == width <= padded, "reference rows have another width")
     require(2 <= n <= n_places and reference.block_rows > 0, "reference rows are too few")
     require(n_places % reference.block_rows == 0, "reference rows fill no blocks")
-    require(reference.squares.shape == (n_places,), "a reference row has no length")
+    require_finite("reference rows are", rows, largest=LARGEST_COORDINATE)
+    lengths = rows.square().sum(dim=1)
+    lengths[n:] = torch.inf
+    require(torch.equal(reference.squares, lengths), "a reference row has another length")
     more = reference.more_blocks
     is_blocks = more.ndim == 2 and more.shape[1] == reference.block_rows
     require(is_blocks and more.dtype == torch.long, "blocks have no rows")
@@ -280,9 +302,26 @@ def _check_ensemble(ensemble: Ensemble, n_features: int) -> None:
         n_in = weight.shape[2]
         require(bias.shape == (n_members, 1, n_in), "a bias does not fit")
         require(weight.dtype == bias.dtype == torch.float32, "weights are not single floats")
+        require_finite("weights are", weight, bias, largest=LARGEST_SINGLE)
     require(n_in == 1, "the last layer has no single output")
     for bound in (ensemble.low, ensemble.high):
         require(bound.shape == (n_features,), "features have no range")
+        require_finite("the range of features is", bound)
+
+
+def check_scores(scale: ScoreScale, n_scores: int) -> None:
+    """Check the scale of scores, of which there is one for each class or mode."""
+    for values in (scale.origin, scale.unit):
+        require(values.shape == (n_scores,), "a class or a mode has no score")
+        require_finite("the scale of scores is", values)
+    require(bool((scale.unit > 0).all()), "scores have no unit")
+
+
+def check_calibration(calibration: Calibration) -> None:
+    """Check the scores of training rows."""
+    for scores in calibration.by_mode:
+        require(scores.ndim == 1 and len(scores) > 0, "nothing is calibrated")
+        require_finite("scores of training rows are", scores)
 
 
 def check_columns(columns: Iterable[Column], codecs: Sequence[Any]) -> None:

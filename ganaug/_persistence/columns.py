@@ -63,7 +63,7 @@ def pandas_dtype(described: Any) -> Any:
 
     zoned: Any = pd.DatetimeTZDtype
     match described:
-        case ("numpy", str(name)):
+        case ("numpy", str(name)) if numpy_dtype(name).kind not in "SU":  # text is of objects
             return numpy_dtype(name)
         case ("category", bool(ordered), *index):
             return pd.CategoricalDtype(pandas_index(tuple(index)), ordered=ordered)

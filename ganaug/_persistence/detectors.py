@@ -66,10 +66,8 @@ class DetectorState:
         checks.check_detection(self.model, self.layout, len(self.encoder.names))
         checks.check_levels(map(len, self.rows.levels), self.encoder.codecs)
         checks.check_columns(self.kept_columns, self.encoder.codecs)
-        for scores in self.calibration.by_mode:
-            checks.require(scores.ndim == 1 and len(scores) > 0, "nothing is calibrated")
-        for values in (self.score_scale.origin, self.score_scale.unit):
-            checks.require(values.shape == (len(self.calibration.by_mode),), "a mode has no score")
+        checks.check_calibration(self.calibration)
+        checks.check_scores(self.score_scale, len(self.calibration.by_mode))
         if self.sampler is not None:
             self.sampler.check(max_bytes)
 

@@ -18,12 +18,14 @@ from ganaug._persistence.estimators import Format
 from ganaug._persistence.network_samplers import NETWORK_SAMPLER
 from ganaug._persistence.samplers import SAMPLER
 from ganaug._persistence.schema import from_document, to_document
+from ganaug._persistence.values import Reading
 from ganaug.exceptions import DeviceError, PersistenceError
 
 __all__ = ["FORMATS", "MAX_BYTES", "load", "save"]
 
 FORMATS: tuple[Format, ...] = (SAMPLER, NETWORK_SAMPLER, DETECTOR)
 MAX_BYTES = 2**28
+NO_LIMIT = 2**62
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -32,7 +34,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     document, tensors = to_document(form.state.of(estimator))
     parameters = estimator.get_params(deep=False)
     callables = {name: value for name, value in parameters.items() if callable(value)}
-    from_document(form.state, document, tensors, callables).check(max_bytes=2**62)
+    reading = Reading(callables, max_bytes=NO_LIMIT)
+    from_document(form.state, document, tensors, reading).check(NO_LIMIT)
     write_archive(path, Archive(form.kind, form.version, document, tensors))
 
 
@@ -56,7 +59,8 @@ def load(
     callables : dict of str -> callable, default=None
         Functions that were parameters, by parameter: a file only names them.
     max_bytes : int, default=2**28
-        Refuse a file that is larger, or that would become so.
+        Refuse a file that is larger, or whose arrays would become so, or whose JSON would take
+        more than four times as much memory.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def load(
     archive = read_archive(path, {form.kind: form.version for form in FORMATS}, max_bytes)
     form = next(form for form in FORMATS if form.kind == archive.kind)
     try:
-        state = from_document(form.state, archive.document, archive.tensors, callables or {})
+        reading = Reading(callables or {}, max_bytes)
+        state = from_document(form.state, archive.document, archive.tensors, reading)
         state.check(max_bytes)
         return state.build(device)
     except PersistenceError as error:

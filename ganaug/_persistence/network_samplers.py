@@ -77,6 +77,7 @@ class TableEncoderState:
     def check(self, feature_names: tuple[str, ...] | None) -> None:
         """Refuse what contradicts itself."""
         checks.check_encoder(self.encoder, self.layout, feature_names)
+        checks.check_scales(self.encoder)
 
     def build(self) -> TableEncoder:
         return TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.layout)

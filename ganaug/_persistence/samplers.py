@@ -80,8 +80,7 @@ class SamplerParts:
         for pair in self.rows_to_add:
             is_class = len(pair) == 2 and 0 <= pair[0] < n_classes
             checks.require(is_class and pair[1] >= 0, "rows to add have no class")
-        for values in (self.score_scale.origin, self.score_scale.unit):
-            checks.require(values.shape == classes.shape, "a class has no score")
+        checks.check_scores(self.score_scale, n_classes)
 
     def sampler(self, device: Any) -> GANSampler:
         """Return a sampler with the parameters; `device` replaces its own if it is not None."""
@@ -141,6 +140,7 @@ class SamplerState:
         """Refuse what contradicts itself."""
         SamplerParts.within(self).check()
         checks.check_encoder(self.encoder, self.gan.layout, self.feature_names)
+        checks.check_scales(self.encoder)
         checks.check_gan(self.gan, len(self.classes), max_bytes)
         checks.check_history(self.gan.history)
         checks.check_levels(map(len, self.rows.levels), self.encoder.codecs)

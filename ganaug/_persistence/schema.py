@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._persistence.archive import DTYPES
-from ganaug._persistence.values import Callables, decode_value, encode_value
+from ganaug._persistence.values import Reading, decode_value, encode_value
 from ganaug.exceptions import PersistenceError
 
 __all__ = ["describe", "from_document", "to_document"]
@@ -40,7 +40,7 @@ def from_document(
     kind: type[T],
     document: Mapping[str, Any],
     tensors: Mapping[str, NDArray[Any]],
-    callables: Callables,
+    reading: Reading,
 ) -> T:
     """Return the dataclass of this kind that a document describes.
 
@@ -50,7 +50,7 @@ def from_document(
         If the document has other fields, types or tensors than the dataclass declares.
     """
     left = dict(tensors)
-    state: T = _decode(document, kind, "", left, callables)
+    state: T = _decode(document, kind, "", left, reading)
     if left:
         raise PersistenceError(f"there are unknown tensors: {sorted(left)[:5]}.")
     return state
@@ -109,16 +109,16 @@ def _encode_union(value: Any, hint: Any, place: str, tensors: dict[str, NDArray[
 
 
 def _decode(
-    value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], callables: Callables
+    value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], reading: Reading
 ) -> Any:
     def inside(value: Any, hint: Any, name: object) -> Any:
-        return _decode(value, hint, _inside(place, name), tensors, callables)
+        return _decode(value, hint, _inside(place, name), tensors, reading)
 
     if _is_union(hint):
-        return None if value is None else _decode_union(value, hint, place, tensors, callables)
+        return None if value is None else _decode_union(value, hint, place, tensors, reading)
     origin = typing.get_origin(hint) or hint
     if hint in (Any, Hashable):
-        return decode_value(value, place, callables)
+        return decode_value(value, place, reading)
     if hint in PLAIN:
         return _of_type(value, hint, place)
     if dataclasses.is_dataclass(hint):
@@ -129,7 +129,7 @@ def _decode(
     if origin is dict:
         item = typing.get_args(hint)[1]
         return {name: inside(v, item, name) for name, v in _of_type(value, dict, place).items()}
-    return _decode_array(value, hint, place, tensors, callables)
+    return _decode_array(value, hint, place, tensors, reading)
 
 
 def _decode_dataclass(
@@ -147,37 +147,37 @@ def _decode_dataclass(
 
 
 def _decode_union(
-    value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], callables: Callables
+    value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], reading: Reading
 ) -> Any:
     kinds = _alternatives(hint)
     if not _is_tagged(hint):
-        return _decode(value, kinds[0], place, tensors, callables)
+        return _decode(value, kinds[0], place, tensors, reading)
     document = dict(_of_type(value, dict, place))
     name = document.pop("type", None)
     for kind in kinds:
         if kind.__name__ == name:
-            return _decode(document, kind, place, tensors, callables)
+            return _decode(document, kind, place, tensors, reading)
     raise PersistenceError(f"{place} is of the unknown type {str(name)[:80]!r}.")
 
 
 def _decode_array(
-    value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], callables: Callables
+    value: Any, hint: Any, place: str, tensors: dict[str, NDArray[Any]], reading: Reading
 ) -> Any:
     document = _of_type(value, dict, place)
     if document.keys() == {"tensor"}:
         if document["tensor"] != place or place not in tensors:
             raise PersistenceError(f"{place} refers to a tensor that is not its own.")
-        array = tensors.pop(place)
+        array = tensors.pop(place).copy()  # it may be written to, and leaves the file's memory
     else:
-        array = decode_value(value, place, callables)
+        array = decode_value(value, place, reading)
         if not isinstance(array, np.ndarray):
             raise PersistenceError(f"{place} is no array.")
     if hint is Tensor:
-        return torch.tensor(array)
+        return torch.from_numpy(array)
     expected = _dtype_of(hint)
     if expected is not None and array.dtype != expected:
         raise PersistenceError(f"{place} is of type {array.dtype}, expected {expected}.")
-    return array.copy()  # one that may be written to, and that shares no memory with the file
+    return array
 
 
 # --- types ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,17 +19,45 @@ import numpy as np
 
 from ganaug.exceptions import PersistenceError
 
-__all__ = ["Callables", "decode_value", "encode_value"]
+__all__ = ["Callables", "Reading", "decode_value", "encode_value"]
 
 # What the caller passes for the functions that a file only names.
 Callables = Mapping[str, Callable[..., Any]]
 MAX_DEPTH = 20
-MAX_ARRAY_BYTES = 2**26
+MAX_DIMENSIONS = 32
 # Booleans, integers and floats, times, text and bytes of a moderate length, and objects.
 NUMPY_DTYPE = re.compile(
     r"[<>|]?(b1|[iu][1248]|f[248]|[US]\d{1,5}|O|[mM]8(\[\d{0,4}(Y|M|W|D|h|m|s|ms|us|ns)\])?)"
 )
 ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}((/|:)[A-Za-z0-9_+-]{1,32}){0,2}")
+
+
+@dataclass
+class Reading:
+    """What the reading of one file may draw on.
+
+    Parameters
+    ----------
+    callables : mapping
+    max_bytes : int
+        What all arrays among its values may take together: a short text can stand for an array of
+        long ones.
+    n_bytes : int
+        What they took so far.
+    """
+
+    callables: Callables
+    max_bytes: int
+    n_bytes: int = 0
+
+    def claim(self, n_bytes: int) -> None:
+        """Refuse an array for which there is no room left, before it is made."""
+        self.n_bytes += n_bytes
+        if self.n_bytes > self.max_bytes:
+            raise PersistenceError(
+                f"its arrays would expand to more than max_bytes={self.max_bytes:,} bytes; pass a "
+                "higher limit if you know the file"
+            )
 
 
 def encode_value(value: Any, place: str) -> Any:
@@ -53,10 +82,10 @@ def encode_value(value: Any, place: str) -> Any:
     )
 
 
-def decode_value(value: Any, place: str, callables: Callables, depth: int = 0) -> Any:
+def decode_value(value: Any, place: str, reading: Reading, depth: int = 0) -> Any:
     """Return the value that JSON stands for; refuse what is not in the list.
 
-    Functions are taken from `callables`, by name; none is ever looked up or imported.
+    Functions are taken from `reading.callables`, by name; none is ever looked up or imported.
     """
     if not isinstance(value, dict):
         if isinstance(value, list):
@@ -65,25 +94,35 @@ def decode_value(value: Any, place: str, callables: Callables, depth: int = 0) -
     if value.keys() != {"type", "value"} or depth > MAX_DEPTH:
         raise PersistenceError(f"{place} holds a value of an unknown form.")
     if value["type"] == "callable":
-        return _callable_of(value["value"], place, callables)
+        return _callable_of(value["value"], place, reading.callables)
     for name, _, _, decode in _CODECS:
         if name == value["type"]:
-            return _decoded(decode, value["value"], place, callables, depth)
+            return _decoded(decode, value["value"], _Inner(place, reading, depth + 1))
     raise PersistenceError(
         f"{place} holds a value of the unknown type {str(value['type'])[:80]!r}."
     )
 
 
-def _decoded(
-    decode: Callable[..., Any], value: Any, place: str, callables: Callables, depth: int
-) -> Any:
+@dataclass(frozen=True)
+class _Inner:
+    """Decodes the values inside a value."""
+
+    place: str
+    reading: Reading
+    depth: int
+
+    def __call__(self, value: Any) -> Any:
+        return decode_value(value, self.place, self.reading, self.depth)
+
+
+def _decoded(decode: Callable[..., Any], value: Any, inner: _Inner) -> Any:
     try:
-        return decode(value, lambda inner: decode_value(inner, place, callables, depth + 1))
+        return decode(value, inner)
     except PersistenceError:
         raise
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, OSError) as error:
         raise PersistenceError(
-            f"{place} holds a value that can't be read ({str(error)[:200]})."
+            f"{inner.place} holds a value that can't be read ({str(error)[:200]})."
         ) from error
 
 
@@ -132,13 +171,13 @@ def _encode_array(array: np.ndarray[Any, Any], place: str) -> list[Any]:
     return [kind, list(array.shape), _each(flat.tolist(), place)]
 
 
-def _decode_array(value: Any, inner: Callable[[Any], Any]) -> np.ndarray[Any, Any]:
+def _decode_array(value: Any, inner: _Inner) -> np.ndarray[Any, Any]:
     kind, shape, items = value
     dtype = numpy_dtype(kind)
-    if math.prod(shape) != len(items) or not all(type(n) is int and n >= 0 for n in shape):
+    is_shape = len(shape) <= MAX_DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)
+    if not is_shape or math.prod(shape) != len(items):
         raise ValueError("the shape does not go with the number of values")
-    if len(items) * dtype.itemsize > MAX_ARRAY_BYTES:
-        raise ValueError("the array is too large")
+    inner.reading.claim(len(items) * dtype.itemsize)
     values = [inner(item) for item in items]
     if dtype.kind == "O":
         out = np.empty(len(values), dtype=object)
@@ -164,7 +203,7 @@ def _encode_scalar(value: np.generic, place: str) -> list[Any]:
     return _encode_array(np.asarray(value), place)
 
 
-def _decode_scalar(value: Any, inner: Callable[[Any], Any]) -> Any:
+def _decode_scalar(value: Any, inner: _Inner) -> Any:
     return _decode_array(value, inner)[()]
 
 
@@ -174,7 +213,7 @@ def _encode_random_state(state: np.random.RandomState, place: str) -> list[Any]:
     return _each((str(name), tuple(keys.tolist()), *rest), place)
 
 
-def _decode_random_state(value: Any, inner: Callable[[Any], Any]) -> np.random.RandomState:
+def _decode_random_state(value: Any, inner: _Inner) -> np.random.RandomState:
     name, keys, *rest = map(inner, value)
     random = np.random.RandomState()
     random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
@@ -193,7 +232,7 @@ def _encode_datetime(value: dt.datetime, place: str) -> list[Any]:
     raise PersistenceError(f"{place} has a time zone of type {type(zone)}, which can't be stored.")
 
 
-def _decode_datetime(value: Any, inner: Callable[[Any], Any]) -> dt.datetime:
+def _decode_datetime(value: Any, inner: _Inner) -> dt.datetime:
     text, zone, fold = value
     moment = dt.datetime.fromisoformat(text)
     if zone is not None:
@@ -212,7 +251,7 @@ def zone_from(name: Any) -> str:
     return name
 
 
-def _decode_timestamp(value: Any, inner: Callable[[Any], Any]) -> Any:
+def _decode_timestamp(value: Any, inner: _Inner) -> Any:
     import pandas as pd
 
     ticks, unit, zone = value
@@ -221,7 +260,7 @@ def _decode_timestamp(value: Any, inner: Callable[[Any], Any]) -> Any:
     return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone_from(zone))
 
 
-def _decode_timedelta(value: Any, inner: Callable[[Any], Any]) -> Any:
+def _decode_timedelta(value: Any, inner: _Inner) -> Any:
     import pandas as pd
 
     ticks, unit = value
