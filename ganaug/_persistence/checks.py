@@ -176,6 +176,8 @@ def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
     _check_weights(state.generator, state.discriminator)
     for slot in state.layout.numbers:
         require_finite("numbers are", slot.low, slot.high, slot.step, largest=LARGEST_SINGLE)
+    for head in state.layout.heads:
+        require_finite("states are", head.constants, largest=LARGEST_SINGLE)
     if state.weights is not None:
         require(state.weights.shape == (len(state.rows.numbers),), "rows and weights differ")
         require_finite("weights of rows are", state.weights)

@@ -75,8 +75,8 @@ def pandas_dtype(described: Any) -> Any:
             return pd.PeriodDtype(freq)
         case ("interval", subtype, "left" | "right" | "both" | "neither" as closed):
             return pd.IntervalDtype(pandas_dtype(subtype), closed)
-        case ("sparse", ("numpy", str(name)), fill):
-            return pd.SparseDtype(numpy_dtype(name), fill)
+        case ("sparse", ("numpy", str()) as subtype, fill):
+            return pd.SparseDtype(pandas_dtype(subtype), fill)
         case ("arrow", kind):
             return pd.ArrowDtype(arrow_type(kind))
         case ("masked", str(name)) if name in MASKED:

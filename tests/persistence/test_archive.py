@@ -1,15 +1,24 @@
 """A file is read only if every bit of it is what was written."""
 
+import dataclasses
+import hashlib
 import io
 import json
 import os
+import re
 import stat
+import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+import torch
 
-from ganaug._persistence.archive import Archive, read_archive, write_archive
+import ganaug
+from ganaug._persistence import archive as archives
+from ganaug._persistence.archive import Archive, parsed_bytes, read_archive, write_archive
+from ganaug._persistence.models import MAX_BYTES
 from ganaug.exceptions import PersistenceError
 
 ARCHIVE = Archive(
@@ -144,16 +153,130 @@ def test_versions_are_whole_numbers(tmp_path, version):
     "text",
     ['{"a":1,"a":2}', '{"a":NaN}', '{"a":1e999}', "[]", '{"a":', "[" * 10**5, '{"a":-Infinity}'],
 )
-def test_json_is_strict(file, text):
-    def change(parts):
-        return [(name, text.encode() if name == "header.json" else data) for name, data in parts]
+@pytest.mark.parametrize("part", ["header.json", "document.json"])
+def test_json_is_strict(file, part, text):
+    replace_part(file, part, text.encode())
+    with pytest.raises(PersistenceError, match=re.escape(part)):
+        read(file)
 
-    from ganaug._persistence import archive
 
+def replace_part(file, part, data):
+    """Put other bytes in the place of a part; all checksums are right."""
     with zipfile.ZipFile(file) as found:
-        parts = change([(name, found.read(name)) for name in found.namelist()])
-    file.write_bytes(archive._pack(dict(parts)))
-    with pytest.raises(PersistenceError, match=r"header\.json"):
+        parts = {name: found.read(name) for name in found.namelist()} | {part: data}
+    if part != "header.json":
+        header = json.loads(parts["header.json"])
+        header["sha256"][part] = hashlib.sha256(data).hexdigest()
+        parts["header.json"] = json.dumps(header).encode()
+    file.write_bytes(archives._pack(parts))
+
+
+def tensors_with(file, change):
+    """Return the part with the tensors, its header changed as text."""
+    with zipfile.ZipFile(file) as found:
+        data = found.read("tensors.safetensors")
+    (n,) = struct.unpack("<Q", data[:8])
+    text = change(data[8 : 8 + n].decode()).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + n :]
+
+
+def twice(text):
+    first = text[1 : text.index("}") + 1]
+    return "{" + first + "," + text[1:]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (twice, "the header of tensors.safetensors is no valid JSON (a key occurs twice)"),
+        (lambda text: "[" * 10**5, "the header of tensors.safetensors"),
+        (lambda text: text.replace('"shape":[2,3]', '"shape":[2,3000000000]'), "its tensors are"),
+        (lambda text: text.replace('"shape":[0,4]', '"shape":[0,9223372036854775807]'), "tensors"),
+        (lambda text: text.replace("[0,", "[9223372036854775807,"), "its tensors are damaged"),
+        (lambda text: text.replace('"F32"', '"BF16"'), "tensors"),
+    ],
+    ids=["name twice", "deep", "huge", "huge and empty", "offset", "type"],
+)
+def test_headers_of_tensors_are_strict(file, change, message):
+    replace_part(file, "tensors.safetensors", tensors_with(file, change))
+    with pytest.raises(PersistenceError, match=re.escape(message)):
+        read(file)
+
+
+# --- what JSON takes ------------------------------------------------------------------------------
+
+N = 20_000
+COSTLY = {
+    **{name: "[" + item * N + "0]" for name, item in {
+        "lists": "[],", "lists of one": "[0],", "lists of five": "[0,0,0,0,0],", "nested": "[[]],",
+        "objects": "{},", "objects of one": '{"a":0},', "objects of six":
+        '{"a":0,"b":0,"c":0,"d":0,"e":0,"f":0},', "floats": "1.5,", "integers": "999,",
+        "large integers": f"{10**40},", "texts": '"ab",', "wide texts": '"\\u4e00",',
+        "wider texts": '"\\ud83d\\ude00",', "raw wide texts": '"\U0001f600",',
+    }.items()},
+    **{f"{n} keys": "{" + ",".join(f'"{k}":0' for k in range(n)) + "}" for n in (N, 21_846)},
+    "keys of their own": "[" + ",".join(f'{{"{k}":[]}}' for k in range(N)) + "]",
+    "a wide character in a text": json.dumps("a" * 10**6 + "\U0001f600"),
+    "a raw wide character in a text": '"' + "a" * 10**6 + '\U0001f600"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+def test_json_takes_no_more_memory_than_estimated(kind):
+    data = b'{"a":' + COSTLY[kind].encode() + b"}"
+    tracemalloc.start()
+    try:
+        value = archives._from_json(data, "it", "file", 2**30)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert value
+    assert peak <= parsed_bytes(data) + 10_000
+
+
+@pytest.mark.parametrize("part", ["header.json", "document.json", "tensors.safetensors"])
+@pytest.mark.parametrize("item", ["[],", "{},", '{"a":0},'])
+def test_json_that_would_take_much_memory_is_not_parsed(file, monkeypatch, part, item):
+    text = '{"a":[' + item * 10**5 + "0]}"
+    data = tensors_with(file, lambda _: text) if part.startswith("tensors") else text.encode()
+    replace_part(file, part, data)
+    parse, seen = json.loads, []
+    monkeypatch.setattr(json, "loads", lambda text, **more: [seen.append(len(text)),
+                                                             parse(text, **more)][1])  # fmt: skip
+    with pytest.raises(
+        PersistenceError, match=rf"{re.escape(part)} (is too long|may take [\d,]+ b)"
+    ):
+        read(file)
+    assert max(seen, default=0) < 1000
+
+
+def test_a_million_levels_may_be_read(tmp_path):
+    levels = [f"customer {k:07d}" for k in range(10**6)]
+    write_archive(tmp_path / "file", Archive("test", 1, {"codec": levels, "rows": levels}, {}))
+    assert len(read(tmp_path / "file", max_bytes=MAX_BYTES).document["rows"]) == 10**6
+
+
+# --- versions -------------------------------------------------------------------------------------
+
+
+def test_a_file_names_the_versions_that_wrote_it(file):
+    header = json.loads(zipfile.ZipFile(file).read("header.json"))
+    assert header["versions"]["ganaug"] == ganaug.__version__
+    assert header["versions"]["torch"] == torch.__version__
+    assert {"python", "numpy", "scikit-learn"} < header["versions"].keys()
+    assert read(file).versions == header["versions"]
+
+
+@pytest.mark.parametrize("versions", [{}, {"ganaug": "99.1", "torch": "0.4", "else": "1"}])
+def test_files_of_other_versions_are_read(file, versions):
+    write_archive(file, dataclasses.replace(ARCHIVE, versions=versions))
+    assert read(file).versions == versions
+
+
+@pytest.mark.parametrize("versions", [None, [], {"torch": 2}])
+def test_versions_of_packages_are_texts(file, versions):
+    write_archive(file, dataclasses.replace(ARCHIVE, versions=versions))
+    with pytest.raises(PersistenceError, match="its versions of packages are"):
         read(file)
 
 

@@ -390,7 +390,24 @@ def test_files_of_version_1_stay_readable():
     assert y.tolist() == ["leave"] * 4
     assert set(X["plan"]) <= {"free", "paid"}
     assert X["amount"].between(1, 30).all()
-    assert np.isfinite(loaded.score_samples(X)).all()
+    # as scored when this test was written
+    scores = loaded.score_samples(make_v1.X.head(3))
+    assert scores == pytest.approx([0.926524, 1.172880, 2.198534], abs=1e-4)
+
+
+def test_network_samplers_of_version_1_stay_readable():
+    path = DATA / "network-sampler-v1.ganaug"
+    with pytest.raises(PersistenceError, match=r"make_v1\.generator'.*callables="):
+        ganaug.load(path)
+    loaded = ganaug.load(path, callables=make_v1.NETWORKS)
+    # as when the file was written
+    scores = loaded.score_samples(make_v1.images[[0, 1, 40]])
+    assert scores == pytest.approx([-0.047933, 0.902350, 0.206405], abs=1e-4)
+    drawn, labels = loaded.sample(3, y="leave")
+    assert labels.tolist() == ["leave"] * 3
+    assert drawn.dtype == np.uint8
+    np.testing.assert_allclose(drawn[0, 0], [32, 80, 107, 152, 112, 73, 68, 151], atol=1)
+    np.testing.assert_allclose(drawn.mean(axis=(1, 2)), [87.2, 86.4, 91.6], atol=0.5)
 
 
 def test_weights_are_kept(numbers, tmp_path):

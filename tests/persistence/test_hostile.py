@@ -1,0 +1,97 @@
+"""Files with right checksums that somebody made on purpose: refused, or models like any other."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ganaug
+from ganaug._persistence.archive import Archive, read_archive, write_archive
+from ganaug._persistence.models import FORMATS, MAX_BYTES
+from ganaug._persistence.samplers import SAMPLER
+from ganaug.exceptions import PersistenceError
+from tests.persistence import make_v1
+
+DATA = Path(__file__).parents[1] / "data"
+FILES = {"sampler": DATA / "sampler-v1.ganaug", "detector": DATA / "detector-v1.ganaug"}
+LONG_TEXTS = {"type": "array", "value": ["<U99999", [160], [""] * 160]}
+
+
+def archive_of(kind):
+    return read_archive(FILES[kind], {form.kind: form.version for form in FORMATS}, MAX_BYTES)
+
+
+def load_changed(path, archive, *, tensors=None, **options):
+    tensors = archive.tensors | (tensors or {})
+    write_archive(path, Archive(archive.kind, archive.version, archive.document, tensors))
+    return ganaug.load(path, **options)
+
+
+# --- what expands ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("n_arrays", [1, 40])
+def test_arrays_share_one_limit(kind, n_arrays, tmp_path):
+    archive = archive_of(kind)
+    archive.document["parameters"]["random_state"] = {
+        "type": "list", "value": [LONG_TEXTS] * n_arrays
+    }  # fmt: skip
+    limit = 10**6 if n_arrays == 1 else 2 * 10**8
+    tracemalloc.start()
+    try:
+        with pytest.raises(PersistenceError, match=f"expand to more than max_bytes={limit:,} b"):
+            load_changed(tmp_path / "file", archive, max_bytes=limit)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit + 10**7
+
+
+def test_data_frames_hold_no_texts_of_fixed_length(tmp_path):
+    archive = archive_of("sampler")
+    level = next(level for level in archive.document["rows"]["levels"] if level["values"])
+    level["kind"] = {"type": "tuple", "value": ["numpy", "|S99999"]}
+    with pytest.raises(PersistenceError, match="is not one that can be stored"):
+        load_changed(tmp_path / "file", archive)
+
+
+def test_what_a_layout_would_expand_to_is_limited(tmp_path):
+    """A category of many levels is a number in a file, and columns of matrices in a GAN."""
+    state = SAMPLER.state.of(ganaug.load(FILES["sampler"]))
+    state.check(max_bytes=10_000)
+    with pytest.raises(PersistenceError, match=r"would expand to 448 bytes, max_bytes=100\."):
+        state.check(max_bytes=100)
+    archive = archive_of("sampler")
+    archive.document["gan"]["layout"]["heads"][1]["size"] = 10**6
+    archive.document["encoder"]["codecs"][2]["levels"] = list(map(str, range(10**6)))
+    with pytest.raises(PersistenceError, match="networks are larger than their weights"):
+        load_changed(tmp_path / "file", archive)
+
+
+# --- what is not finite ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -3e38, 1e300])
+def test_numbers_are_refused_or_scores_are_finite(kind, value, tmp_path):
+    archive = archive_of(kind)
+    n_refused = 0
+    for name, array in archive.tensors.items():
+        if array.dtype.kind != "f" or not array.size or ".history." in name:
+            continue
+        for place in {0, array.size - 1}:
+            changed = array.copy()
+            with np.errstate(over="ignore"):
+                changed.reshape(-1)[place] = value
+            try:
+                model = load_changed(tmp_path / "file", archive, tensors={name: changed})
+            except PersistenceError:
+                n_refused += 1
+                continue
+            assert np.isfinite(changed).all() or ".kept_columns." in f".{name}", name
+            assert np.isfinite(model.score_samples(make_v1.X)).all(), name
+            if kind == "sampler":
+                assert np.isfinite(model.sample(5)[0]["amount"]).all(), name
+    assert n_refused > 0
