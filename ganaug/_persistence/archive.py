@@ -37,7 +37,7 @@ from safetensors.numpy import load, save
 from ganaug._replacing import replaced
 from ganaug.exceptions import PersistenceError
 
-__all__ = ["Archive", "read_archive", "write_archive"]
+__all__ = ["Archive", "pack", "read_archive", "write_archive"]
 
 HEADER, DOCUMENT, TENSORS = "header.json", "document.json", "tensors.safetensors"
 DTYPES = [
@@ -93,7 +93,7 @@ def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
     An existing file is replaced at the end, in one step.
     """
     with replaced(Path(path)) as temporary, temporary.open("xb") as file:
-        file.write(_pack(_parts(archive)))
+        file.write(pack(_parts(archive)))
 
 
 def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_bytes: int) -> Archive:
@@ -130,7 +130,7 @@ def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_byt
 # --- the zip --------------------------------------------------------------------------------------
 
 
-def _pack(parts: Mapping[str, bytes]) -> bytes:
+def pack(parts: Mapping[str, bytes]) -> bytes:
     """Return a zip that depends on nothing but the parts: no clock, no user, no platform."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -159,7 +159,7 @@ def _unpack(data: bytes, path: object) -> dict[str, bytes]:
         raise PersistenceError(
             f"{path} can't be read: it is no ganaug file, or is damaged or cut short ({error})."
         ) from error
-    if _pack(parts) != data:
+    if pack(parts) != data:
         _refuse(path, "it is damaged, or was written by something else")
     return parts
 

@@ -31,6 +31,7 @@ ARCHIVE = Archive(
         "none": np.zeros((0, 4), np.uint16),
         "mask": np.array([True, False]),
     },
+    {"ganaug": "0.1"},
 )
 
 
@@ -168,7 +169,7 @@ def replace_part(file, part, data):
         header = json.loads(parts["header.json"])
         header["sha256"][part] = hashlib.sha256(data).hexdigest()
         parts["header.json"] = json.dumps(header).encode()
-    file.write_bytes(archives._pack(parts))
+    file.write_bytes(archives.pack(parts))
 
 
 def tensors_with(file, change):
@@ -260,6 +261,7 @@ def test_a_million_levels_may_be_read(tmp_path):
 
 
 def test_a_file_names_the_versions_that_wrote_it(file):
+    write_archive(file, Archive("test", 1, {}, {}))
     header = json.loads(zipfile.ZipFile(file).read("header.json"))
     assert header["versions"]["ganaug"] == ganaug.__version__
     assert header["versions"]["torch"] == torch.__version__
