@@ -45,7 +45,9 @@ DTYPES = [
     for name in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")
 ]
 PACKAGES = ("ganaug", "numpy", "scikit-learn", "torch")
-MAX_HEADER_BYTES = 2**16
+# Headers are parsed before anything is known of what they say; that of 40,000 tensors has 4 MB. The
+# library that parses it ends the process where memory runs out.
+MAX_HEADER_BYTES, MAX_TENSORS_HEADER_BYTES = 2**16, 2**22
 # JSON may take so many times `max_bytes` of memory: a million levels of text take half of that.
 PARSED_SHARE = 4
 # How much at most (CPython 3.11 to 3.14), in bytes: for each of these marks, a value behind it
@@ -114,7 +116,7 @@ def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_byt
         not what `write_archive` makes of its parts, bit for bit.
     """
     parts = _unpack(_read_bytes(path, max_bytes), path)
-    if len(parts[HEADER]) > MAX_HEADER_BYTES:  # it is parsed before its checksums are known
+    if len(parts[HEADER]) > MAX_HEADER_BYTES:
         _refuse(path, f"{HEADER} is too long")
     header = _from_json(parts[HEADER], HEADER, path, max_bytes)
     _check_header(header, parts, kinds, path)
@@ -278,7 +280,9 @@ def _to_safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
 
 def _from_safetensors(data: bytes, path: object, max_bytes: int) -> dict[str, NDArray[Any]]:
     n_header = int.from_bytes(data[:8], "little")
-    # the library takes the last of two tensors of one name, and parses whatever there is
+    if n_header > MAX_TENSORS_HEADER_BYTES:
+        _refuse(path, f"the header of {TENSORS} is too long")
+    # the library takes the last of two tensors of one name
     _from_json(data[8 : 8 + n_header], f"the header of {TENSORS}", path, max_bytes)
     try:
         tensors = load(data)

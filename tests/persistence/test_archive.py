@@ -235,6 +235,12 @@ def test_json_takes_no_more_memory_than_estimated(kind):
     assert peak <= parsed_bytes(data) + 10_000
 
 
+def test_a_long_header_of_tensors_is_refused(file):
+    replace_part(file, "tensors.safetensors", tensors_with(file, lambda text: text + " " * 2**22))
+    with pytest.raises(PersistenceError, match=r"the header of tensors\.safetensors is too long"):
+        read(file, max_bytes=MAX_BYTES)
+
+
 @pytest.mark.parametrize("part", ["header.json", "document.json", "tensors.safetensors"])
 @pytest.mark.parametrize("item", ["[],", "{},", '{"a":0},'])
 def test_json_that_would_take_much_memory_is_not_parsed(file, monkeypatch, part, item):
