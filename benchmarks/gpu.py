@@ -27,7 +27,7 @@ from ganaug import GANSampler
 
 # Rows, columns and imbalance of the credit card fraud table (Dal Pozzolo et al. 2015).
 FRAUD_ROWS, FRAUD_MINORITY = 284_807, 492
-BATCH_ROWS, WIDTHS = 128, (177, 128, 128, 1)
+BATCH_ROWS, WIDTHS = 192, (177, 128, 128, 1)
 STEPS = (200, 600)
 IMAGE_SIDE, IMAGE_STEPS = 28, "auto"
 QUALITY_ROWS = 20_000
@@ -142,7 +142,7 @@ def quality(device: str, n_rows: int, n_seeds: int) -> dict[str, tuple[float, st
 def matrix_products(device: torch.device) -> Callable[[], None]:
     """Return a call of the matrix products of one step, as a replayed graph on a GPU.
 
-    Five passes of 128 rows forward and back through a network of the discriminator's shape: real
+    Five passes of 192 rows forward and back through a network of the discriminator's shape: real
     and generated rows, rows moved by noise, the generator, and its opponent.
     """
     rows = [torch.randn(5 * BATCH_ROWS, width, device=device) for width in WIDTHS[:-1]]

@@ -27,6 +27,8 @@ from ganaug._encoding.table import TableEncoder
 from ganaug._fitting import (
     IMAGE_AUTO,
     OWN_AUTO,
+    SMALL_TABLE_AUTO,
+    SMALL_TABLE_ROWS,
     TABLE_AUTO,
     Auto,
     FittedParts,
@@ -87,8 +89,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         while, after at most 500 steps, and keeps the best generator seen; for images it is
         always 300 steps, of which the last generator is kept. An int trains exactly so many.
     batch_size : "auto" or int, default="auto"
-        Rows in each training batch; all classes are drawn equally often. "auto" means 128 rows of
-        a table, or 64 images.
+        Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
+        a table, 128 if it has at most 2000 in all, or 64 images.
     hidden_layer_sizes : tuple of int, default=(128, 128)
         Units of each hidden layer, in both networks, for tables.
     latent_dim : int, default=16
@@ -668,7 +670,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             weights=validation.check_sample_weight(sample_weight, target),
             encoder=TableEncoder() if form is None else ImageEncoder(form),
             own_networks=self._own_networks(),
-            config=self._config(self._auto(form is not None)),
+            config=self._config(self._auto(rows.n_rows, is_image=form is not None)),
             device=resolve_device(self.device),
             seed=self._choose_seed(checkpoint),
             checkpoint=checkpoint,
@@ -735,11 +737,13 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     def _own_networks(self) -> tuple[Any, Any] | None:
         return validation.check_own_networks(self.generator, self.discriminator)
 
-    def _auto(self, is_image: bool) -> Auto:
+    def _auto(self, n_rows: int, *, is_image: bool) -> Auto:
         """Return what "auto" stands for: other networks are trained otherwise."""
         if self._own_networks() is not None:
             return OWN_AUTO
-        return IMAGE_AUTO if is_image else TABLE_AUTO
+        if is_image:
+            return IMAGE_AUTO
+        return SMALL_TABLE_AUTO if n_rows <= SMALL_TABLE_ROWS else TABLE_AUTO
 
     def _config(self, auto: Auto = TABLE_AUTO) -> GANConfig:
         """Return the parameters as the GAN takes them; a loaded one reads sizes and shares only."""

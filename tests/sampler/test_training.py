@@ -148,3 +148,12 @@ def test_the_default_has_learned_its_table(minority):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         GANSampler(random_state=0).fit(X[kept], y[kept])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("n_rows", "batch_size"), [(2000, 128), (2001, 192)])
+def test_small_tables_are_trained_on_smaller_batches(n_rows, batch_size):
+    X, y = make_classification(n_samples=n_rows, weights=[0.9], random_state=0)
+    by_itself = GANSampler(n_steps=2, random_state=0).fit(X, y)
+    told = GANSampler(n_steps=2, batch_size=batch_size, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(by_itself.sample(9)[0], told.sample(9)[0])
