@@ -293,6 +293,8 @@ def _from_safetensors(data: bytes, path: object, max_bytes: int) -> dict[str, ND
     for name, array in tensors.items():
         if array.dtype not in DTYPES:
             _refuse(path, f"tensor {_shown(name)} has the unknown type {array.dtype}")
+        if max(array.shape, default=0) > len(data):  # of no elements, so no bytes are missing
+            _refuse(path, f"tensor {_shown(name)} has a side longer than the file")
     return tensors
 
 

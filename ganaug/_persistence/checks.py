@@ -101,6 +101,7 @@ def _check_codec(
         _check_number_codec(codec, head, layout)
         return codec.number, None, codec.head
     require(len(codec.levels) > 0 or codec.has_missing, "a category has no levels")
+    require(all(map(_is_hashable, codec.levels)), "a level is none that a category can have")
     if isinstance(codec, CategoryCodec):
         size = 1 if head is None else head.size
         require(size == codec.n_codes, "a category has other levels than its head")
@@ -359,6 +360,22 @@ def check_history(history: dict[str, NDArray[Any]]) -> None:
     """Check that what plots of a training need is there."""
     needed = {"discriminator_loss", "generator_loss", "check_step", "quality", "best_step"}
     require(needed <= history.keys(), "the history is incomplete")
+
+
+def check_classes(classes: NDArray[Any]) -> None:
+    """Check that there are classes, and that each can be told from all others."""
+    require(classes.ndim == 1 and len(classes) >= 2, "there are no classes")
+    labels = classes.tolist()
+    is_told = all(map(_is_hashable, labels)) and len(set(labels)) == len(labels)
+    require(is_told and all(label == label for label in labels), "classes can't be told apart")
+
+
+def _is_hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _at(slots: tuple[Any, ...], place: int) -> Any:

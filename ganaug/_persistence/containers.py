@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ganaug._encoding.frames import NarwhalsBuilder, PandasBuilder
 from ganaug._encoding.rows import ArrayBuilder, ListBuilder, RowBuilder, SparseBuilder
 from ganaug._persistence import columns as kinds
+from ganaug._persistence.checks import require
 from ganaug._persistence.values import numpy_dtype
 from ganaug.exceptions import PersistenceError
 
@@ -126,7 +127,9 @@ class PandasState:
 
     def build(self) -> PandasBuilder:
         levels = [series.to_pandas() for series in self.levels]
-        return PandasBuilder(levels, kinds.pandas_index(self.columns))
+        columns = kinds.pandas_index(self.columns)
+        require(len(columns) == len(levels), "columns and their names differ in number")
+        return PandasBuilder(levels, columns)
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ class SamplerParts:
 
     def check(self) -> None:
         """Refuse what contradicts itself."""
-        classes, n_classes = self.classes, len(self.classes)
-        checks.require(classes.ndim == 1 and n_classes >= 2, "there are no classes")
+        checks.check_classes(self.classes)
+        n_classes = len(self.classes)
         for pair in self.rows_to_add:
             is_class = len(pair) == 2 and 0 <= pair[0] < n_classes
             checks.require(is_class and pair[1] >= 0, "rows to add have no class")

@@ -58,14 +58,16 @@ def start(checkpoint, result, first_checks):
 def main(folder, n_kills):
     folder, moments = Path(folder), random.Random(0)
     first_checks = folder / "first checks"
+    started = time.monotonic()
     os.waitpid(start(folder / "undisturbed", folder / "expected", folder / "of undisturbed"), 0)
+    longest = (time.monotonic() - started) / 2  # on a busy machine all takes longer
     expected = (folder / "expected").read_text()
     kills, digests, leftovers = 0, [], 0
     while kills < n_kills:
         checkpoint, result = folder / f"run {len(digests)}", folder / f"result {len(digests)}"
         while True:
             child = start(checkpoint, result, first_checks)
-            time.sleep(moments.uniform(0.0, 0.4))
+            time.sleep(moments.uniform(0.0, longest))
             if kills < n_kills:
                 os.kill(child, signal.SIGKILL)
             status = os.waitpid(child, 0)[1]

@@ -1,5 +1,6 @@
 """Files with right checksums that somebody made on purpose: refused, or models like any other."""
 
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import ganaug
 from ganaug._persistence.archive import Archive, read_archive, write_archive
+from ganaug._persistence.checks import check_classes
 from ganaug._persistence.models import FORMATS, MAX_BYTES
 from ganaug._persistence.samplers import SAMPLER
 from ganaug.exceptions import PersistenceError
@@ -95,3 +97,36 @@ def test_numbers_are_refused_or_scores_are_finite(kind, value, tmp_path):
             if kind == "sampler":
                 assert np.isfinite(model.sample(5)[0]["amount"]).all(), name
     assert n_refused > 0
+
+
+# --- what can't be used ---------------------------------------------------------------------------
+
+
+def test_a_tensor_without_elements_has_no_endless_side(tmp_path):
+    endless = {"gan.history.restart_step": np.empty((2**40, 0), np.int64)}
+    with pytest.raises(PersistenceError, match="has a side longer than the file"):
+        load_changed(tmp_path / "file", archive_of("sampler"), tensors=endless)
+
+
+def test_names_of_columns_are_as_many_as_columns(tmp_path):
+    archive = archive_of("sampler")
+    names = archive.document["rows"]["columns"]
+    shortened = json.loads(json.dumps(names).replace('"since", ', "", 1))
+    assert shortened != names
+    archive.document["rows"]["columns"] = shortened
+    with pytest.raises(PersistenceError, match="columns and their names differ in number"):
+        load_changed(tmp_path / "file", archive)
+
+
+def test_levels_can_be_looked_up(tmp_path):
+    archive = archive_of("sampler")
+    codec = next(c for c in archive.document["encoder"]["codecs"] if "free" in str(c.get("levels")))
+    codec["levels"][0] = {"type": "list", "value": []}
+    with pytest.raises(PersistenceError, match=r"none that a category can have|can't be read"):
+        load_changed(tmp_path / "file", archive)
+
+
+@pytest.mark.parametrize("classes", [[0.0, np.nan], [1.0, 1.0]])
+def test_classes_can_be_told_apart(classes):
+    with pytest.raises(PersistenceError, match="classes can't be told apart"):
+        check_classes(np.array(classes))
