@@ -1,8 +1,8 @@
-"""One life of a sampler on an odd table, for the fuzz of tables and for the soak.
+"""One life of a sampler or a detector, for the fuzz of tables and for the soak.
 
 A table is drawn at random, usable or not. What is usable must keep every promise: kinds, dtypes,
 ranges and counts; the same bits again after saving and loading. What is not must be refused by an
-error of ganaug's own.
+error of ganaug's own. A few lives are those of detectors, and of samplers of images.
 """
 
 from __future__ import annotations

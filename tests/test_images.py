@@ -1,7 +1,6 @@
 """Images of any shape, order, range and container, through the sampler."""
 
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 import ganaug
 from ganaug import GANOutlierDetector, GANSampler
 from ganaug.exceptions import DataError, PersistenceError
+from tests.quick import assert_threads_do_as_one
 
 SIDE = 8
 
@@ -175,14 +175,7 @@ def test_fits_of_images_in_threads_are_those_of_one(digits):
     def fit(seed):
         return quick(n_steps=8, random_state=seed).fit(*digits).sample(4)[0]
 
-    seeds = [0, 1, 0, 1, 2, 0, 0, 2]
-    alone = {seed: fit(seed) for seed in set(seeds)}
-    before = torch.get_rng_state(), torch.get_num_threads()
-    with ThreadPoolExecutor(4) as threads:
-        for seed, made in zip(seeds, threads.map(fit, seeds), strict=True):
-            np.testing.assert_array_equal(made, alone[seed])
-    assert torch.equal(before[0], torch.get_rng_state())
-    assert before[1] == torch.get_num_threads()
+    assert_threads_do_as_one(fit)
 
 
 def test_generated_images_are_new_but_near_their_class(digits):

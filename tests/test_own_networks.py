@@ -1,7 +1,5 @@
 """Networks and recipes of the caller's own, for images and tables."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +11,7 @@ import ganaug
 from ganaug import GANSampler
 from ganaug._gan.losses import LOSSES
 from ganaug.exceptions import DataError, PersistenceError
+from tests.quick import assert_threads_do_as_one
 
 LATENT = 5
 # few steps make poor images, and a warning of it
@@ -154,14 +153,7 @@ def test_fits_of_own_networks_in_threads_are_those_of_one(digits):
     def fit(seed):
         return quick(**PLAIN, n_steps=20, random_state=seed).fit(*digits).sample(4)[0]
 
-    seeds = [0, 1, 0, 1, 2, 0, 0, 2]
-    alone = {seed: fit(seed) for seed in set(seeds)}
-    before = torch.get_rng_state(), torch.get_num_threads()
-    with ThreadPoolExecutor(4) as threads:
-        for seed, made in zip(seeds, threads.map(fit, seeds), strict=True):
-            np.testing.assert_array_equal(made, alone[seed])
-    assert torch.equal(before[0], torch.get_rng_state())
-    assert before[1] == torch.get_num_threads()
+    assert_threads_do_as_one(fit)
 
 
 def test_own_networks_are_trained_on_the_threads_of_the_caller(digits):
