@@ -24,7 +24,7 @@ from ganaug._gan.noise import draw_noise
 from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.runtime import DTYPE
 from ganaug._gan.states import State, check_form, copied, nested, part_of
-from ganaug.exceptions import TrainingError
+from ganaug.exceptions import PersistenceError, TrainingError
 
 # After a loss, a gradient or a weight that is not finite: so often back to the best state, each
 # time with a learning rate of so much less.
@@ -195,6 +195,8 @@ class Trainer(ABC):
             **parts,
         }
         self._losses = torch.zeros(2, config.n_steps, dtype=DTYPE, device=random.device)
+        # to look at a number is to wait for what computes it, and a GPU computes while others go on
+        self._waits_for_none = random.device.type == "cpu"
         self._n_steps = 0
         self._best = self._copy_networks()
         self._best_quality = float("inf")
@@ -214,9 +216,12 @@ class Trainer(ABC):
         config = self._config
         try:
             while self._n_steps < config.n_steps and not self._is_stale():
-                self._losses[:, self._n_steps] = torch.stack(self._step(self._n_steps))
+                losses = torch.stack(self._step(self._n_steps))
+                self._losses[:, self._n_steps] = losses
                 self._n_steps += 1
-                if self._n_steps % config.check_interval == 0 or self._n_steps == config.n_steps:
+                if self._waits_for_none and not math.isfinite(float(losses.sum())):
+                    self._restart()
+                elif self._n_steps % config.check_interval == 0 or self._n_steps == config.n_steps:
                     quality = self._monitor.measure(self.average)
                     if self._is_finite(quality):
                         yield self._check(quality)
@@ -224,8 +229,9 @@ class Trainer(ABC):
                         self._restart()
         finally:
             self._restore_best()
-            losses = self._losses[:, : self._n_steps].cpu().numpy()
-            self.history.discriminator_loss, self.history.generator_loss = losses
+            self.history.discriminator_loss, self.history.generator_loss = (
+                self._losses[:, : self._n_steps].cpu().numpy()
+            )
 
     def state_dict(self) -> State:
         """Return all that further steps depend on, to go on from after a `Check`, bit for bit."""
@@ -258,7 +264,14 @@ class Trainer(ABC):
         """
         check_form(state, self.state_dict(), of_any_length=OF_EACH_STEP)
         history = self.history
-        self._n_steps, self._stale_checks, history.best_step = state["counts"].tolist()
+        n_steps, stale_checks, best_step = state["counts"].tolist()
+        n_losses = state["losses"].shape[-1]
+        if not 0 <= best_step <= n_steps == n_losses <= self._config.n_steps or stale_checks < 0:
+            raise PersistenceError(
+                f"the saved state contradicts itself: {n_steps} steps of {self._config.n_steps}, "
+                f"{n_losses} losses, {stale_checks} checks after a best step {best_step}."
+            )
+        self._n_steps, self._stale_checks, history.best_step = n_steps, stale_checks, best_step
         self._best_quality = float(state["best_quality"])
         self._losses[:, : self._n_steps] = state["losses"]
         for name in ("check_step", "quality", "restart_step"):
@@ -310,7 +323,7 @@ class Trainer(ABC):
 
         A gradient that is not makes weights that are not, and these stay so; one that is too large
         stays in the mean of the squares. So looking at every check, not at every step, misses
-        nothing and keeps the device busy.
+        nothing and keeps the device busy. (On a CPU the losses of each step are looked at besides.)
         """
         networks = (self.generator, self.discriminator, self.average)
         values = [self._losses[:, : self._n_steps].flatten()]

@@ -6,14 +6,18 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._persistence.archive import Archive, read_archive, write_archive
+from ganaug._persistence.schema import from_document, to_document
+from ganaug._persistence.values import Reading
 from ganaug.exceptions import PersistenceError
 
 KIND, VERSION = "ganaug checkpoint", 1
@@ -21,6 +25,26 @@ FILE_NAME = "checkpoint.ganaug"
 MAX_BYTES = 2**31
 # Writing may take so much of the time that is spent between two checkpoints.
 TIME_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class _Document:
+    """What a checkpoint says beside the state.
+
+    Parameters
+    ----------
+    seed : int
+    run : dict of str -> str
+        What the run is made with, by name: only the same one can go on.
+    """
+
+    seed: int
+    run: dict[str, str]
+
+
+class _Saved(NamedTuple):
+    document: _Document
+    tensors: dict[str, NDArray[Any]]
 
 
 class Checkpoint:
@@ -41,16 +65,16 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], *, resume: bool) -> None:
         self._path = Path(folder) / FILE_NAME
-        self._saved: Archive | None = None
+        self._saved: _Saved | None = None
         if resume and self._path.exists():
-            self._saved = read_archive(self._path, {KIND: VERSION}, MAX_BYTES)
+            self._saved = _read(self._path)
         self._next_time = 0.0
         self._has_failed = False
 
     @property
     def seed(self) -> int | None:
         """The seed of the fit that is to go on, None if there is none."""
-        return None if self._saved is None else int(self._saved.document["seed"])
+        return None if self._saved is None else self._saved.document.seed
 
     def state(self, run: Mapping[str, str]) -> dict[str, Tensor] | None:
         """Return the state to go on from, None if there is none.
@@ -62,7 +86,7 @@ class Checkpoint:
         """
         if self._saved is None:
             return None
-        then, now = self._saved.document["run"], _with_versions(run)
+        then, now = self._saved.document.run, _with_versions(run)
         if different := [name for name in now if then.get(name) != now[name]]:
             raise PersistenceError(
                 f"{self._path} is the checkpoint of another run: {', '.join(different)} "
@@ -104,7 +128,7 @@ class Checkpoint:
         start = time.monotonic()
         if start < self._next_time:
             return
-        document = {"seed": seed, "run": _with_versions(run)}
+        document, _ = to_document(_Document(seed, _with_versions(run)))
         tensors = {name: value.detach().cpu().numpy() for name, value in state().items()}
         try:
             write_archive(self._path, Archive(KIND, VERSION, document, tensors))
@@ -124,5 +148,14 @@ class Checkpoint:
         self._has_failed = True
 
 
-def _with_versions(run: Mapping[str, str]) -> dict[str, Any]:
+def _read(path: Path) -> _Saved:
+    archive = read_archive(path, {KIND: VERSION}, MAX_BYTES)
+    try:
+        document = from_document(_Document, archive.document, {}, Reading({}, max_bytes=0))
+    except PersistenceError as error:
+        raise PersistenceError(f"{path} can't be read: {error}") from error
+    return _Saved(document, archive.tensors)
+
+
+def _with_versions(run: Mapping[str, str]) -> dict[str, str]:
     return {**run, "ganaug version": version("ganaug"), "torch version": torch.__version__}

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug import GANSampler
-from ganaug._persistence import checkpoints
+from ganaug._persistence import archive, checkpoints
 from ganaug.exceptions import DataError, PersistenceError
 
 X, Y = make_classification(n_samples=200, n_features=6, weights=[0.8], random_state=0)
@@ -138,6 +139,28 @@ def test_a_damaged_checkpoint_is_an_error_before_training(tmp_path):
     file = tmp_path / checkpoints.FILE_NAME
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(PersistenceError, match=r"checkpoint\.ganaug can't be read"):
+        quick(checkpoint=tmp_path, resume=True).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"document": {}}, "run"),
+        ({"document": {"seed": "0", "run": {}}}, "seed"),
+        ({"document": {"seed": 0, "run": {"table": 1}}}, "run.table"),
+        ({"tensors": {"counts": np.array([2**40, 0, 50])}}, "contradicts itself"),
+        ({"tensors": {"counts": np.array([200, 0, -50])}}, "contradicts itself"),
+        ({"tensors": {"losses": np.zeros((2, 3), np.float32)}}, "contradicts itself"),
+    ],
+)
+def test_a_checkpoint_with_right_checksums_is_looked_at_too(tmp_path, change, named):
+    quick(checkpoint=tmp_path).fit(X, Y)
+    file = tmp_path / checkpoints.FILE_NAME
+    saved = archive.read_archive(file, {checkpoints.KIND: checkpoints.VERSION}, 2**20)
+    tensors = saved.tensors | change.get("tensors", {})
+    document = change.get("document", saved.document)
+    archive.write_archive(file, replace(saved, document=document, tensors=tensors))
+    with pytest.raises(PersistenceError, match=named):
         quick(checkpoint=tmp_path, resume=True).fit(X, Y)
 
 
