@@ -22,6 +22,9 @@ CSV = b"a,b,y\n1,x,no\n2,,yes\n"
         (["1", "NA", "NA", ""], NumberColumn(0, "NA")),
         (["9223372036854775807"], NumberColumn(0)),
         (["9223372036854775808"], TextColumn()),
+        (["1", "-100000000000000000000"], TextColumn()),
+        (["9223372036854775808", "1.5"], NumberColumn(None)),
+        (["1.50", "2.25", "3e5"], NumberColumn(None)),
         (["1.50", "2.25"], NumberColumn(2)),
         (["1.5", "2.25", "3"], NumberColumn(None)),
         (["1e-9", "2.5E+12"], NumberColumn(None)),
@@ -47,6 +50,8 @@ CSV = b"a,b,y\n1,x,no\n2,,yes\n"
         (["01/02/2024", "03/04/2024"], TextColumn()),  # which is the month?
         (["2024-2-9"], TextColumn()),  # would be written back as 2024-02-09
         (["2024-02-30"], TextColumn()),
+        (["2024-02-29", "2024-02-29 12:30"], TextColumn()),
+        (["2024-02-29", "1"], TextColumn()),
     ],
 )
 def test_a_column_is_taken_for_what_all_of_its_cells_are(cells, expected):

@@ -166,15 +166,6 @@ def test_times_with_their_zone_are_times_in_large_csv_files(table, tmp_path):
     assert not set(days[N:]) <= set(days[:N])
 
 
-def test_a_csv_cell_unlike_its_column_is_refused(table, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(large, "DETECTION_ROWS", 100)
-    text = table.to_pandas().to_csv(index=False) + "1.0,many,011,2020-01-01,no\n"
-    (tmp_path / "in.csv").write_text(text)
-    assert resample(tmp_path / "in.csv", "-o", tmp_path / "out.csv") == 2
-    assert "in.csv can't be read" in capsys.readouterr().err
-    assert not (tmp_path / "out.csv").exists()
-
-
 @pytest.mark.parametrize("container", ["pandas", "polars", "pyarrow", "numpy"])
 def test_rows_of_a_saved_sampler_are_written_as_they_are_made(
     table, tmp_path, monkeypatch, container

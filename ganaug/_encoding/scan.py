@@ -48,8 +48,8 @@ class Extract:
 
 
 def is_dataset(X: Any) -> bool:
-    """Tell whether a table is a `pyarrow.dataset.Dataset`."""
-    return type(X).__module__ == "pyarrow._dataset" and hasattr(X, "get_fragments")
+    """Tell whether a table is a `pyarrow.dataset.Dataset`, or is read in parts as it is."""
+    return hasattr(type(X), "get_fragments")
 
 
 def check_dataset_request(target: Any, sample_weight: Any) -> None:

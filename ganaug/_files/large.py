@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ganaug._encoding.scan import batches, check_dataset
-from ganaug._files.csv_columns import CsvColumn, DateColumn, NumberColumn, TextColumn, detect_column
+from ganaug._files.csv_dataset import CsvDataset, detect_columns
 from ganaug._files.output import replacing
 from ganaug._files.reading import (
-    ENCODING,
     check_columns,
     check_suffix,
     explaining_arrow,
+    explaining_csv,
     is_parquet,
     read_header,
 )
@@ -30,8 +30,6 @@ __all__ = ["LargeTable", "is_large", "open_large"]
 
 # Files up to this size are read as a whole.
 LARGE_BYTES = 2**28
-# The first lines of a CSV file say what its columns are.
-DETECTION_ROWS = 20_000
 
 
 class LargeTable(ABC):
@@ -137,32 +135,13 @@ class LargeCsv(LargeTable):
 
     def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
         super().__init__(target)
-        pd = optional_import("pandas", extra="io")
-        pa_csv = optional_import("pyarrow.csv", extra="io")
-        dataset = optional_import("pyarrow.dataset", extra="io")
+        optional_import("pandas", extra="io")
         self._path = path
-        self.names, self._separator = read_header(path)
+        with explaining_csv(path):
+            self.names, self._separator = read_header(path)
         check_columns(path, self.names, target, categorical)
-        head = pd.read_csv(
-            path, sep=self._separator, dtype=str, na_filter=False, nrows=DETECTION_ROWS,
-            index_col=False, encoding=ENCODING,
-        )  # fmt: skip
-        texts = {target, *categorical}
-        self._columns: dict[str, CsvColumn] = {
-            name: TextColumn() if name in texts else detect_column(head[name])
-            for name in self.names
-        }
-        patterns = {c.pattern for c in self._columns.values() if isinstance(c, DateColumn)}
-        file_format = dataset.CsvFileFormat(
-            parse_options=pa_csv.ParseOptions(delimiter=self._separator),
-            convert_options=pa_csv.ConvertOptions(
-                column_types={name: _arrow_type(column) for name, column in self._columns.items()},
-                timestamp_parsers=[*patterns, pa_csv.ISO8601],
-            ),
-        )
-        with explaining_arrow(path):
-            self.dataset = dataset.dataset(path, format=file_format)
-        check_dataset(self.dataset, target)
+        self._columns = detect_columns(path, self.names, self._separator, target, categorical)
+        self.dataset = CsvDataset(path, self._separator, self._columns)
 
     def write(
         self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
@@ -190,16 +169,9 @@ class LargeCsv(LargeTable):
         return n_new
 
     def _cells(self, X: Any, y: Any) -> Iterator[Any]:
-        frame = X.append_column(self.target, y).to_pandas()
+        table = X.append_column(self.target, y)
+        frame = table.to_pandas(integer_object_nulls=True)  # floats would round large integers
         return (column.format(frame[name]) for name, column in self._columns.items())
-
-
-def _arrow_type(column: CsvColumn) -> Any:
-    import pyarrow as pa
-
-    if isinstance(column, NumberColumn):
-        return pa.int64() if column.decimals == 0 else pa.float64()
-    return pa.timestamp("s") if isinstance(column, DateColumn) else pa.string()
 
 
 def is_large(path: Path) -> bool:
@@ -212,7 +184,7 @@ def is_large(path: Path) -> bool:
 
 
 def open_large(path: Path, target: str, categorical: Sequence[str] = ()) -> LargeTable:
-    """Open a labelled table without reading it.
+    """Open a labelled table; of a CSV file, find out what its columns are.
 
     Parameters
     ----------

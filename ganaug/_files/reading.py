@@ -112,13 +112,18 @@ def explaining_csv(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
+        raise not_utf8(path) from error
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise DataError(f"{path} isn't a whole gzip file ({error}).") from error
     except pd.errors.ParserWarning as error:
         raise DataError(f"{path} has rows with more cells than its header has names.") from error
     except pd.errors.ParserError as error:
         raise DataError(f"{path} isn't a regular table: {str(error).strip()}.") from error
+
+
+def not_utf8(path: Path) -> DataError:
+    """Return what is said of text in another encoding."""
+    return DataError(f"{path} isn't UTF-8 text; save it as UTF-8.")
 
 
 def read_parquet(path: Path) -> Any:
