@@ -265,6 +265,23 @@ def test_what_was_never_seen_is_anomalous_and_explained(table, detector, column,
     assert np.mean([name == column for name in first]) > 0.9
 
 
+def test_categories_that_are_numbers_are_the_same_in_all_types_of_numbers():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"code": rng.integers(0, 5, 300), "size": rng.normal(size=300)})
+    score = quick(categorical_features=["code"]).fit(table).score_samples
+    expected = score(table)
+    for kind in (float, "int8", "Float64", object):
+        np.testing.assert_array_equal(score(table.astype({"code": kind})), expected)
+    np.testing.assert_array_equal(score(table.astype(float)[:1]), expected[:1])
+    with_gap = table.assign(code=table["code"].where(table.index > 0))  # now floats
+    np.testing.assert_array_equal(score(with_gap)[1:], expected[1:])
+    by_gap = quick(categorical_features=["code"]).fit(with_gap)
+    np.testing.assert_array_equal(
+        by_gap.score_samples(table)[1:], by_gap.score_samples(with_gap)[1:]
+    )
+    assert by_gap.score_samples(table[:50].assign(code=True)).max() < expected.min()
+
+
 def test_contributions_sum_to_the_excess_over_the_baseline(table, detector):
     rows = table[:30].assign(pay=9.0)
     explanation = detector.explain(rows)

@@ -37,6 +37,7 @@ def table():
             "member": random.random(n) < 0.3,
             "town": random.choice(TOWNS, n),
             "constant": 7,
+            "floor": pd.Categorical(random.integers(0, 3, n)),
         }
     ), y
 
@@ -55,6 +56,8 @@ def sampler(table):
         ({"member": np.False_}, lambda X: ~X["member"]),
         ({"country": np.array(["FR", "DE"])}, lambda X: X["country"].isin(["FR", "DE"])),
         ({"town": pd.Series(["town3", "town5"])}, lambda X: X["town"].isin(["town3", "town5"])),
+        ({"floor": 2.0}, lambda X: X["floor"] == 2),
+        ({"floor": np.array([0.0, 2.0])}, lambda X: X["floor"].isin([0, 2])),
         ({"town": "town17"}, lambda X: X["town"] == "town17"),
         ({"town": {"town3", "town5"}}, lambda X: X["town"].isin(["town3", "town5"])),
         ({"age": (30, 40)}, lambda X: X["age"].between(30, 40)),
@@ -125,6 +128,8 @@ def test_no_conditions_change_nothing(sampler):
         ({"country": "IT"}, r"class 1 can't be sampled with country == 'IT': none of its 100"),
         ({"country": "XX"}, r"column 'country' had no level 'XX' in fit; it had '"),
         ({"nation": "DE"}, r"column 'nation', which was not in fit"),
+        ({"floor": True}, r"column 'floor' had no level True in fit"),
+        ({"floor": "1"}, r"column 'floor' had no level '1' in fit"),
         ({"age": (100, 120)}, r"takes whole numbers from 18 to 79"),
         ({"age": (30.2, 30.8)}, r"takes whole numbers"),
         ({"price": (0.01, 0.04)}, r"in steps of 0.05"),

@@ -258,10 +258,10 @@ class LevelCodec(Codec):
         """Return a column's codes among the fitted levels; an unknown one is -1."""
         own = column.levels or ()
         codes = column.values
-        if own != self.levels:
+        if own is not self.levels:  # they are, to the very object, in the column that was fitted
             code_of = {level_key(level): code for code, level in enumerate(self.levels)}
             translation = [code_of.get(level_key(level), MISSING_CODE) for level in own]
-            codes = np.array(translation or [MISSING_CODE])[np.where(column.missing, 0, codes)]
+            codes = np.array([*translation, MISSING_CODE])[np.where(column.missing, -1, codes)]
         missing_code = len(self.levels) if self.has_missing else MISSING_CODE
         return np.where(column.missing, missing_code, codes).astype(np.int32)
 

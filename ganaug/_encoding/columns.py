@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ganaug.exceptions import DataError
 
 MISSING_CODE = -1
+BOOLEANS = (bool, np.bool_)
 OWN_PAGES_FROM = 2**17  # bytes
 # Without flags a forked process would share them. Windows has neither flags nor forks.
 PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
@@ -172,8 +173,8 @@ def categorical(name: Hashable, values: Sequence[Any] | NDArray[Any]) -> Column:
 
 
 def level_key(value: Hashable) -> Hashable:
-    """Return what tells levels apart: to Python 1, 1.0 and True are equal, to a user not."""
-    return value if value.__class__ is str else (value.__class__, value)
+    """Return what tells levels apart: 1 and 1.0 are one, but True, equal to Python, is another."""
+    return (bool, value) if value.__class__ in BOOLEANS else value
 
 
 def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:

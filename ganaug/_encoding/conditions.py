@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
-from ganaug._encoding.columns import Column, is_missing
+from ganaug._encoding.columns import Column, is_missing, level_key
 from ganaug._encoding.layout import Condition
 from ganaug.exceptions import DataError
 
@@ -94,9 +94,8 @@ def encode_conditions(
 
 
 def _position(name: Any, names: Sequence[Any]) -> int:
-    # `in` would take True for 1
     for position, known in enumerate(names):
-        if known == name and isinstance(known, bool) == isinstance(name, bool):
+        if level_key(known) == level_key(name):  # `in` would take True for 1
             return position
     shown = ", ".join(map(repr, names[:LEVELS_SHOWN]))
     raise DataError(
@@ -136,7 +135,7 @@ def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
             raise DataError(f"column {name!r} had no missing values in fit, but where asks for it.")
         return len(codec.levels)
     for code, level in enumerate(codec.levels):
-        if level == wanted and _is_bool(level) == _is_bool(wanted):
+        if level_key(level) == level_key(wanted):
             return code
     shown = ", ".join(map(repr, codec.levels[:LEVELS_SHOWN]))
     more = len(codec.levels) - LEVELS_SHOWN
@@ -144,10 +143,6 @@ def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
         f"column {name!r} had no level {wanted!r} in fit; it had {shown}"
         f"{f' and {more} more' if more > 0 else ''}."
     )
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_)
 
 
 # --- numbers ------------------------------------------------------------------------------------

@@ -157,8 +157,9 @@ class PandasRows(Rows):
             series = series.sparse.to_dense()
             dtype = series.dtype
         missing = series.isna().to_numpy(dtype=bool)
-        if isinstance(dtype, np.dtype) and dtype.kind in "fiuOcb" and not as_category:
-            return read_array(name, series.to_numpy(), as_category=False)
+        # `pd.factorize` would take True for 1, which are two categories among objects
+        if isinstance(dtype, np.dtype) and dtype.kind in ("O" if as_category else "fiuOcb"):
+            return read_array(name, series.to_numpy(), as_category)
         if pd.api.types.is_bool_dtype(dtype) or as_category:
             return _factorize(name, series)
         if _is_temporal(dtype):

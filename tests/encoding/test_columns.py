@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganaug._encoding.columns import OWN_PAGES_FROM, Column, assemble
+from ganaug._encoding.columns import OWN_PAGES_FROM, Column, assemble, categorical
 
 
 @pytest.mark.parametrize("n_rows", [5, OWN_PAGES_FROM])
@@ -20,3 +20,9 @@ def test_parts_go_to_their_places(n_rows):
         assert column.values.tolist() == list(range(n_rows))
         assert column.missing.tolist() == [row % 2 == 1 for row in range(n_rows)]
         column.values[0] = 7  # a caller may get these very arrays
+
+
+def test_numbers_are_one_level_in_all_their_types_and_truths_another():
+    column = categorical("c", np.array([1, True, "1", 1.0, np.int8(1), np.True_], dtype=object))
+    assert column.values.tolist() == [0, 1, 2, 0, 0, 1]
+    assert list(map(type, column.levels)) == [int, bool, str]

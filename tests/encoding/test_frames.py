@@ -225,6 +225,15 @@ def test_objects_of_two_kinds_are_categories(cells):
     assert rows.column(0).is_categorical
 
 
+@pytest.mark.parametrize(
+    "container", [lambda X: X, pd.DataFrame, lambda X: pl.DataFrame({"x": pl.Series(X[:, 0])})]
+)
+def test_truths_and_numbers_are_two_levels_of_objects_named_categories(container):
+    X = np.array([[1], [True], [1.0], [False], [0]], dtype=object)
+    column = wrap_rows(container(X)).column(0, as_category=True)
+    assert column.values.tolist() == [0, 1, 0, 2, 3]
+
+
 def test_lists_hold_python_values():
     X = [[int(k), "a" if k % 2 else None, 0.5] for k in SMALL]
     whole, built, _ = round_trip(X)

@@ -107,9 +107,25 @@ def test_unknown_levels_are_coded_as_such():
     assert table.codes.ravel().tolist() == [1, -1, -1]
 
 
-def test_equal_values_of_different_types_are_different_levels():
-    column = categorical("c", np.array([1, True, "1", 1], dtype=object))
-    assert column.values.tolist() == [0, 1, 2, 0]
+@pytest.mark.parametrize("batch", [[2], [1, 2], [2, 1, 3], [2, None], [4, "2", True, 2]])
+@pytest.mark.parametrize("n_levels", [3, MAX_ONE_HOT_LEVELS + 1])
+def test_a_level_is_one_in_all_types_of_numbers_whatever_is_beside_it(batch, n_levels):
+    known = categorical("c", np.arange(1, n_levels + 1).astype(object))
+    encoder = TableEncoder().fit([known], np.zeros(n_levels, np.int64))
+    for kind in (int, float, np.int8, np.float32):
+        cells = [kind(cell) if type(cell) is int else cell for cell in batch]
+        table = encoder.transform([categorical("c", cells)])
+        assert table.codes[batch.index(2)].tolist() == [1]
+
+
+@pytest.mark.parametrize("levels", [[1, 0], [True, False], ["1", "0"], [1.0, 0.0]])
+@pytest.mark.parametrize("cells", [[1, 0], [True], [np.True_, np.False_], ["1", "0"], [1.0]])
+def test_truths_numbers_and_text_are_different_levels(levels, cells):
+    kinds = {bool: "truth", np.bool_: "truth", str: "text", int: "number", float: "number"}
+    encoder = TableEncoder().fit([categorical("c", levels * 10)], np.zeros(20, np.int64))
+    codes = encoder.transform([categorical("c", cells)]).codes.ravel().tolist()
+    are_known = kinds[type(levels[0])] == kinds[type(cells[0])]
+    assert codes == ([0, 1] if are_known else [-1, -1])[: len(cells)]
 
 
 def test_order_of_levels_does_not_matter():

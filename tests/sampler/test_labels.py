@@ -53,3 +53,20 @@ def test_labels_come_back_in_their_own_kind(kind):
     np.testing.assert_array_equal(np.asarray(y_resampled)[:100], np.asarray(y))
     rows = np.asarray(y_resampled).reshape(len(X_resampled), -1).tolist()
     assert len(set(Counter(map(tuple, rows)).values())) == 1
+
+
+@pytest.mark.parametrize(("fitted", "asked"), [(int, float), (float, "int8"), (object, "Float64")])
+def test_labels_that_are_numbers_are_the_same_in_all_types_of_numbers(fitted, asked):
+    X, y = np.random.default_rng(0).normal(size=(100, 2)), pd.Series(CODES)
+    sampler = quick_sampler().fit(X, y.astype(fitted))
+    drawn, labels = sampler.sample(len(y), y=y.astype(asked))
+    np.testing.assert_array_equal(drawn, sampler.sample(len(y), y=y)[0])
+    pd.testing.assert_series_equal(labels, y.astype(fitted), check_names=False)
+    for wanted in (y, y[60:61]):
+        rows = X[wanted.index]
+        np.testing.assert_array_equal(
+            sampler.score_samples(rows, wanted.astype(asked)), sampler.score_samples(rows, wanted)
+        )
+    label = y.astype(asked)[60]
+    np.testing.assert_array_equal(sampler.sample(3, y=label)[0], sampler.sample(3, y=1)[0])
+    np.testing.assert_array_equal(sampler.sample({label: 3})[0], sampler.sample({1: 3})[0])
