@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganaug._files.fitted import FittedColumn
+from ganaug._files.fitted import FittedColumn, by_text
 from ganaug._files.large import is_large, open_large
 from ganaug._files.output import check_output
 from ganaug._files.reading import check_suffix
@@ -228,7 +228,7 @@ def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, A
 
 
 def _levels_wanted(text: str, levels: Sequence[Any]) -> Any:
-    known = {str(level): level for level in levels}
+    known = by_text(levels)
     if text in known:
         return known[text]
     return [known.get(part, part) if part else None for part in text.split(",")]

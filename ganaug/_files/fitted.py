@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FittedColumn"]
+__all__ = ["FittedColumn", "by_text"]
 
 
 @dataclass(frozen=True)
@@ -28,5 +28,17 @@ class FittedColumn:
 
     def as_levels(self, values: Sequence[Any]) -> list[Any]:
         """Return values as the levels that read the same; a file may have other types."""
-        known = {str(level): level for level in self.levels or ()}
+        known = by_text(self.levels or ())
         return [None if value is None else known.get(str(value), value) for value in values]
+
+
+def by_text(levels: Sequence[Any]) -> dict[str, Any]:
+    """Return levels by all that may be written for them; 3 is 3.0 where another cell is empty."""
+    other_text = {_other_text(level): level for level in levels}
+    return other_text | {str(level): level for level in levels}
+
+
+def _other_text(level: Any) -> str:
+    if isinstance(level, float) and level.is_integer():
+        return f"{level:.0f}"
+    return f"{level}.0" if type(level) is int else str(level)

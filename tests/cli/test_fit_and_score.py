@@ -72,3 +72,21 @@ def test_cells_are_scored_as_the_model_saw_them(tmp_path):
     X = pd.DataFrame({"code": ["7"], "n": [np.nan]})
     expected = load(path).anomaly_score(X)
     assert read(tmp_path / "s.csv")["anomaly_score"].tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize("fitted", [int, float])
+@pytest.mark.parametrize("written", [int, float])
+def test_categories_that_are_numbers_are_read_as_such(fitted, written, tmp_path):
+    """An empty cell makes pandas write 3.0 in the others."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"code": rng.integers(0, 4, 40), "size": rng.normal(size=40)})
+    sampler = GANSampler(n_steps=5, random_state=0, categorical_features=["code"])
+    sampler.fit(X.astype({"code": fitted}), np.repeat(["yes", "no"], 20))
+    model, source = tmp_path / "m.ganaug", tmp_path / "t.csv"
+    scores, rows = tmp_path / "s.csv", tmp_path / "r.csv"
+    sampler.save(model)
+    X.astype({"code": written}).to_csv(source, index=False)
+    assert ganaug("score", model, source, "-o", scores) == 0
+    np.testing.assert_allclose(read(scores)["anomaly_score"], sampler.anomaly_score(X), rtol=1e-6)
+    assert ganaug("sample", model, "-n", 9, "--where", f"code={written(2)}", "-o", rows) == 0
+    assert (read(rows)["code"] == 2).all()
