@@ -639,12 +639,14 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
-        counts = None
+        self._validate_params()
+        checkpoint = self._open_checkpoint()
+        seed, counts = self._choose_seed(checkpoint), None
         if is_dataset(X):
             check_dataset_request(y, sample_weight)
-            part = extract(X, y, _draw_seed(self.random_state))
+            part = extract(X, y, seed)
             X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
-        job = self._check_input(X, y, sample_weight, counts)
+        job = self._check_input(X, y, sample_weight, counts, seed, checkpoint)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
         builder = job.rows.builder(columns)
         job.encoder.fit(columns, job.target.codes)
@@ -653,16 +655,20 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         return job
 
     def _check_input(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None, counts: dict[Any, int] | None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        counts: dict[Any, int] | None,
+        seed: int,
+        checkpoint: Checkpoint | None,
     ) -> TrainingJob:
         """Check everything that can be wrong with the input before anything is done with it."""
-        self._validate_params()
         rows = validation.check_rows(X, images=True)
         form = find_form(self.image_shape, self.channels, rows)
         target = validation.check_target(y, rows)
         strategy = validation.check_strategy(self.sampling_strategy, target, counts)
         validation.check_class_counts(target)
-        checkpoint = self._open_checkpoint()
         return TrainingJob(
             rows=rows,
             target=target,
@@ -672,7 +678,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             own_networks=self._own_networks(),
             config=self._config(self._auto(rows.n_rows, is_image=form is not None)),
             device=resolve_device(self.device),
-            seed=self._choose_seed(checkpoint),
+            seed=seed,
             checkpoint=checkpoint,
         )
 

@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug import GANSampler
+from ganaug._encoding import scan
 from ganaug._persistence import archive, checkpoints
 from ganaug.exceptions import DataError, PersistenceError
 
@@ -88,6 +91,20 @@ def test_a_fit_without_seed_goes_on_with_that_of_the_checkpoint(tmp_path, monkey
     assert_same(resumed, quick(**{**parameters, "checkpoint": copy}).fit(X, Y))
     with pytest.raises(AssertionError):
         assert_same(resumed, quick(random_state=None).fit(X, Y))
+
+
+def test_a_dataset_without_seed_goes_on_with_the_rows_of_the_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "MIN_CLASS_ROWS", 20)
+    monkeypatch.setattr(scan, "MAX_ROWS", 40)
+    columns = {f"x{j}": column for j, column in enumerate(X.T)}
+    dataset = ds.dataset(pa.table({**columns, "y": Y}))
+    parameters = {"checkpoint": tmp_path, "random_state": None}
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(StopError):
+            quick(**parameters).fit(dataset, "y")
+    resumed = quick(**parameters, resume=True).fit(dataset, "y")
+    assert len(resumed.history_["quality"]) == 4
 
 
 def test_weights_and_early_stopping_go_on_too(tmp_path, monkeypatch):
