@@ -21,10 +21,18 @@ from ganaug.exceptions import DataError
 MIN_CLASS_ROWS = 5000
 MAX_ROWS = 100_000
 MAX_CLASSES = 1000
+# Wide rows, and those of many classes, are fewer: they are to take so much memory at most, unless
+# that leaves fewer than so many of a class. As much may be taken by rows that show a level.
+MAX_BYTES = 2**26
+FEWEST_CLASS_ROWS = 100
+# What is read at a time.
 BATCH_ROWS = 32_768
+BATCH_BYTES = 2**24
 BUFFER_BYTES = 2**18
 # A column with more levels than that is an identifier: further ones need not all be kept.
 MAX_LEVELS = 20_000
+# So many small tables are merged into one.
+MAX_TABLES = 100
 
 
 @dataclass(frozen=True)
@@ -90,12 +98,13 @@ def extract(dataset: Any, target: Any, seed: int) -> Extract:
     """
     check_dataset(dataset, target)
     reservoir = _Reservoir(seed)
-    landmarks = _Landmarks()
+    landmarks = _Landmarks(dataset.schema, target)
     start = 0
     for batch in batches(dataset):
         codes = reservoir.codes_of(batch[target], start)
-        reservoir.offer(batch, codes, start)
-        landmarks.offer(batch.drop_columns([target]), batch, start)
+        n_bytes = _bytes_of_rows(batch)
+        reservoir.offer(batch, codes, n_bytes, start)
+        landmarks.offer(batch, n_bytes, start)
         start += len(batch)
     if start == 0:
         raise DataError(f"{_name(dataset)} has no rows.")
@@ -183,8 +192,10 @@ def _read_parquet(fragment: Any, schema: Any) -> Iterator[Any]:
     from pyarrow.dataset import get_partition_keys
 
     keys = get_partition_keys(fragment.partition_expression)  # columns that folders are named for
-    file = pq.ParquetFile(fragment.open(), buffer_size=BUFFER_BYTES, pre_buffer=False)
-    for batch in file.iter_batches(BATCH_ROWS, columns=schema.names, use_threads=False):
+    buffer_size = min(BUFFER_BYTES, BATCH_BYTES // len(schema))
+    file = pq.ParquetFile(fragment.open(), buffer_size=buffer_size, pre_buffer=False)
+    n_rows = _batch_rows(schema, _stored_bytes(file.metadata))
+    for batch in file.iter_batches(n_rows, columns=schema.names, use_threads=False):
         for name in set(schema.names) - set(batch.schema.names):
             values = pa.array([keys.get(name)] * len(batch), schema.field(name).type)
             batch = batch.append_column(name, values)
@@ -194,11 +205,21 @@ def _read_parquet(fragment: Any, schema: Any) -> Iterator[Any]:
 def _read_any(fragment: Any, schema: Any) -> Iterator[Any]:
     yield from fragment.to_batches(
         schema=schema,
-        batch_size=BATCH_ROWS,
+        batch_size=_batch_rows(schema),
         batch_readahead=1,
         fragment_readahead=1,
         use_threads=False,
     )
+
+
+def _batch_rows(schema: Any, row_bytes: int = 0) -> int:
+    return int(np.clip(BATCH_BYTES // max(_fixed_bytes(schema), row_bytes), 1, BATCH_ROWS))
+
+
+def _stored_bytes(metadata: Any) -> int:
+    """Return how many bytes a row takes in a Parquet file before compression, on average."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
 
 
 def _explained(fragment: Any, read: Any) -> Any:
@@ -221,7 +242,11 @@ def _path(fragment: Any) -> str:
 
 @dataclass
 class _Reservoir:
-    """The rows with the lowest random priority in their class, and how many rows there are."""
+    """The rows with the lowest random priority in their class, and how many rows there are.
+
+    How many are kept of a class depends on the rows with lower priorities alone, and only shrinks
+    while rows and classes are added: whatever is dropped on the way is no part of the result.
+    """
 
     seed: int
     labels: dict[Hashable, int] = field(default_factory=dict)  # label -> code
@@ -229,8 +254,10 @@ class _Reservoir:
     _tables: list[Any] = field(default_factory=list)
     _codes: list[NDArray[np.int64]] = field(default_factory=list)
     _rows: list[NDArray[np.int64]] = field(default_factory=list)
+    _bytes: list[NDArray[np.int64]] = field(default_factory=list)
     _highest: list[int] = field(default_factory=list)  # priorities that still count, of each class
-    _n_waiting: int = 0
+    _waiting: int = 0  # rows and bytes that came since the last look at all
+    _waiting_bytes: int = 0
 
     def codes_of(self, labels: Any, start: int) -> NDArray[np.int64]:
         """Return the class code of each label, and count them."""
@@ -258,7 +285,9 @@ class _Reservoir:
             self.counts[code] += count
         return codes
 
-    def offer(self, batch: Any, codes: NDArray[np.int64], start: int) -> None:
+    def offer(
+        self, batch: Any, codes: NDArray[np.int64], n_bytes: NDArray[np.int64], start: int
+    ) -> None:
         """Keep those rows of a batch whose priority may still be low enough."""
         rows = np.arange(start, start + len(batch))
         wanted = priorities(rows, self.seed) <= np.array(self._highest, dtype=np.uint64)[codes]
@@ -266,8 +295,10 @@ class _Reservoir:
             self._tables.append(batch.take(np.flatnonzero(wanted)))
             self._codes.append(codes[wanted])
             self._rows.append(rows[wanted])
-            self._n_waiting += int(wanted.sum())
-        if self._n_waiting > 2 * max(MAX_ROWS, MIN_CLASS_ROWS * len(self.labels)):
+            self._bytes.append(n_bytes[wanted])
+            self._waiting += int(wanted.sum())
+            self._waiting_bytes += int(n_bytes[wanted].sum())
+        if self._waiting > MAX_ROWS or self._waiting_bytes > MAX_BYTES:
             self._prune()
 
     def rows(self) -> tuple[Any, NDArray[np.int64]]:
@@ -276,48 +307,143 @@ class _Reservoir:
         return self._tables[0], self._rows[0]
 
     def _prune(self) -> None:
-        import pyarrow as pa
-
         codes, rows = np.concatenate(self._codes), np.concatenate(self._rows)
-        priority = priorities(rows, self.seed)
-        share = max(MIN_CLASS_ROWS, MAX_ROWS // len(self.labels))
+        n_bytes, priority = np.concatenate(self._bytes), priorities(rows, self.seed)
+        n_classes = len(self.labels)
+        order = np.lexsort((priority, codes))
         kept = []
-        for code in range(len(self.labels)):
-            own = np.flatnonzero(codes == code)
-            own = own[np.argsort(priority[own])[:share]]
-            if len(own) == share:
-                self._highest[code] = int(priority[own[-1]])
-            kept.append(own)
+        for own in np.split(order, np.searchsorted(codes[order], np.arange(1, n_classes))):
+            n_kept = _n_affordable(n_bytes[own], n_classes)
+            kept.append(own[:n_kept])
+            if n_kept < len(own):
+                self._highest[codes[own[0]]] = int(priority[own[n_kept - 1]])
         chosen = np.sort(np.concatenate(kept))
-        self._tables = [pa.concat_tables(self._tables).take(chosen)]
-        self._codes, self._rows = [codes[chosen]], [rows[chosen]]
-        self._n_waiting = len(chosen)
+        self._tables = [_take_out(self._tables, chosen)]
+        self._codes, self._rows, self._bytes = [codes[chosen]], [rows[chosen]], [n_bytes[chosen]]
+        self._waiting = self._waiting_bytes = 0
+
+
+def _n_affordable(n_bytes: NDArray[np.int64], n_classes: int) -> int:
+    """Return how many of the first rows of a class are kept, by the bytes of each."""
+    most = max(MIN_CLASS_ROWS, MAX_ROWS // n_classes)
+    fit_in = int(np.searchsorted(n_bytes.cumsum(), MAX_BYTES // n_classes, side="right"))
+    return min(most, len(n_bytes), max(fit_in, FEWEST_CLASS_ROWS))
+
+
+def _take_out(tables: list[Any], places: NDArray[np.int64]) -> Any:
+    """Return one table of some rows of tables, in their order; empty the list.
+
+    So tables are freed before rows are copied into one piece.
+    """
+    import pyarrow as pa
+
+    whole = pa.concat_tables(tables)
+    tables.clear()
+    wanted = np.zeros(len(whole), dtype=bool)
+    wanted[places] = True
+    whole = whole.filter(pa.array(wanted))
+    return whole.unify_dictionaries().combine_chunks()
+
+
+def _bytes_of_rows(table: Any) -> NDArray[np.int64]:
+    """Return about how many bytes each row takes, whatever rows are beside it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    out = np.full(len(table), _fixed_bytes(table.schema))
+    for column in table.columns:
+        if _has_length(column.type):
+            lengths = pc.fill_null(pc.binary_length(column), 0)
+            out += lengths.cast(pa.int64()).to_numpy()
+    return out
+
+
+def _fixed_bytes(schema: Any) -> int:
+    """Return how many bytes a row takes without its strings; of these where they begin and end."""
+    import pyarrow as pa
+
+    bits = 0
+    for kind in schema.types:
+        if pa.types.is_dictionary(kind):
+            kind = kind.index_type
+        bits += 64 if _has_length(kind) else 0 if pa.types.is_null(kind) else kind.bit_width
+    return bits // 8 + 1
+
+
+def _has_length(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            pa.types.is_string,
+            pa.types.is_large_string,
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+        )
+    )
 
 
 @dataclass
+class _Levels:
+    """The levels of a column that rows were kept for, and how many bytes these rows have."""
+
+    seen: set[Hashable] = field(default_factory=set)
+    n_bytes: int = 0
+
+    def are_many(self, max_bytes: int) -> bool:
+        """Tell whether further levels need not be kept."""
+        return len(self.seen) >= MAX_LEVELS or self.n_bytes >= max_bytes
+
+
 class _Landmarks:
     """For each column the first rows with its extremes, its levels and a missing value."""
 
-    _rows: dict[tuple[str, Hashable], tuple[int, Any]] = field(default_factory=dict)
-    _extremes: dict[tuple[str, str], Any] = field(default_factory=dict)
-    _n_levels: dict[str, int] = field(default_factory=dict)
+    def __init__(self, schema: Any, target: str) -> None:
+        self._features = [name for name in schema.names if name != target]
+        kinds = {name: schema.field(name).type for name in self._features}
+        self._levels = {name: _Levels() for name, kind in kinds.items() if not _is_number(kind)}
+        self._level_bytes = MAX_BYTES // max(len(self._levels), 1)  # of each column
+        self._extremes: dict[tuple[str, str], Any] = {}
+        self._rows_of_values: dict[tuple[str, str], int] = {}
+        self._rows_of_levels: set[int] = set()
+        self._tables: list[Any] = []
+        self._rows: list[NDArray[np.int64]] = []
 
-    def offer(self, features: Any, batch: Any, start: int) -> None:
-        """Keep the landmarks of a batch; `batch` has the target, too."""
-        for name in features.column_names:
-            column = features[name].combine_chunks()
-            if column.null_count and (name, "missing") not in self._rows:
-                self._keep((name, "missing"), batch, _first(column.is_null()), start)
-            if _is_number(column.type):
-                self._offer_number(name, column, batch, start)
+    def offer(self, batch: Any, n_bytes: NDArray[np.int64], start: int) -> None:
+        """Keep the landmarks of a batch."""
+        for name in self._features:
+            column = batch[name].combine_chunks()
+            if column.null_count and (name, "missing") not in self._rows_of_values:
+                self._rows_of_values[name, "missing"] = start + _first(column.is_null())
+            if name in self._levels:
+                places = self._new_levels(name, column, n_bytes)
+                self._rows_of_levels.update(start + place for place in places)
             else:
-                self._offer_levels(name, column, batch, start)
+                self._offer_number(name, column, start)
+        rows = {row for row in self._shown() if row >= start}
+        if rows:
+            self._rows.append(np.array(sorted(rows)))
+            self._tables.append(batch.take(self._rows[-1] - start))
+        if len(self._tables) > MAX_TABLES:
+            self._merge()
 
-    def rows(self) -> dict[int, Any]:
-        """Return the row of each number that is a landmark."""
-        return dict(self._rows.values())
+    def rows(self) -> tuple[Any, NDArray[np.int64]]:
+        """Return the rows that are landmarks, and their numbers."""
+        self._merge()
+        return self._tables[0], self._rows[0]
 
-    def _offer_number(self, name: str, column: Any, batch: Any, start: int) -> None:
+    def _merge(self) -> None:
+        """Make one table of the rows kept, without those that are no longer an extreme."""
+        rows = np.concatenate(self._rows)
+        shown = np.flatnonzero(np.isin(rows, list(self._shown())))
+        self._tables = [_take_out(self._tables, shown)]
+        self._rows = [rows[shown]]
+
+    def _shown(self) -> set[int]:
+        return self._rows_of_levels.union(self._rows_of_values.values())
+
+    def _offer_number(self, name: str, column: Any, start: int) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -328,8 +454,8 @@ class _Landmarks:
         if pa.types.is_floating(column.type):
             _check_finite(name, column, start)
             if pc.any(pc.is_nan(column)).as_py():
-                if (name, "nan") not in self._rows:
-                    self._keep((name, "nan"), batch, _first(pc.is_nan(column)), start)
+                if (name, "nan") not in self._rows_of_values:
+                    self._rows_of_values[name, "nan"] = start + _first(pc.is_nan(column))
                 column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         found = pc.min_max(column)
         for side, better in (("min", pc.less), ("max", pc.greater)):
@@ -337,31 +463,28 @@ class _Landmarks:
             known = self._extremes.get((name, side))
             if value.is_valid and (known is None or better(value, known).as_py()):
                 self._extremes[name, side] = value
-                self._keep((name, side), batch, pc.index(column, value).as_py(), start)
+                self._rows_of_values[name, side] = start + pc.index(column, value).as_py()
 
-    def _offer_levels(self, name: str, column: Any, batch: Any, start: int) -> None:
+    def _new_levels(self, name: str, column: Any, n_bytes: NDArray[np.int64]) -> Iterator[int]:
+        """Give the places of levels that were not seen before, as long as there are not many."""
         import pyarrow as pa
 
+        levels = self._levels[name]
+        if levels.are_many(self._level_bytes):
+            return
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        codes = encoded.indices.drop_null().unique().to_pylist()
-        known = self._n_levels.get(name, 0)
-        places: dict[int, int] | None = None
-        for code in codes:
-            if known >= MAX_LEVELS:
-                break
-            level = encoded.dictionary[code].as_py()
-            if (name, ("level", level)) in self._rows:
-                continue
-            if places is None:
-                values = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-                places = dict(zip(*_first_places(values), strict=True))
-            self._keep((name, ("level", level)), batch, places[code], start)
-            known += 1
-        self._n_levels[name] = known
-
-    def _keep(self, key: tuple[str, Hashable], batch: Any, place: int, start: int) -> None:
-        # a copy: a slice would hold on to its whole batch
-        self._rows[key] = (start + place, batch.take([place]))
+        codes = encoded.indices.drop_null().unique()
+        values = encoded.dictionary.take(codes).to_pylist()
+        if levels.seen.issuperset(values):
+            return
+        places = dict(zip(*_first_places(encoded.indices), strict=True))
+        for code, value in zip(codes.to_pylist(), values, strict=True):
+            if value not in levels.seen:
+                levels.seen.add(value)
+                levels.n_bytes += int(n_bytes[places[code]])
+                yield places[code]
+            if levels.are_many(self._level_bytes):
+                return
 
 
 def _first(mask: Any) -> int:
@@ -371,7 +494,8 @@ def _first(mask: Any) -> int:
     return place
 
 
-def _first_places(values: NDArray[Any]) -> tuple[list[int], list[int]]:
+def _first_places(indices: Any) -> tuple[list[int], list[int]]:
+    values = indices.fill_null(-1).to_numpy(zero_copy_only=False)
     distinct, places = np.unique(values, return_index=True)
     return distinct.tolist(), places.tolist()
 
@@ -405,13 +529,12 @@ def _joined(reservoir: _Reservoir, landmarks: _Landmarks, target: str) -> Extrac
     """Return chosen rows and landmarks in the order of the whole table."""
     import pyarrow as pa
 
-    table, rows = reservoir.rows()
-    chosen = set(rows.tolist())
-    others = {row: part for row, part in landmarks.rows().items() if row not in chosen}
-    tables = [table.unify_dictionaries(), *others.values()]
-    numbers = np.concatenate([rows, np.array(list(others), dtype=np.int64)])
+    (table, rows), (others, numbers) = reservoir.rows(), landmarks.rows()
+    is_other = ~np.isin(numbers, rows)
+    others, numbers = others.filter(is_other), np.concatenate([rows, numbers[is_other]])
     order = np.argsort(numbers)
-    whole = pa.concat_tables(tables).unify_dictionaries().combine_chunks().take(order)
+    parts = [table.unify_dictionaries(), others]
+    whole = pa.concat_tables(parts).unify_dictionaries().combine_chunks().take(order)
     weights = (np.arange(len(numbers)) < len(rows)).astype(np.float64)[order]
     counts = {label: reservoir.counts[code] for label, code in reservoir.labels.items()}
     return Extract(whole.drop_columns([target]), whole[target], weights, counts)

@@ -26,6 +26,8 @@ from ganaug._gan.states import State
 from ganaug._gan.training import Check, Trainer, TrainingConfig
 
 COVERAGE_ROWS = 512
+# Rows whose logits for all classes are held at the same time.
+LOGIT_ROWS = 32_768
 
 
 class Stream(IntEnum):
@@ -188,7 +190,13 @@ class GAN(ABC):
         """Return the logit of each training row for its own class, and the class."""
         counts = self._rows.class_counts
         codes = np.repeat(np.arange(len(counts)), counts)
-        return self.logits(self._rows.encoded)[np.arange(len(codes)), codes], codes
+        own = np.empty(len(codes))
+        # some at a time: with hundreds of classes logits take more memory than the rows
+        for rows in np.split(np.arange(len(codes)), range(LOGIT_ROWS, len(codes), LOGIT_ROWS)):
+            own[rows] = self.logits(self._rows.encoded.take(rows))[
+                np.arange(len(rows)), codes[rows]
+            ]
+        return own, codes
 
     @torch.inference_mode()
     def coverage(self, class_code: int) -> float:

@@ -69,6 +69,26 @@ def test_an_extract_does_not_depend_on_files_and_row_groups(table, tmp_path, mon
     assert other.X["count"].to_pylist() != whole.X["count"].to_pylist()
 
 
+def test_rows_take_so_many_bytes_whatever_files_and_row_groups(table, tmp_path, monkeypatch):
+    text = pa.array(["x" * int(n) for n in np.random.default_rng(0).integers(0, 400, N)])
+    numbers = pa.array([f"number {k}" for k in range(N)])
+    table = table.append_column("text", text).append_column("id", numbers)
+    monkeypatch.setattr(scan, "MAX_BYTES", 60_000)
+    monkeypatch.setattr(scan, "FEWEST_CLASS_ROWS", 60)
+    whole = extract(written(table, tmp_path / "a"), "label", seed=1)
+    monkeypatch.setattr(scan, "BATCH_ROWS", 77)
+    monkeypatch.setattr(scan, "MAX_TABLES", 3)
+    parts = extract(written(table, tmp_path / "b", n_files=4, row_group_size=100), "label", seed=1)
+    pd.testing.assert_frame_equal(parts.X.to_pandas(), whole.X.to_pandas())
+    np.testing.assert_array_equal(parts.weights, whole.weights)
+    chosen = pd.Series(whole.y.to_pylist())[whole.weights == 1].value_counts()
+    assert chosen.between(90, 140).all()  # half of the bytes each, about 260 a row
+    assert whole.X.nbytes < 2.2 * 60_000
+    monkeypatch.setattr(scan, "MAX_BYTES", 1)
+    few = extract(written(table, tmp_path / "c"), "label", seed=1)
+    assert few.weights.sum() == 120
+
+
 def test_priorities_are_spread_evenly_and_change_with_the_seed():
     low = priorities(np.arange(100_000), 0) < 2**62
     assert abs(low.mean() - 0.25) < 0.01
