@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from ganaug import _arguments as arguments
 from ganaug import _commands as commands
+from ganaug._memory import explaining_memory
 from ganaug.exceptions import GanaugError
 
 __all__ = ["main"]
@@ -129,7 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        with explaining_memory("give it a smaller table, or more memory"):
+            args.run(args)
     except KeyboardInterrupt:
         print("ganaug: interrupted; nothing was written.", file=sys.stderr)
         return INTERRUPTED

@@ -23,6 +23,7 @@ from ganaug._detection.features import FeatureMap, left_out
 from ganaug._detection.model import Calibration, DetectionModel, Mode, ModelConfig, fit_model
 from ganaug._encoding.columns import Column
 from ganaug._encoding.rows import RowBuilder
+from ganaug._memory import explaining_memory
 from ganaug._scoring import ScoreScale, conformal_p_values, to_anomaly, to_normality
 from ganaug._validation import Number
 from ganaug.sampler import GANSampler
@@ -31,6 +32,7 @@ MAX_KEPT_ROWS = 5000
 # Rows that are scored at once; a multiple of what distances are measured for at once.
 PART_ROWS = 16_384
 # The classes of the sampler that `sample` trains.
+SCORE_FEWER = "score fewer rows at a time"
 HALVES = ("the more typical half", "the less typical half")
 
 
@@ -177,6 +179,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     # --- public -------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @explaining_memory("lower max_reference_rows or batch_size, or fit fewer rows")
     def fit(self, X: Any, y: Any = None) -> GANOutlierDetector:
         """Learn what rows are usual.
 
@@ -235,6 +238,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         self.offset_ = self._threshold()
         return self
 
+    @explaining_memory(SCORE_FEWER)
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Return how normal rows are: higher = more normal.
 
@@ -307,6 +311,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return to_anomaly(self.score_samples(X))
 
+    @explaining_memory(SCORE_FEWER)
     def p_value(self, X: Any) -> NDArray[np.float64]:
         """Return conformal p-values: how often a normal row would score as anomalous as this one.
 
@@ -329,6 +334,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return np.concatenate([self._p_values(points) for points in self._parts(X)])
 
+    @explaining_memory(SCORE_FEWER)
     def explain(self, X: Any) -> Explanation:
         """Return which columns make each row anomalous.
 

@@ -10,6 +10,7 @@ __all__ = [
     "DeviceError",
     "GanaugError",
     "MissingDependencyError",
+    "OutOfMemoryError",
     "PersistenceError",
     "RepeatedRowsWarning",
     "TrainingError",
@@ -30,6 +31,10 @@ class DeviceError(GanaugError, RuntimeError):
 
 class MissingDependencyError(GanaugError, ImportError):
     """An optional dependency is missing; the message names the extra that brings it."""
+
+
+class OutOfMemoryError(DeviceError, MemoryError):
+    """The memory of the machine or of the device is too small; the message says what to lower."""
 
 
 class PersistenceError(GanaugError, ValueError):

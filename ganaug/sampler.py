@@ -42,10 +42,15 @@ from ganaug._gan.model import GAN, GANConfig, Stream
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import TrainingConfig
+from ganaug._memory import each_explained, explaining_memory
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale, to_anomaly
 from ganaug._validation import Number
 from ganaug.exceptions import DataError
+
+# What to do where memory runs out.
+ON_DEVICE = "load the saved sampler with device='cpu'"
+LOWER_BATCH_ROWS = "lower batch_rows"
 
 
 class GANSampler(CallbackSupportMixin, BaseOverSampler):
@@ -343,6 +348,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the data can't be used; the message says why, and what to do.
         DeviceError
             If the device is not available.
+        OutOfMemoryError
+            If memory runs out; the message says what to lower. So do all methods that compute.
         TrainingError
             If training diverged and could not be mended; the message names likely columns.
         PersistenceError
@@ -400,6 +407,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         """
         return self._fit_resample(X, y, sample_weight)
 
+    @explaining_memory("ask for fewer rows, or take them in parts by sample_batches", ON_DEVICE)
     def sample(
         self,
         n_samples: int | dict[Any, int],
@@ -465,6 +473,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         draw = self._sample_draw(set(codes.tolist()), where, for_training, random_state)
         return self._drawer.rows(codes, draw)
 
+    @explaining_memory(LOWER_BATCH_ROWS, ON_DEVICE)
     def sample_batches(
         self,
         n_samples: int | dict[Any, int],
@@ -518,8 +527,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         counts = requests.check_sample_counts(n_samples, y, self.classes_, self.sampling_strategy_)
         batch_rows = requests.check_batch_rows(batch_rows)
         draw = self._sample_draw(set(counts), where, for_training, random_state)
-        return self._drawer.batches(counts, batch_rows, draw)
+        batches = self._drawer.batches(counts, batch_rows, draw)
+        return each_explained(batches, LOWER_BATCH_ROWS, ON_DEVICE)
 
+    @explaining_memory("score fewer rows at a time", ON_DEVICE)
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Return how normal rows are: higher = more normal.
 
@@ -624,6 +635,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     # --- the way of a row ---------------------------------------------------------------------
 
+    @explaining_memory("add fewer rows by sampling_strategy", "pass device='cpu'")
     def _fit_resample(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> tuple[Any, Any]:
@@ -638,6 +650,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         self.synthetic_mask_ = np.arange(n_rows + len(codes)) >= n_rows
         return X_resampled, y_resampled
 
+    @explaining_memory(
+        "lower batch_size or hidden_layer_sizes, or fit fewer rows", "pass device='cpu'"
+    )
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> TrainingJob:
         self._validate_params()
         checkpoint = self._open_checkpoint()

@@ -11,7 +11,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # part of the package -> what of the package it may import, besides exceptions and itself
 ALLOWED = {
     "_encoding": set(),
-    "_gan": {"_encoding.layout"},
+    "_gan": {"_encoding.layout", "_memory"},
+    "_memory": set(),
     "_detection": {"_encoding", "_gan"},
     "_validation": {"_encoding"},
     "_requests": {"_validation", "_encoding"},
@@ -23,16 +24,16 @@ ALLOWED = {
     },
     "sampler": {
         *("_validation", "_requests", "_drawing", "_encoding", "_gan", "_callbacks"),
-        *("_scoring", "_fitting"),
+        *("_scoring", "_fitting", "_memory"),
         *("_persistence.checkpoints", "_persistence.models"),
     },
     "detector": {
-        *("_validation", "_requests", "_encoding", "_detection", "_scoring", "sampler"),
+        *("_validation", "_requests", "_encoding", "_detection", "_scoring", "_memory", "sampler"),
         "_persistence.models",
     },
     "_persistence": {
         *("sampler", "detector", "_encoding", "_gan", "_detection", "_scoring", "_fitting"),
-        "_replacing",
+        *("_replacing", "_memory"),
     },
     "_scoring": set(),
     "datasets": {"_optional"},

@@ -17,6 +17,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ganaug._memory import is_out_of_memory
+
 Outputs = tuple[Tensor, ...]
 # Takes a function and the generators it draws from, and returns how to replay it, and the tensors
 # that hold its outputs after each replay.
@@ -100,9 +102,9 @@ class Replayed:
             self._recorded[argument] = self._recorder(
                 partial(self._function, argument), self._randoms
             )
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             self._recorder = None
             warnings.warn(
                 f"training goes on without CUDA graphs, slower: {str(error).splitlines()[0]}",

@@ -21,7 +21,7 @@ from ganaug._gan.inference import SamplingConfig
 from ganaug._gan.monitor import distance_by_chance, watched
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.quality import coverage
-from ganaug._gan.runtime import explaining_memory, limited_threads, random_generator
+from ganaug._gan.runtime import limited_threads, random_generator
 from ganaug._gan.states import State
 from ganaug._gan.training import Check, Trainer, TrainingConfig
 
@@ -124,9 +124,9 @@ class GAN(ABC):
         The caller may close the iterator between two checks, to stop there. With the `state` of
         a check of the same training it goes on from there.
         """
-        with limited_threads(1), explaining_memory(self._device):
+        with limited_threads(1):
             trainer = self._trainer(classes)
-        with limited_threads(self._training_threads()), explaining_memory(self._device):
+        with limited_threads(self._training_threads()):
             if state is not None:
                 trainer.load_state_dict(state)
             try:
@@ -176,7 +176,7 @@ class GAN(ABC):
             )
         while True:
             # not while the caller is at work
-            with limited_threads(1), explaining_memory(self._device), torch.inference_mode():
+            with limited_threads(1), torch.inference_mode():
                 chunk = next(chunks, None)
             if chunk is None:
                 return

@@ -21,6 +21,7 @@ from ganaug._gan.gate import StateGate
 from ganaug._gan.networks import CategoryHead
 from ganaug._gan.noise import gumbel_noise
 from ganaug._gan.runtime import DTYPE
+from ganaug._memory import is_out_of_memory
 from ganaug.exceptions import DataError
 
 ModuleFactory = Callable[[], nn.Module]
@@ -272,9 +273,9 @@ def _output(
     given += "" if networks.training else " in eval()"
     try:
         out = networks.call(number, inputs, classes)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise DataError(f"{role} fails on a batch of shape {given}: {_said(error)}.") from error
     flat = (n, math.prod(shape))
     allowed = {(n, *shape), flat} if shape else {(n,), (n, 1)}
@@ -325,9 +326,9 @@ def _gradients(
         return torch.autograd.grad(
             out.sum(), by, allow_unused=True, retain_graph=True, create_graph=twice
         )
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise DataError(f"{role} can't be differentiated: {_said(error)}{advice}.") from error
 
 

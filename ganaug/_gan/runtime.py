@@ -158,20 +158,3 @@ def threads_for(multiplications: float) -> int:
     One for small networks; for large ones as many as the caller lets torch have.
     """
     return 1 if multiplications < SMALL_STEP else limited_threads.available()
-
-
-@contextmanager
-def explaining_memory(device: torch.device) -> Iterator[None]:
-    """Say what to lower where the device has no memory left.
-
-    Raises
-    ------
-    DeviceError
-    """
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(
-            f"device {str(device)!r} has no memory left; lower batch_size or hidden_layer_sizes, "
-            "or pass device='cpu'."
-        ) from error

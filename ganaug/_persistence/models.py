@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ganaug._memory import explaining_memory
 from ganaug._persistence.archive import Archive, read_archive, write_archive
 from ganaug._persistence.detectors import DETECTOR
 from ganaug._persistence.estimators import Format
@@ -88,7 +89,8 @@ def load(
         reading = Reading(callables or {}, max_bytes)
         state = from_document(form.state, archive.document, archive.tensors, reading)
         state.check(max_bytes)
-        return state.build(device)
+        with explaining_memory("free some of it", "pass device='cpu'"):
+            return state.build(device)
     except PersistenceError as error:
         raise PersistenceError(f"{path} can't be read: {error}") from error
     except DeviceError:

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from ganaug._gan.runtime import (
-    explaining_memory,
     limited_threads,
     random_generator,
     resolve_device,
@@ -114,11 +113,3 @@ def test_only_large_networks_get_the_callers_threads():
         assert threads_for(1e11) == 2
     finally:
         torch.set_num_threads(1)
-
-
-def test_a_full_device_is_explained():
-    with (
-        pytest.raises(DeviceError, match="'cuda:1' has no memory left; lower batch_size or hidden"),
-        explaining_memory(torch.device("cuda:1")),
-    ):
-        raise torch.OutOfMemoryError("CUDA out of memory")
