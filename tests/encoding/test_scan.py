@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ganaug import GANSampler
-from ganaug._encoding import scan
-from ganaug._encoding.scan import extract, priorities
+from ganaug._encoding import chosen_rows, scan
+from ganaug._encoding.chosen_rows import priorities
+from ganaug._encoding.scan import extract
 from ganaug.exceptions import DataError
 
 N = 3000
@@ -40,8 +41,8 @@ def written(table, folder, n_files=1, row_group_size=None):
 
 
 def test_an_extract_holds_random_rows_and_all_that_occurs(table, tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "MIN_CLASS_ROWS", 50)
-    monkeypatch.setattr(scan, "MAX_ROWS", 200)
+    monkeypatch.setattr(chosen_rows, "MIN_CLASS_ROWS", 50)
+    monkeypatch.setattr(chosen_rows, "MAX_ROWS", 200)
     part = extract(written(table, tmp_path / "a"), "label", seed=0)
     frame = table.to_pandas()
     assert part.counts == frame.label.value_counts().to_dict()
@@ -57,8 +58,8 @@ def test_an_extract_holds_random_rows_and_all_that_occurs(table, tmp_path, monke
 
 
 def test_an_extract_does_not_depend_on_files_and_row_groups(table, tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "MIN_CLASS_ROWS", 50)
-    monkeypatch.setattr(scan, "MAX_ROWS", 100)
+    monkeypatch.setattr(chosen_rows, "MIN_CLASS_ROWS", 50)
+    monkeypatch.setattr(chosen_rows, "MAX_ROWS", 100)
     whole = extract(written(table, tmp_path / "a"), "label", seed=1)
     monkeypatch.setattr(scan, "BATCH_ROWS", 77)
     parts = extract(written(table, tmp_path / "b", n_files=4, row_group_size=100), "label", seed=1)
@@ -73,18 +74,18 @@ def test_rows_take_so_many_bytes_whatever_files_and_row_groups(table, tmp_path, 
     text = pa.array(["x" * int(n) for n in np.random.default_rng(0).integers(0, 400, N)])
     numbers = pa.array([f"number {k}" for k in range(N)])
     table = table.append_column("text", text).append_column("id", numbers)
-    monkeypatch.setattr(scan, "MAX_BYTES", 60_000)
-    monkeypatch.setattr(scan, "FEWEST_CLASS_ROWS", 60)
+    monkeypatch.setattr(chosen_rows, "MAX_BYTES", 60_000)
+    monkeypatch.setattr(chosen_rows, "FEWEST_CLASS_ROWS", 60)
     whole = extract(written(table, tmp_path / "a"), "label", seed=1)
     monkeypatch.setattr(scan, "BATCH_ROWS", 77)
-    monkeypatch.setattr(scan, "MAX_TABLES", 3)
+    monkeypatch.setattr(chosen_rows, "MAX_TABLES", 3)
     parts = extract(written(table, tmp_path / "b", n_files=4, row_group_size=100), "label", seed=1)
     pd.testing.assert_frame_equal(parts.X.to_pandas(), whole.X.to_pandas())
     np.testing.assert_array_equal(parts.weights, whole.weights)
     chosen = pd.Series(whole.y.to_pylist())[whole.weights == 1].value_counts()
     assert chosen.between(90, 140).all()  # half of the bytes each, about 260 a row
     assert whole.X.nbytes < 2.2 * 60_000
-    monkeypatch.setattr(scan, "MAX_BYTES", 1)
+    monkeypatch.setattr(chosen_rows, "MAX_BYTES", 1)
     few = extract(written(table, tmp_path / "c"), "label", seed=1)
     assert few.weights.sum() == 120
 

@@ -16,7 +16,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug import GANSampler
-from ganaug._encoding import scan
+from ganaug._encoding import chosen_rows
 from ganaug._persistence import archive, checkpoints
 from ganaug.exceptions import DataError, PersistenceError
 
@@ -94,8 +94,8 @@ def test_a_fit_without_seed_goes_on_with_that_of_the_checkpoint(tmp_path, monkey
 
 
 def test_a_dataset_without_seed_goes_on_with_the_rows_of_the_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "MIN_CLASS_ROWS", 20)
-    monkeypatch.setattr(scan, "MAX_ROWS", 40)
+    monkeypatch.setattr(chosen_rows, "MIN_CLASS_ROWS", 20)
+    monkeypatch.setattr(chosen_rows, "MAX_ROWS", 40)
     columns = {f"x{j}": column for j, column in enumerate(X.T)}
     dataset = ds.dataset(pa.table({**columns, "y": Y}))
     parameters = {"checkpoint": tmp_path, "random_state": None}
