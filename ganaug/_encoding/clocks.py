@@ -7,11 +7,15 @@ becomes the next one that it shows.
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import narwhals.stable.v1 as nw
 import numpy as np
 from numpy.typing import NDArray
+
+PYTHON_TIMES = {date: "M8[D]", datetime: "M8[us]", timedelta: "m8[us]"}
+MOST_IN_NANOSECONDS = np.iinfo(np.int64).max // 1000  # microseconds
 
 
 def to_ticks(series: nw.Series[Any]) -> nw.Series[Any]:
@@ -73,3 +77,45 @@ def _polars_zoned(naive: Any, zone: str) -> Any:
             naive = naive.dt.truncate(step).dt.offset_by(step)
             out = out.zip_with(~skipped, zoned(naive))
     return out
+
+
+def are_times(objects: NDArray[np.object_]) -> bool:
+    """Tell days, datetimes on one clock and durations from other objects."""
+    types = set(map(type, objects))
+    if types and all(issubclass(kind, datetime) for kind in types):
+        zones = {id(time.tzinfo): time.tzinfo for time in objects}  # some have no hash
+        return len(set(map(str, zones.values()))) == 1
+    return types == {date} or (bool(types) and all(issubclass(kind, timedelta) for kind in types))
+
+
+def ticks_of_objects(times: NDArray[np.object_]) -> tuple[NDArray[np.int64], str]:
+    """Return days, datetimes or durations, of Python or pandas, as integers and their unit."""
+    if type(times[0]) is date:
+        return times.astype("M8[D]").astype(np.int64), "D"
+    if getattr(times[0], "tzinfo", None) is not None:
+        times = np.array([time.replace(tzinfo=None) for time in times], dtype=object)
+    kind, below = ("m8", "nanoseconds") if isinstance(times[0], timedelta) else ("M8", "nanosecond")
+    ticks = times.astype(f"{kind}[us]").astype(np.int64)
+    rest = np.array([getattr(time, below, 0) for time in times])  # pandas has it, Python has not
+    if rest.any() and np.abs(ticks).max() < MOST_IN_NANOSECONDS:
+        return ticks * 1000 + rest, "ns"
+    return ticks, "us"
+
+
+def objects_of_ticks(ticks: NDArray[np.int64], unit: str, like: Any) -> NDArray[np.object_]:
+    """Return days, datetimes or durations as objects of the type of `like`, on its clock."""
+    times = ticks.view(f"{'m8' if isinstance(like, timedelta) else 'M8'}[{unit}]")
+    zone = getattr(like, "tzinfo", None)
+    if type(like) in PYTHON_TIMES:
+        objects = times.astype(PYTHON_TIMES[type(like)]).astype(object)
+        return objects if zone is None else _python_zoned(objects, zone)
+    import pandas as pd  # `like` is of it
+
+    series = pd.Series(times) if zone is None else pandas_zoned(times, like.tz)
+    return series.astype(object).to_numpy(copy=True)
+
+
+def _python_zoned(naive: NDArray[np.object_], zone: Any) -> NDArray[np.object_]:
+    # by way of UTC: so a time that the clock skips becomes one that it shows
+    zoned = [time.replace(tzinfo=zone).astimezone(UTC).astimezone(zone) for time in naive]
+    return np.array(zoned, dtype=object)

@@ -6,13 +6,13 @@ import mmap
 import numbers
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.clocks import are_times, ticks_of_objects
 from ganaug.exceptions import DataError
 
 MISSING_CODE = -1
@@ -178,13 +178,13 @@ def level_key(value: Hashable) -> Hashable:
 
 
 def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:
-    """Return the column that an array of Python objects holds: numbers, days or categories."""
+    """Return the column that an array of Python objects holds: numbers, times or categories."""
     missing = np.fromiter((is_missing(value) for value in values), bool, len(values))
     types = set(map(type, values[~missing]))
-    if types == {date}:
-        days = np.zeros(len(values), dtype=np.int64)
-        days[~missing] = values[~missing].astype("M8[D]").astype(np.int64)
-        return numeric(name, days, missing, "D")
+    if are_times(values[~missing]):
+        ticks = np.zeros(len(values), dtype=np.int64)
+        ticks[~missing], unit = ticks_of_objects(values[~missing])
+        return numeric(name, ticks, missing, unit)
     are_numbers = types == {Decimal} or all(
         issubclass(kind, numbers.Real | np.number) and not issubclass(kind, bool | np.bool_)
         for kind in types

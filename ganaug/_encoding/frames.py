@@ -58,17 +58,21 @@ class NarwhalsRows(Rows):
             unit = getattr(dtype, "time_unit", "D" if dtype == nw.Date else "ns")
             return numeric(name, _fill(to_ticks(series), missing), missing, unit)
         values = series.to_list()
-        if dtype == nw.Object:
+        if dtype == nw.Object and not as_category:
             return from_objects(name, _object_array(values))
         return categorical(name, values)
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
-        levels = [
-            self._rows_of(j, level_rows(column) if column.is_categorical else np.empty(0, int))
-            for j, column in enumerate(columns)
-        ]
+        levels = [self._rows_of(j, self._shown(column)) for j, column in enumerate(columns)]
         nulls = [self.frame[name].null_count() > 0 for name in self.names]
         return NarwhalsBuilder(levels, nulls, self.native[:0])
+
+    def _shown(self, column: Column) -> NDArray[np.int64]:
+        """Return rows that show what a column's type does not say."""
+        series = self.frame[str(column.name)]
+        if series.dtype == nw.Object:
+            return template_rows(column, _object_array(series.to_list()))
+        return level_rows(column) if column.is_categorical else np.empty(0, np.int64)
 
     def _rows_of(self, position: int, rows: NDArray[np.int64]) -> nw.Series[Any]:
         name = self.names[position]
@@ -109,6 +113,9 @@ class NarwhalsBuilder(RowBuilder):
             ]
             return taken
         name, dtype = str(column.name), frame.schema[str(column.name)]
+        if dtype == nw.Object:
+            objects = build_array(column, np.dtype(object), _object_array(levels.to_list()))
+            return nw.new_series(name, objects.tolist(), dtype, backend=frame.implementation)
         values = column.values
         if dtype.is_float() and not has_nulls:  # its missing values are NaN
             values = np.where(column.missing, np.nan, values)

@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ganaug._encoding.clocks import objects_of_ticks
 from ganaug._encoding.columns import Column, categorical, first_rows, from_objects, numeric
 from ganaug.exceptions import DataError
 
@@ -241,7 +242,7 @@ def build_array(column: Column, dtype: np.dtype[Any], levels: NDArray[Any]) -> N
             return np.where(column.missing, np.nan, column.values).astype(dtype)
     if dtype.kind != "O":
         return column.values.astype(dtype)
-    out = _as_objects(column.values, levels[0] if len(levels) else None)
+    out = _as_objects(column, levels[0] if len(levels) else None)
     if column.missing.any():
         out[column.missing] = levels[-1]
     return out
@@ -257,7 +258,7 @@ def array_levels(values: NDArray[Any], column: Column) -> NDArray[Any]:
 def template_rows(column: Column, objects: NDArray[np.object_] | None) -> NDArray[np.int64]:
     """Return rows that show of cells what codes and numbers don't say.
 
-    One of each level or, where numbers are objects, of a day or of the decimal with most places;
+    One of each level or, where numbers are objects, of a time or of the decimal with most places;
     then a missing one.
     """
     if column.levels is not None:
@@ -266,16 +267,17 @@ def template_rows(column: Column, objects: NDArray[np.object_] | None) -> NDArra
     if objects is None:
         return missing[:1]
     kind = type(objects[present[0]])
-    example = present[:1] if kind is date else present[:0]
+    example = present[:1] if issubclass(kind, date | timedelta) else present[:0]
     if kind is Decimal:
         example = present[[np.argmin([_exponent(cell) for cell in objects[present]])]]
     return np.concatenate([example, missing[:1]])
 
 
-def _as_objects(values: NDArray[Any], like: Any) -> NDArray[np.object_]:
-    """Return numbers as Python objects: days, or decimals of as many places, if `like` is one."""
-    if type(like) is date:  # and no NaT, which is one, too
-        return values.astype(np.int64).view("M8[D]").astype(object)
+def _as_objects(column: Column, like: Any) -> NDArray[np.object_]:
+    """Return numbers as Python objects: times, or decimals of as many places, if `like` is one."""
+    values = column.values
+    if column.unit is not None:
+        return objects_of_ticks(values.astype(np.int64), column.unit, like)
     if isinstance(like, Decimal) and like.is_finite():
         places = max(-_exponent(like), 0)
         out = np.empty(len(values), dtype=object)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import zoneinfo
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,11 @@ PANDAS = {
     "object of ints": pd.Series(holes(SMALL.tolist()), dtype=object),
     "object of dates": pd.Series([day.date() for day in DAYS], dtype=object),
     "object of dates, missing": pd.Series(holes([day.date() for day in DAYS]), dtype=object),
+    "object of timestamps": pd.Series(DAYS).astype(object),
+    "object of timestamps, missing": pd.Series(DAYS).where(~MISSING).astype(object),
+    "object of timestamps with zone": pd.Series(DAYS.tz_localize("Europe/Berlin")).astype(object),
+    "object of datetimes": pd.Series(holes(DAYS.to_pydatetime()), dtype=object),
+    "object of durations": pd.Series(SECONDS).astype(object),
     "object of decimals": pd.Series(holes(DECIMALS), dtype=object),
     "object of floats and NaT": pd.Series([*BASE[:-1].tolist(), pd.NaT], dtype=object),
     "object of mixed types": pd.Series([1, "a", 2.5, True] * 30, dtype=object),
@@ -114,6 +120,10 @@ POLARS = {
 
 ARRAYS = {
     "dates": np.array([[day.date(), 1.5] for day in DAYS], dtype=object),
+    "times": np.array(
+        [[day, day.to_pydatetime(), second] for day, second in zip(DAYS, SECONDS, strict=True)],
+        dtype=object,
+    ),
     "decimals": np.array([DECIMALS, holes(DECIMALS)], dtype=object).T,
     "float": np.c_[BASE, BASE],
     "float32 with NaN": np.c_[BASE, np.where(MISSING, np.nan, BASE)].astype(np.float32),
@@ -178,6 +188,17 @@ def test_arrow(kind):
     assert whole.schema == X.schema
 
 
+@pytest.mark.parametrize(
+    "cells", [BASE.tolist(), [day.date() for day in DAYS], DAYS.to_pydatetime(), DECIMALS, WORDS]
+)
+def test_objects_in_polars(cells):
+    X = pl.DataFrame({"x": BASE, "o": pl.Series(holes(cells), dtype=pl.Object)})
+    whole, built, _ = round_trip(X)
+    assert whole.schema == built.schema == X.schema
+    check_values(X["o"].to_list(), built["o"].to_list())
+    assert whole[:N].rows() == X.rows()
+
+
 @pytest.mark.parametrize("kind", list(ARRAYS))
 def test_arrays(kind):
     X = ARRAYS[kind]
@@ -219,7 +240,65 @@ def test_days_are_numbers():
     assert built["day"].tolist() == days
 
 
-@pytest.mark.parametrize("cells", [(decimal.Decimal(1), 2.5), (dt.date(2020, 1, 1), 3)])
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+TIMES = {
+    "datetime": pd.Series(DAYS).where(~MISSING),
+    "nanoseconds": pd.Series(DAYS + pd.Timedelta(1, "ns")),
+    "zone": pd.Series(DAYS.tz_localize("Europe/Berlin")),
+    "fixed offset": pd.Series(DAYS.tz_localize("+05:30")),
+    "duration": pd.Series(SECONDS).where(~MISSING),
+}
+
+
+@pytest.mark.parametrize("kind", list(TIMES))
+@pytest.mark.parametrize(
+    "as_objects",
+    [
+        lambda X: X.astype(object),
+        lambda X: X.astype(object).to_numpy(),
+        lambda X: X.astype(object).to_numpy().tolist(),
+        lambda X: [[n, t if t is pd.NaT else to_python(t), w] for n, t, w in X.to_numpy()],
+    ],
+)
+def test_times_are_the_same_as_objects(kind, as_objects):
+    X = pd.DataFrame({"x": BASE, "t": TIMES[kind], "w": WORDS})
+    columns, others = (
+        [rows.column(j) for j in range(3)] for rows in map(wrap_rows, (X, as_objects(X)))
+    )
+    encoder = TableEncoder().fit(columns, np.zeros(N, np.int64))
+    for name in ("numbers", "codes"):
+        expected, found = (getattr(encoder.transform(c), name) for c in (columns, others))
+        np.testing.assert_array_equal(found, expected)
+
+
+def to_python(time):
+    return (
+        time.to_pytimedelta() if isinstance(time, pd.Timedelta) else time.to_pydatetime(warn=False)
+    )
+
+
+@pytest.mark.parametrize("like", [pd.Timestamp, lambda *parts, **zone: dt.datetime(*parts, **zone)])
+@pytest.mark.parametrize("zone", [None, BERLIN, dt.timezone(dt.timedelta(hours=-3))])
+def test_times_are_built_as_the_objects_they_were(like, zone):
+    times = [like(2020, 1 + k % 12, 1, tzinfo=zone) for k in range(N)]
+    for X in (pd.DataFrame({"t": pd.Series(times, dtype=object)}), [[time] for time in times]):
+        _, built, _ = round_trip(X)
+        made = [row[0] for row in (built.to_numpy() if isinstance(built, pd.DataFrame) else built)]
+        assert made == times
+        assert {type(time) for time in made} == {type(times[0])}
+        assert {str(time.tzinfo) for time in made} == {str(zone)}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (decimal.Decimal(1), 2.5),
+        (dt.date(2020, 1, 1), 3),
+        (dt.date(2020, 1, 1), dt.datetime(2020, 1, 1)),
+        (dt.timedelta(1), dt.datetime(2020, 1, 1)),
+        (dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 1, tzinfo=BERLIN)),
+    ],
+)
 def test_objects_of_two_kinds_are_categories(cells):
     rows = wrap_rows(pd.DataFrame({"x": pd.Series([*cells] * 20, dtype=object)}))
     assert rows.column(0).is_categorical
@@ -232,6 +311,7 @@ def test_truths_and_numbers_are_two_levels_of_objects_named_categories(container
     X = np.array([[1], [True], [1.0], [False], [0]], dtype=object)
     column = wrap_rows(container(X)).column(0, as_category=True)
     assert column.values.tolist() == [0, 1, 0, 2, 3]
+    assert wrap_rows(container(X[::2])).column(0, as_category=True).values.tolist() == [0, 0, 1]
 
 
 def test_lists_hold_python_values():
