@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganaug._files.fitted import FittedColumn, by_text
-from ganaug._files.large import is_large, open_large
+from ganaug._files.large import check_large_output, is_large, open_large
 from ganaug._files.output import check_output
 from ganaug._files.reading import check_suffix
 from ganaug._files.streams import as_arrow, write_tables
@@ -142,8 +142,10 @@ def demo(args: argparse.Namespace) -> None:
 
 def _resample_large(args: argparse.Namespace) -> None:
     """Resample in parts what may not fit into memory."""
-    table = open_large(args.input, args.target, args.categorical)
     mark = args.mark_synthetic
+    check_large_output(args.input, args.output, mark)
+    table = open_large(args.input, args.target, args.categorical)
+    _refuse_input(args.output, map(Path, table.dataset.files))  # links in a folder
     _refuse_columns(args.input, table.names, [mark])
     strategy = getattr(args, "sampling_strategy", None)
     if isinstance(strategy, dict):
@@ -258,15 +260,14 @@ def _check_output(args: argparse.Namespace) -> None:
     """Make sure that the result can be written, before anything is read."""
     check_output(args.output, args.force)
     inputs = [args.input, *([args.model] if hasattr(args, "model") else [])]
-    for source in inputs:
-        if not source.exists():
-            continue
-        if args.output.exists() and args.output.samefile(source):
-            raise DataError(f"{args.output} is what is read; name another file for the result.")
-        if source.is_dir() and source.resolve() in args.output.resolve().parents:
-            raise DataError(
-                f"{args.output} is in the folder that is read; name a file outside of it."
-            )
+    _refuse_input(args.output, inputs)
+    if args.input.is_dir() and args.input.resolve() in args.output.resolve().parents:
+        raise DataError(f"{args.output} is in the folder that is read; name a file outside of it.")
+
+
+def _refuse_input(output: Path, sources: Iterable[Path]) -> None:
+    if output.exists() and any(path.exists() and output.samefile(path) for path in sources):
+        raise DataError(f"{output} is what is read; name another file for the result.")
 
 
 def _refuse_columns(path: Path, names: Sequence[str], new: Sequence[str | None]) -> None:

@@ -128,7 +128,10 @@ def test_a_csv_file_is_copied_letter_for_letter(table, tmp_path, end):
     assert new.day.str.fullmatch(r"2020-0\d-\d\d").all()
 
 
-def test_bad_input_is_refused_before_anything_is_written(table, folder, tmp_path, capsys):
+def test_bad_input_is_refused_before_anything_is_written(
+    table, folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(GANSampler, "_train", lambda *_: pytest.fail("training has started"))
     out = tmp_path / "out.parquet"
 
     def refused(message, *arguments):
@@ -140,6 +143,10 @@ def test_bad_input_is_refused_before_anything_is_written(table, folder, tmp_path
     (tmp_path / "empty").mkdir()
     refused("has no Parquet files", tmp_path / "empty", "-o", out)
     refused("must end with .parquet", folder, "-o", tmp_path / "out.csv")
+    (tmp_path / "in.csv").write_text("size,label\n1,no\n2,yes\n")
+    refused("must end with .csv", tmp_path / "in.csv", "-o", out)
+    copied = ["-o", tmp_path / "out.csv", "--mark-synthetic", "new"]
+    refused("leave --mark-synthetic out", tmp_path / "in.csv", *copied)
     refused("has a column 'size' already", folder, "-o", out, "--mark-synthetic", "size")
     refused("no categorical column 'x'", folder, "-o", out, "--categorical", "x")
     refused("asks for 1 rows of class 'yes'", folder, "-o", out, "--strategy", "yes=1")
@@ -152,6 +159,15 @@ def test_bad_input_is_refused_before_anything_is_written(table, folder, tmp_path
     refused("bad.parquet can't be read", tmp_path / "bad.parquet", "-o", out)
     pq.write_table(table.rename_columns(["size", "n", "zip", "day", "label"]), folder / "c.parquet")
     refused("c.parquet has no column 'count'", folder, "-o", out)
+
+
+def test_a_file_that_a_folder_links_to_is_not_replaced(folder, tmp_path, capsys):
+    (folder / "a.parquet").rename(tmp_path / "a.parquet")
+    (folder / "a.parquet").symlink_to(tmp_path / "a.parquet")
+    before = (tmp_path / "a.parquet").read_bytes()
+    assert resample(folder, "-o", tmp_path / "a.parquet", "--force") == 2
+    assert "is what is read" in capsys.readouterr().err
+    assert (tmp_path / "a.parquet").read_bytes() == before
 
 
 def test_times_with_their_zone_are_times_in_large_csv_files(table, tmp_path):

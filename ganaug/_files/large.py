@@ -26,7 +26,7 @@ from ganaug._files.streams import write_parquet
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
 
-__all__ = ["LargeTable", "is_large", "open_large"]
+__all__ = ["LargeTable", "check_large_output", "is_large", "open_large"]
 
 # Files up to this size are read as a whole.
 LARGE_BYTES = 2**28
@@ -76,7 +76,7 @@ class LargeTable(ABC):
         new : iterable of (X, y)
             New rows and their labels, as pyarrow tables and arrays.
         mark : str or None
-            Name of a further boolean column that is true in new rows.
+            Name of a further boolean column that is true in new rows; None for CSV files.
         force : bool
             Whether an existing file may be replaced.
         """
@@ -105,8 +105,6 @@ class LargeParquet(LargeTable):
     def write(
         self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
     ) -> int:
-        if not is_parquet(path):
-            raise DataError(f"{path} must end with .parquet: the input is Parquet, and large.")
         n_new = 0
         labels = {name: RowLabels(self._whole.schema.field(name).type) for name in self._index}
 
@@ -146,13 +144,6 @@ class LargeCsv(LargeTable):
     def write(
         self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
     ) -> int:
-        if not path.name.lower().endswith(".csv"):
-            raise DataError(f"{path} must end with .csv: the input is CSV, and large.")
-        if mark is not None:
-            raise DataError(
-                f"{self._path} is copied as it is, so there can be no column {mark!r}; leave "
-                "--mark-synthetic out."
-            )
         n_new = 0
         with replacing(path, force) as temporary:
             shutil.copyfile(self._path, temporary)
@@ -181,6 +172,35 @@ def is_large(path: Path) -> bool:
         and path.name.lower().endswith((".csv", ".parquet"))
         and path.stat().st_size > LARGE_BYTES
     )
+
+
+def check_large_output(path: Path, output: Path, mark: str | None) -> None:
+    """Refuse what a table that is read in parts can't be written as, before it is read.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    output : Path
+        The file to write.
+    mark : str or None
+        Name of a further column.
+
+    Raises
+    ------
+    DataError
+    """
+    if path.is_dir() or is_parquet(path):
+        if not is_parquet(output):
+            raise DataError(f"{output} must end with .parquet: the input is Parquet, and large.")
+        return
+    if not output.name.lower().endswith(".csv"):
+        raise DataError(f"{output} must end with .csv: the input is CSV, and large.")
+    if mark is not None:
+        raise DataError(
+            f"{path} is large and copied as it is, so there can be no column {mark!r}; leave "
+            "--mark-synthetic out."
+        )
 
 
 def open_large(path: Path, target: str, categorical: Sequence[str] = ()) -> LargeTable:
