@@ -267,33 +267,47 @@ def fit_model(
     chosen, rest = np.split(order, [config.max_reference_rows])
     reference = ReferenceRows.build(points[chosen, : layout.width], random)
     left_out = strangers(chosen)
-    own = reference.relations(left_out, np.arange(len(chosen)))
-    typical = own.median(dim=0).values
-    own = own - typical
-    opinion, said = None, torch.zeros(len(own), dtype=DTYPE)
+    relations = reference.relations(left_out, np.arange(len(chosen)))
+    typical = relations.median(dim=0).values
+    relations = relations - typical
+    near = neighbours_of(relations)
+    opinion, said = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.discriminator_weight and len(chosen) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
             trainer = OpinionTrainer(left_out, layout, reference, typical, config, seed)
-            opinion, said = trainer.train(own)
-    near = neighbours_of(own)
-    is_typical = torch.from_numpy(near <= np.median(near))
-    tail_scale, tails = None, torch.zeros(len(own), dtype=DTYPE)
+            opinion, said = trainer.train(relations)
+    tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
-        tails = Tails.build(reference.points)(left_out, np.ones(len(chosen), dtype=bool))
-        # columns by themselves are known from few rows, their joint law from many
-        weight = config.tail_weight * (1 - trust_after(len(own)))
-        tail_scale = TailScale.fit(tails, near, weight)
-        tails = tail_scale(tails)
-    seen = SeenRows.build(points, chosen)
-    model = DetectionModel(reference, seen, typical, is_typical, opinion, tail_scale)
+        tail_scale, tails = fit_tails(reference, left_out, near, config.tail_weight)
+    model = DetectionModel(
+        reference=reference,
+        seen=SeenRows.build(points, chosen),
+        typical=typical,
+        is_typical=torch.from_numpy(near <= np.median(near)),
+        opinion=opinion,
+        tail_scale=tail_scale,
+    )
     if len(rest) >= MIN_HELD_OUT_ROWS:
         held_out = strangers(rest[:MAX_CALIBRATION_ROWS])
         novelty = model.raw_scores(held_out, np.full(len(held_out), Mode.NOVELTY))
     else:
-        novelty = Arms.of(own, said, tails).novelty()
+        novelty = Arms.of(relations, said, tails).novelty()
     suspects = points[order[:MAX_SCORED_ROWS]]
     outlier = model.raw_scores(suspects, np.full(len(suspects), Mode.OUTLIER))
     return model, Calibration(novelty, outlier)
+
+
+def fit_tails(
+    reference: ReferenceRows,
+    left_out: NDArray[np.float32],
+    neighbours: NDArray[np.float64],
+    weight: float,
+) -> tuple[TailScale, Tensor]:
+    """Return how tails are scaled, and what they add to each of the reference rows."""
+    tails = Tails.build(reference.points)(left_out, np.ones(len(left_out), dtype=bool))
+    # columns by themselves are known from few rows, their joint law from many
+    scale = TailScale.fit(tails, neighbours, weight * (1 - trust_after(len(left_out))))
+    return scale, scale(tails)
 
 
 class OpinionTrainer:
