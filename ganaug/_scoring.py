@@ -48,6 +48,12 @@ class ScoreScale:
         unit = (counts * spread + PRIOR_ROWS * typical) / (counts + PRIOR_ROWS)
         return cls(quantiles[:, 0], np.maximum(unit, SMALLEST_UNIT))
 
+    def lowered(self, code: int, by: float) -> ScoreScale:
+        """Return the scale with the scores of one class lowered."""
+        origin = self.origin.copy()
+        origin[code] += by * self.unit[code]
+        return ScoreScale(origin, self.unit)
+
     def normality(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how normal each row is for each class, of shape (n_rows, n_classes)."""
         normality: NDArray[np.float64] = (logits - self.origin) / self.unit

@@ -20,7 +20,14 @@ from ganaug import _validation as validation
 from ganaug._detection.discriminators import EnsembleConfig
 from ganaug._detection.explanation import Explanation, PathExplainer
 from ganaug._detection.features import FeatureMap, left_out
-from ganaug._detection.model import Calibration, DetectionModel, Mode, ModelConfig, fit_model
+from ganaug._detection.model import (
+    MAX_SCORED_ROWS,
+    Calibration,
+    DetectionModel,
+    Mode,
+    ModelConfig,
+    fit_model,
+)
 from ganaug._encoding.columns import Column
 from ganaug._encoding.rows import RowBuilder
 from ganaug._memory import explaining_memory
@@ -63,8 +70,10 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     Parameters
     ----------
     contamination : "auto" or float in (0, 0.5], default="auto"
-        The share of outliers in the training table, which sets the threshold of `predict`. "auto"
-        puts it where 5% of training rows lie beyond.
+        The share of outliers in the training table, which sets the threshold of `predict`: that
+        share of training rows lies beyond, and of new rows like them. Blocks get so small that even
+        outliers which are all alike can't vouch for one another. "auto" puts the threshold where
+        5% lie beyond, and finds clusters of up to some 4% of the table.
     categorical_features : "auto", array-like or callable, default="auto"
         Columns of categories, as in `GANSampler`.
     novelty : "auto" or bool, default="auto"
@@ -218,24 +227,21 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             seed,
         )
         kept = np.random.default_rng(seed).permutation(rows.n_rows)[:MAX_KEPT_ROWS]
+        score_scale, offset = self._scale(points, model, calibration)
         validation.remember_columns(self, X)
         self._set(
             FittedDetector(
                 feature_map=feature_map,
                 model=model,
                 calibration=calibration,
-                score_scale=ScoreScale.fit(
-                    np.concatenate([to_normality(scores) for scores in calibration.by_mode]),
-                    np.repeat(list(Mode), [len(scores) for scores in calibration.by_mode]),
-                    len(Mode),
-                ),
+                score_scale=score_scale,
                 seed=seed,
                 row_builder=builder,
                 kept_columns=[column.take(np.sort(kept)) for column in columns],
             )
         )
         self._sampler: GANSampler | None = None
-        self.offset_ = self._threshold()
+        self.offset_ = offset
         return self
 
     @explaining_memory(SCORE_FEWER)
@@ -473,14 +479,26 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
         return np.choose(modes, by_mode)
 
-    def _threshold(self) -> float:
-        """Return the score that the asked share of training rows falls below."""
+    def _scale(
+        self, points: NDArray[np.float32], model: DetectionModel, calibration: Calibration
+    ) -> tuple[ScoreScale, float]:
+        """Return the scale of the scores, and the one that the asked share falls below."""
+        logits = [to_normality(scores) for scores in calibration.by_mode]
+        counts = [len(scores) for scores in logits]
+        scale = ScoreScale.fit(np.concatenate(logits), np.repeat(list(Mode), counts), len(Mode))
         if self.contamination == "auto":
-            return 0.0
-        mode = Mode.NOVELTY if self.novelty is True else Mode.OUTLIER
-        logits = to_normality(self._calibration.by_mode[mode])
-        scores = self._score_scale.normality(logits[:, None])[:, mode]
-        return float(np.quantile(scores, float(self.contamination)))
+            return scale, 0.0
+        share = float(self.contamination)
+        if self.novelty is True:  # of training rows as they will be scored, as a share of which
+            some = np.random.default_rng(0).permutation(len(points))[:MAX_SCORED_ROWS]
+            raw = model.raw_scores(points[some], np.full(len(some), Mode.NOVELTY))
+            scores = scale.normality(to_normality(raw)[:, None])[:, Mode.NOVELTY]
+            return scale, float(np.quantile(scores, share))
+        new, old = (
+            float(np.quantile(scale.normality(logits[mode][:, None])[:, mode], share))
+            for mode in (Mode.NOVELTY, Mode.OUTLIER)
+        )
+        return scale.lowered(Mode.NOVELTY, new - old), old
 
     def _train_sampler(self) -> GANSampler:
         X = self._row_builder.build(self._kept_columns)
@@ -500,6 +518,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             self.discriminator_weight,
             self.tail_weight,
             EnsembleConfig(sizes, self.n_steps, self.batch_size, self.learning_rate),
+            contamination=None if self.contamination == "auto" else float(self.contamination),
+            all_are_new=self.novelty is True,
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -68,6 +68,23 @@ def test_a_cluster_of_anomalies_can_not_vouch_for_itself():
     assert roc_auc_score(is_planted, quick().fit(X).anomaly_score(X)) > 0.99
 
 
+@pytest.mark.parametrize("share", [0.06, 0.1, 0.3])
+def test_a_large_cluster_is_found_by_those_who_say_how_large(share):
+    rng = np.random.default_rng(0)
+    n = round(share * 600)
+    X = np.r_[rng.normal(size=(600 - n, 5)), rng.normal(size=(n, 5)) * 0.3 + 4]
+    is_planted = np.arange(600) >= 600 - n
+    detector = quick(contamination=share).fit(X)
+    assert roc_auc_score(is_planted, detector.anomaly_score(X)) > 0.95
+    assert (detector.predict(X)[is_planted] == -1).mean() > 0.9
+
+
+def test_equal_anomalies_can_not_vouch_for_one_another():
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(500, 3)), np.full((30, 3), 9.0)]
+    assert (quick(contamination=0.06).fit(X).predict(X)[500:] == -1).all()
+
+
 def test_novelty_says_how_new_rows_are_judged():
     rng = np.random.default_rng(0)
     cluster = rng.normal(size=(45, 4)) * 0.05 + 4
@@ -130,6 +147,25 @@ def test_the_asked_share_is_flagged(n, contamination):
     flagged = (detector.predict(X) == -1).mean()
     assert flagged == pytest.approx(contamination, abs=1 / n + 1e-9)
     np.testing.assert_array_equal(detector.fit_predict(X) == -1, detector.decision_function(X) < 0)
+
+
+@pytest.mark.parametrize("contamination", [0.01, 0.1, 0.4])
+def test_the_asked_share_of_new_rows_is_flagged_too(contamination):
+    shares = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        detector = quick(contamination=contamination).fit(rng.normal(size=(1500, 5)))
+        shares.append((detector.predict(rng.normal(size=(3000, 5))) == -1).mean())
+    assert np.mean(shares) == pytest.approx(contamination, abs=0.005 + 0.05 * contamination)
+
+
+@pytest.mark.parametrize("contamination", [0.01, 0.1, 0.4])
+def test_the_asked_share_is_flagged_where_all_rows_are_judged_as_new(contamination):
+    X = np.random.default_rng(0).normal(size=(1000, 5))
+    detector = quick(contamination=contamination, novelty=True).fit(X)
+    assert (detector.predict(X) == -1).mean() == pytest.approx(contamination, abs=0.002)
+    threshold = np.quantile(detector.score_samples(X), contamination)
+    assert detector.offset_ == pytest.approx(threshold)
 
 
 def test_auto_flags_one_normal_row_in_twenty_old_or_new():
@@ -198,6 +234,43 @@ def test_p_values_are_valid_where_new_rows_have_new_levels(rows, n, n_tables):
         assert detector.p_value(draw(10).assign(a=9.0)).max() < 0.05
     for level in (0.05, 0.1, 0.2):
         assert np.mean(np.array(found) <= level) <= level + 0.03
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        lambda X, rng: np.repeat(X, 2, axis=0),
+        lambda X, rng: np.repeat(X[:200], 5, axis=0),
+        lambda X, rng: X[rng.integers(0, len(X), len(X))],
+        lambda X, rng: np.r_[X, X[: len(X) // 3]],
+    ],
+    ids=["each twice", "each five times", "a bootstrap sample", "a third twice"],
+)
+@pytest.mark.parametrize("n", [600, 4500])
+def test_repeated_training_rows_make_no_new_row_an_outlier(repeat, n):
+    flagged, p_values = [], []
+    for seed in range(8 if n == 600 else 3):
+        rng = np.random.default_rng(seed)
+        X, new = rng.normal(size=(n, 4)), rng.normal(size=(1000, 4))
+        detector = quick(n_steps=50).fit(repeat(X, rng))
+        flagged.append((detector.predict(new) == -1).mean())
+        p_values.append(detector.p_value(new))
+        assert detector.p_value(np.full((1, 4), 5.0)) < 0.02
+    assert np.mean(flagged) == pytest.approx(0.05, abs=0.025)
+    for level in (0.05, 0.1, 0.2):
+        assert np.mean(np.array(p_values) <= level) == pytest.approx(level, abs=0.03)
+
+
+def test_p_values_are_valid_where_most_new_rows_equal_old_ones():
+    found = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shares = rng.dirichlet(np.full(5, 2.0), size=5)
+        answers = [rng.choice(5, 2600, p=share) for share in shares]
+        X = np.stack(answers, axis=1).astype(float)
+        found.append(quick(n_steps=50).fit(X[:1600]).p_value(X[1600:]))
+    for level in (0.05, 0.1, 0.2):
+        assert np.mean(np.array(found) <= level) <= level + 0.005
 
 
 def test_p_values_of_few_rows_are_valid():

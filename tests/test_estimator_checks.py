@@ -18,12 +18,14 @@ def test_imbalanced_learn(estimator, check):
     check(estimator)
 
 
-def quick_detector() -> GANOutlierDetector:
-    return GANOutlierDetector(n_steps=5, random_state=0)
+def quick_detector(**parameters) -> GANOutlierDetector:
+    return GANOutlierDetector(n_steps=5, random_state=0, **parameters)
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
-@sklearn_checks([quick_sampler(), quick_detector()])
+@sklearn_checks(
+    [quick_sampler(), quick_detector(), quick_detector(contamination=0.1, novelty=True)]
+)
 def test_scikit_learn(estimator, check):
     check(estimator)
 

@@ -26,8 +26,16 @@ from ganaug._detection.discriminators import (
     half_of,
     train_ensemble,
 )
-from ganaug._detection.reference import CHUNK_ROWS, LOCAL, NO_ROW, ReferenceRows, Relation
-from ganaug._detection.seen import SeenRows
+from ganaug._detection.reference import (
+    BLOCK_ROWS,
+    CHUNK_ROWS,
+    LOCAL,
+    N_NEIGHBORS,
+    NO_ROW,
+    ReferenceRows,
+    Relation,
+)
+from ganaug._detection.seen import Kinds, SeenRows
 from ganaug._detection.tails import Tails
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.negatives import DifferenceNoise
@@ -48,6 +56,8 @@ SMALLEST_SPREAD = 1e-6
 # Where most rows have the same tails, small differences are not blown up.
 SMALLEST_TAIL_SPREAD = 0.1
 RELATION_UNIT = 0.5
+# Blocks that should hold none of a known share of anomalies: more than lie above `BLOCK_QUANTILE`.
+FREE_BLOCKS = 0.3
 
 
 class Mode(IntEnum):
@@ -59,12 +69,34 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that is decided before the fit."""
+    """Everything that is decided before the fit.
+
+    Parameters
+    ----------
+    max_reference_rows : int
+    discriminator_weight, tail_weight : float
+    ensemble : EnsembleConfig
+    contamination : float or None
+        Share of anomalies in the training table, if it is known.
+    all_are_new : bool
+        Whether rows that equal training rows are judged as new ones, too.
+    """
 
     max_reference_rows: int
     discriminator_weight: float
     tail_weight: float
     ensemble: EnsembleConfig
+    contamination: float | None = None
+    all_are_new: bool = False
+
+    @property
+    def max_block_rows(self) -> int:
+        """Rows of a block: few enough that most blocks hold no anomaly, were they all alike."""
+        if self.contamination is None:
+            return BLOCK_ROWS
+        # the quantile that is looked at has to be among blocks that hold none
+        longest = math.log(FREE_BLOCKS) / math.log1p(-self.contamination)
+        return min(BLOCK_ROWS, max(2, math.floor(longest)))
 
 
 @dataclass(frozen=True)
@@ -265,16 +297,19 @@ def fit_model(
     random = np.random.default_rng(seed)
     order = random.permutation(len(points))
     chosen, rest = np.split(order, [config.max_reference_rows])
-    reference = ReferenceRows.build(points[chosen, : layout.width], random)
+    kinds = Kinds.of(points)
+    reference = ReferenceRows.build(points[chosen, : layout.width], random, config.max_block_rows)
     left_out = strangers(chosen)
-    relations = reference.relations(left_out, np.arange(len(chosen)))
+    # a new row equals none of the table, so rows that stand for new ones are none of theirs
+    alike = None if config.all_are_new else kinds.left_out(chosen, N_NEIGHBORS)
+    relations = reference.relations(left_out, np.arange(len(chosen)), alike)
     typical = relations.median(dim=0).values
     relations = relations - typical
     near = neighbours_of(relations)
     opinion, said = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.discriminator_weight and len(chosen) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
-            trainer = OpinionTrainer(left_out, layout, reference, typical, config, seed)
+            trainer = OpinionTrainer(left_out, alike, layout, reference, typical, config, seed)
             opinion, said = trainer.train(relations)
     tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
@@ -287,11 +322,14 @@ def fit_model(
         opinion=opinion,
         tail_scale=tail_scale,
     )
-    if len(rest) >= MIN_HELD_OUT_ROWS:
-        held_out = strangers(rest[:MAX_CALIBRATION_ROWS])
-        novelty = model.raw_scores(held_out, np.full(len(held_out), Mode.NOVELTY))
+    held_out = rest if config.all_are_new else kinds.like_new_rows(rest, chosen)
+    if len(held_out) >= MIN_HELD_OUT_ROWS:
+        usual = strangers(held_out[:MAX_CALIBRATION_ROWS])
+        novelty = model.raw_scores(usual, np.full(len(usual), Mode.NOVELTY))
     else:
         novelty = Arms.of(relations, said, tails).novelty()
+        if not config.all_are_new:
+            novelty = novelty[np.isin(chosen, kinds.like_new_rows(chosen))]
     suspects = points[order[:MAX_SCORED_ROWS]]
     outlier = model.raw_scores(suspects, np.full(len(suspects), Mode.OUTLIER))
     return model, Calibration(novelty, outlier)
@@ -317,6 +355,8 @@ class OpinionTrainer:
     ----------
     points : ndarray of shape (n_reference, layout.width + n_columns)
         The reference rows, each as if it was left out of training.
+    kinds : ndarray of shape (n_reference,) or None
+        As in `ReferenceRows.relations`.
     layout : TableLayout
     reference : ReferenceRows
     typical : Tensor of shape (5,)
@@ -327,6 +367,7 @@ class OpinionTrainer:
     def __init__(
         self,
         points: NDArray[np.float32],
+        kinds: NDArray[np.int64] | None,
         layout: TableLayout,
         reference: ReferenceRows,
         typical: Tensor,
@@ -334,6 +375,7 @@ class OpinionTrainer:
         seed: int,
     ) -> None:
         self._points = points
+        self._kinds = kinds
         self._layout = layout
         self._reference = reference
         self._typical = typical
@@ -368,8 +410,8 @@ class OpinionTrainer:
         moved = points[origins]
         width = self._layout.width
         moved[:, :width] = noise(moved[:, :width], points[:, :width])
-        relations = self._reference.relations(moved.numpy(), origins.numpy()) - self._typical
-        return features_of(moved[:, :width].numpy(), relations), origins
+        relations = self._reference.relations(moved.numpy(), origins.numpy(), self._kinds)
+        return features_of(moved[:, :width].numpy(), relations - self._typical), origins
 
 
 def trust_after(n_rows: int) -> float:

@@ -84,10 +84,15 @@ class ReferenceRows:
     more_blocks: Tensor
 
     @classmethod
-    def build(cls, points: NDArray[np.float32], random: np.random.Generator) -> ReferenceRows:
+    def build(
+        cls,
+        points: NDArray[np.float32],
+        random: np.random.Generator,
+        max_block_rows: int = BLOCK_ROWS,
+    ) -> ReferenceRows:
         """Cut points, which come in random order, into blocks."""
         n, width = points.shape
-        size = min(BLOCK_ROWS, max(2, n // 4))
+        size = min(max_block_rows, max(2, n // 4))
         n_places = -(-n // size) * size
         rows = torch.zeros(n_places, -(-width // ALIGNMENT) * ALIGNMENT, dtype=DTYPE)
         rows[:n, :width] = torch.from_numpy(points)
@@ -108,7 +113,12 @@ class ReferenceRows:
         """Neighbours that every row has, even one that is left out itself."""
         return min(N_NEIGHBORS, self.n_rows - 1)
 
-    def relations(self, points: NDArray[np.float32], own: NDArray[np.int64]) -> Tensor:
+    def relations(
+        self,
+        points: NDArray[np.float32],
+        own: NDArray[np.int64],
+        kinds: NDArray[np.int64] | None = None,
+    ) -> Tensor:
         """Return logarithms of distances, of shape (n_rows, 5), one column for each `Relation`.
 
         Parameters
@@ -116,10 +126,20 @@ class ReferenceRows:
         points : ndarray of shape (n_rows, width + n_columns)
         own : ndarray of shape (n_rows,)
             The reference row that each row is itself, and is not compared with, or -1.
+        kinds : ndarray of shape (n_reference,) or None
+            Numbers that equal reference rows share: rows are not compared with any of their own.
         """
         if not len(points):
             return torch.empty(0, len(Relation), dtype=DTYPE)
-        return torch.cat([self._relations(*chunk)[:n] for *chunk, n in self._chunks(points, own)])
+        of_places = None
+        if kinds is not None:
+            of_places = torch.full((len(self.rows),), NO_ROW)
+            of_places[: self.n_rows] = torch.from_numpy(kinds)
+        found = [
+            self._relations(chunk, unseen, left_out, of_places)[:n]
+            for chunk, unseen, left_out, n in self._chunks(points, own)
+        ]
+        return torch.cat(found)
 
     def _chunks(
         self, points: NDArray[np.float32], own: NDArray[np.int64]
@@ -136,8 +156,10 @@ class ReferenceRows:
             left_out[:n] = torch.from_numpy(own[start : start + CHUNK_ROWS])
             yield chunk, unseen, left_out, n
 
-    def _relations(self, points: Tensor, unseen: Tensor, own: Tensor) -> Tensor:
-        differences, block_square = self._neighbours(points, own)
+    def _relations(
+        self, points: Tensor, unseen: Tensor, own: Tensor, kinds: Tensor | None
+    ) -> Tensor:
+        differences, block_square = self._neighbours(points, own, kinds)
         squares = differences.square().sum(dim=2)
         mean = _sum(differences[:, :N_NEAREST]) / min(N_NEAREST, self.n_neighbors)
         found = [
@@ -150,9 +172,9 @@ class ReferenceRows:
         distances = (torch.stack(found, dim=1) + unseen[:, None]).sqrt()
         return distances.clamp(min=SMALLEST_DISTANCE).log()
 
-    def _neighbours(self, points: Tensor, own: Tensor) -> Neighbours:
+    def _neighbours(self, points: Tensor, own: Tensor, kinds: Tensor | None) -> Neighbours:
         """Find the nearest rows: they are in those blocks whose nearest rows are nearest."""
-        squares = self._relative_squares(points, own)
+        squares = self._relative_squares(points, own, kinds)
         blocks = squares.view(len(points), -1, self.block_rows)
         nearest = blocks.amin(dim=2)
         by_distance = _ascending(nearest)
@@ -173,11 +195,14 @@ class ReferenceRows:
         block_square = nearest.gather(1, quantile).flatten() + points.square().sum(dim=1)
         return Neighbours(differences, block_square.clamp(min=0.0))
 
-    def _relative_squares(self, points: Tensor, own: Tensor) -> Tensor:
+    def _relative_squares(self, points: Tensor, own: Tensor, kinds: Tensor | None) -> Tensor:
         """Return squared distances to all places, less each point's squared length."""
         squares = torch.addmm(self.squares, points, self.rows.T, alpha=-2.0)
         if len(known := torch.nonzero(own != NO_ROW).flatten()):
             squares[known, own[known]] = torch.inf
+            if kinds is not None:
+                is_equal = kinds[own[known], None] == kinds
+                squares[known] = squares[known].masked_fill_(is_equal, torch.inf)
         return squares
 
 

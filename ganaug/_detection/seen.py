@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from ganaug._detection.reference import NO_ROW
 
+# With fewer rows that equal no other, nothing is said by them.
+MIN_SINGLE_ROWS = 20
+
 
 @dataclass(frozen=True)
 class SeenRows:
@@ -45,6 +48,56 @@ class SeenRows:
         own = np.full(len(points), NO_ROW, dtype=np.int64)
         own[is_seen] = np.where(self.reference[place] == known, self.position[place], NO_ROW)
         return is_seen, own
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Which training rows are equal.
+
+    Parameters
+    ----------
+    number : ndarray of shape (n_rows,), dtype int64
+        Equal rows have the same number.
+    size : ndarray of shape (n_rows,), dtype int64
+        How many rows equal each one, itself among them.
+    """
+
+    number: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, points: NDArray[np.float32]) -> Kinds:
+        """Find equal rows."""
+        prints = fingerprints(points)
+        _, number, counts = np.unique(prints, return_inverse=True, return_counts=True)
+        return cls(number, counts[number])
+
+    def left_out(self, rows: NDArray[np.int64], n_kept: int) -> NDArray[np.int64]:
+        """Return for each of these rows a number, shared by what is left out of them with it.
+
+        All that equal it, unless fewer than `n_kept` rows would be left.
+        """
+        number = self.number[rows]
+        _, among, counts = np.unique(number, return_inverse=True, return_counts=True)
+        is_too_many = len(rows) - counts[among] < n_kept
+        alone = len(self.number) + np.arange(len(rows))
+        return np.where(is_too_many, alone, number)
+
+    def like_new_rows(
+        self, rows: NDArray[np.int64], known: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """Return those of these rows that stand for rows which equal none of the table.
+
+        These are the rows that equal no other. Where they are too few, rows have been repeated on
+        purpose, and one of each kind stands for it, unless one of the `known` rows equals it.
+        """
+        single = rows[self.size[rows] == 1]
+        if len(single) >= MIN_SINGLE_ROWS:
+            return single
+        if known is not None:
+            rows = rows[~np.isin(self.number[rows], self.number[known])]
+        _, first = np.unique(self.number[rows], return_index=True)
+        return rows[np.sort(first)]
 
 
 def fingerprints(points: NDArray[np.float32]) -> NDArray[np.uint64]:
