@@ -33,20 +33,27 @@ class ScoreScale:
 
     @classmethod
     def fit(
-        cls, logits: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int
+        cls,
+        logits: NDArray[np.float64],
+        classes: NDArray[np.int64],
+        n_classes: int,
+        *,
+        count_ties: bool = True,
     ) -> ScoreScale:
-        """Measure the training rows' logits for their own class."""
-        quantiles = np.array(
-            [
-                np.quantile(logits[classes == c], [THRESHOLD_QUANTILE, 0.25, 0.75])
-                for c in range(n_classes)
-            ]
-        )
+        """Measure the training rows' logits for their own class.
+
+        Without `count_ties` equal logits are one in the unit: of rows that are repeated many times
+        the quartiles may lie as far apart as copies from others.
+        """
+        by_class = [logits[classes == code] for code in range(n_classes)]
+        origin = np.array([np.quantile(own, THRESHOLD_QUANTILE) for own in by_class])
+        measured = by_class if count_ties else [np.unique(own) for own in by_class]
+        low, high = np.array([np.quantile(own, [0.25, 0.75]) for own in measured]).T
         counts = np.bincount(classes, minlength=n_classes)
-        spread = quantiles[:, 2] - quantiles[:, 1]
+        spread = high - low
         typical = np.average(spread, weights=counts)
         unit = (counts * spread + PRIOR_ROWS * typical) / (counts + PRIOR_ROWS)
-        return cls(quantiles[:, 0], np.maximum(unit, SMALLEST_UNIT))
+        return cls(origin, np.maximum(unit, SMALLEST_UNIT))
 
     def lowered(self, code: int, by: float) -> ScoreScale:
         """Return the scale with the scores of one class lowered."""

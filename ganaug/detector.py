@@ -485,7 +485,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """Return the scale of the scores, and the one that the asked share falls below."""
         logits = [to_normality(scores) for scores in calibration.by_mode]
         counts = [len(scores) for scores in logits]
-        scale = ScoreScale.fit(np.concatenate(logits), np.repeat(list(Mode), counts), len(Mode))
+        modes = np.repeat(list(Mode), counts)
+        scale = ScoreScale.fit(np.concatenate(logits), modes, len(Mode), count_ties=False)
         if self.contamination == "auto":
             return scale, 0.0
         share = float(self.contamination)

@@ -72,15 +72,22 @@ class Kinds:
         _, number, counts = np.unique(prints, return_inverse=True, return_counts=True)
         return cls(number, counts[number])
 
+    def are_repeated(self, rows: NDArray[np.int64]) -> bool:
+        """Return whether hardly one of these rows equals no other: they are copies on purpose."""
+        return int((self.size[rows] == 1).sum()) < min(MIN_SINGLE_ROWS, len(rows))
+
     def left_out(self, rows: NDArray[np.int64], n_kept: int) -> NDArray[np.int64]:
         """Return for each of these rows a number, shared by what is left out of them with it.
 
-        All that equal it, unless fewer than `n_kept` rows would be left.
+        The row alone or, where rows were repeated on purpose, all that equal it, unless fewer than
+        `n_kept` would be left.
         """
+        alone = len(self.number) + np.arange(len(rows))
+        if not self.are_repeated(rows):
+            return alone
         number = self.number[rows]
         _, among, counts = np.unique(number, return_inverse=True, return_counts=True)
         is_too_many = len(rows) - counts[among] < n_kept
-        alone = len(self.number) + np.arange(len(rows))
         return np.where(is_too_many, alone, number)
 
     def like_new_rows(
@@ -88,12 +95,11 @@ class Kinds:
     ) -> NDArray[np.int64]:
         """Return those of these rows that stand for rows which equal none of the table.
 
-        These are the rows that equal no other. Where they are too few, rows have been repeated on
-        purpose, and one of each kind stands for it, unless one of the `known` rows equals it.
+        These are the rows that equal no other. Where rows were repeated on purpose, one of each
+        kind stands for it, unless one of the `known` rows equals it.
         """
-        single = rows[self.size[rows] == 1]
-        if len(single) >= MIN_SINGLE_ROWS:
-            return single
+        if not self.are_repeated(rows):
+            return rows[self.size[rows] == 1]
         if known is not None:
             rows = rows[~np.isin(self.number[rows], self.number[known])]
         _, first = np.unique(self.number[rows], return_index=True)
