@@ -28,7 +28,7 @@ wall-clock and of processor seconds (the former count what other programs took).
 of the resident memory during the call less what was resident before, input included there.
 
 examples:
-  python -m benchmarks.speed --parts small,sample
+  python -m benchmarks.speed --parts small,sample   # prints these parts
   python -m benchmarks.speed                        # everything: about an hour
 """
 
@@ -81,6 +81,9 @@ def cases() -> Iterator[Case]:
         yield Case("model", "fit", 20_000, 1000, {"n_categorical": n_categorical})
 
 
+PARTS = list(dict.fromkeys(case.part for case in cases()))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = _parser().parse_args(argv)
@@ -95,8 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             figures[number].append(run(case))
             print(f"{case.part}: {case.job}, {case.label}: {figures[number][-1]}", flush=True)
     measured = [(case, median(figures[number])) for number, case in enumerate(wanted)]
-    args.out.write_text(report(measured, args.repeats))
-    print(args.out)
+    text = report(measured, args.repeats)
+    if args.out is None and set(args.parts) < set(PARTS):
+        print(text)  # in the place of the whole report it would lose the other parts
+        return 0
+    out = args.out or RESULTS / "speed.md"
+    out.write_text(text)
+    print(out)
     return 0
 
 
@@ -197,17 +205,25 @@ def machine() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = new_parser("speed", OVERVIEW)
-    parts = list(dict.fromkeys(case.part for case in cases()))
     parser.add_argument(
         "--parts",
-        type=lambda text: text.split(","),
-        default=parts,
-        help=f"which of {', '.join(parts)}, separated by commas",
+        type=_some_parts,
+        default=PARTS,
+        help=f"which of {', '.join(PARTS)}, separated by commas; printed unless --out is given",
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each (default 3)")
-    parser.add_argument("--out", type=Path, default=RESULTS / "speed.md")
+    parser.add_argument("--out", type=Path, help="by default results/speed.md, for all parts")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser
+
+
+def _some_parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise argparse.ArgumentTypeError(
+            f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}"
+        )
+    return parts
 
 
 if __name__ == "__main__":
