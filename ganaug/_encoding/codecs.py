@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import MISSING_CODE, Column, level_key
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
-from ganaug._encoding.levels import level_vectors, nearest_levels
+from ganaug._encoding.levels import level_vectors
 from ganaug._encoding.numbers import Grid, Scale, find_atoms, find_grid, find_scale
 from ganaug.exceptions import DataError
 
@@ -93,7 +93,7 @@ class ExpandedRows:
 
     def levels_near(self, slot: int) -> NDArray[np.int64]:
         """Return the levels whose vectors are nearest."""
-        return nearest_levels(self.vector(slot), self._layout.vectors[slot].vectors)
+        return self._layout.vectors[slot].nearest_levels(self.vector(slot))
 
     def head(self, slot: int) -> NDArray[np.int64]:
         """Return the level that is hot."""

@@ -21,6 +21,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class VectorSlot:
     @property
     def size(self) -> int:
         return self.vectors.shape[1]
+
+    def nearest_levels(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the level whose coordinates are nearest to each point."""
+        return np.asarray(self._tree.query(points)[1], dtype=np.int64)
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        # rows are decoded some thousand at a time, and identifiers have as many levels as rows
+        return cKDTree(self.vectors)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"column": self.column, "vectors": self.vectors}  # the tree is quickly made again
 
 
 @dataclass(frozen=True)

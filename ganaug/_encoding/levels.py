@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 VECTOR_SIZE = 8
 PRIOR_ROWS = 10.0
@@ -47,8 +46,3 @@ def _shrunk_averages(
     member = sp.csr_array((np.ones(len(codes)), (codes, rows)), shape=(n_levels, len(codes)))
     counts = np.bincount(codes, minlength=n_levels).astype(np.float64)
     return (member @ standard) / (counts + PRIOR_ROWS)[:, None], counts
-
-
-def nearest_levels(points: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the level whose coordinates are nearest to each point."""
-    return np.asarray(cKDTree(vectors).query(points)[1], dtype=np.int64)

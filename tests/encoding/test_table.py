@@ -1,7 +1,10 @@
+import pickle
+
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
-from ganaug._encoding import table
+from ganaug._encoding import layout, table
 from ganaug._encoding.codecs import MAX_ONE_HOT_LEVELS
 from ganaug._encoding.columns import Column, categorical, numeric
 from ganaug._encoding.layout import EncodedTable
@@ -145,3 +148,21 @@ def test_levels_are_placed_by_a_part_of_very_many_rows(monkeypatch):
     encoder = TableEncoder().fit(columns, (town > 25).astype(np.int64))
     decoded = encoder.inverse_transform(expand(encoder, encoder.transform(columns)))
     np.testing.assert_array_equal(decoded[0].values, town)
+
+
+def test_rows_decoded_in_parts_share_one_search_for_levels(monkeypatch):
+    trees = []
+
+    def tree(vectors):
+        trees.append(cKDTree(vectors))
+        return trees[-1]
+
+    monkeypatch.setattr(layout, "cKDTree", tree)
+    numbers = [f"number {k}" for k in range(400)]
+    columns = [categorical("id", numbers), number(np.arange(400.0))]
+    encoder = TableEncoder().fit(columns, np.zeros(400, np.int64))
+    rows = expand(encoder, encoder.transform(columns))
+    parts = [encoder.inverse_transform(rows[k : k + 100])[0].values for k in range(0, 400, 100)]
+    np.testing.assert_array_equal(np.concatenate(parts), np.arange(400))
+    assert len(trees) == 1
+    assert pickle.loads(pickle.dumps(encoder.layout_)).vectors[0].vectors.shape == (400, 8)
