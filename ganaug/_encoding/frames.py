@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.clocks import arrow_from_ticks, from_ticks, pandas_zoned, to_ticks
-from ganaug._encoding.columns import Column, categorical, from_objects, numeric
+from ganaug._encoding.columns import MISSING_CODE, Column, categorical, from_objects, numeric
 from ganaug._encoding.pandas_index import extended_index
 from ganaug._encoding.rows import (
     RowBuilder,
@@ -43,8 +43,8 @@ class NarwhalsRows(Rows):
         series = self.frame[name]
         missing = series.is_null().to_numpy().astype(bool)
         dtype = series.dtype
-        if dtype in (nw.Categorical, nw.Enum):
-            return categorical(name, series.cast(nw.String()).to_list())
+        if dtype in (nw.Categorical, nw.Enum, nw.String):
+            return _coded(name, series, missing)
         if dtype.is_numeric() and not as_category:
             if dtype in (nw.Int128, nw.UInt128):
                 raise DataError(
@@ -84,6 +84,21 @@ class NarwhalsRows(Rows):
     def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
         rows = builder.build(columns)
         return nw.concat([self.frame, nw.from_native(rows, eager_only=True)]).to_native()
+
+
+def _coded(name: Hashable, series: nw.Series[Any], missing: NDArray[np.bool_]) -> Column:
+    """Return a column of strings; levels are numbered by first appearance."""
+    codes = np.full(len(series), MISSING_CODE, dtype=np.int64)
+    try:
+        present = series.cast(nw.String()).drop_nulls()
+        levels = present.unique(maintain_order=True).to_list()
+        if levels:
+            numbers = range(len(levels))
+            coded = present.replace_strict(levels, numbers, return_dtype=nw.Int64())
+            codes[~missing] = coded.to_numpy()
+    except NotImplementedError as error:  # a type that pyarrow can't do much with yet
+        raise _unsupported(name, error) from error
+    return Column(name, codes, missing, tuple(levels))
 
 
 @dataclass

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from ganaug._encoding.columns import Column
+from ganaug._encoding import frames
+from ganaug._encoding.columns import Column, categorical
 from ganaug._encoding.containers import wrap_rows
+from ganaug._encoding.frames import NarwhalsRows
 from ganaug._encoding.pandas_index import extended_index
 from ganaug._encoding.table import TableEncoder
 from tests.encoding.test_table import expand
@@ -449,3 +451,21 @@ def test_a_matrix_of_numpy_is_read():
         X = np.asmatrix(np.c_[BASE, SMALL])
     _, built, _ = round_trip(X)
     assert built.shape == X.shape
+
+
+@pytest.mark.parametrize("kind", ["strings", "categories"])
+@pytest.mark.parametrize("library", ["pyarrow", "polars"])
+def test_strings_are_read_by_their_codes_not_value_by_value(library, kind, monkeypatch):
+    values = ["b", None, "a", "", "b", "c", None, "a"] * 3
+    expected = categorical("c", values)
+    monkeypatch.setattr(frames, "categorical", None)
+    table = pa.table({"c": pa.chunked_array([values[:7], values[7:]]), "none": pa.nulls(24, "str")})
+    if kind == "categories":
+        table = table.set_column(0, "c", table["c"].dictionary_encode())
+    rows = NarwhalsRows(table if library == "pyarrow" else pl.from_arrow(table))
+    column = rows.column(0)
+    np.testing.assert_array_equal(column.values, expected.values)
+    np.testing.assert_array_equal(column.missing, expected.missing)
+    assert column.levels == ("b", "a", "", "c")
+    assert rows.column(1).levels == ()
+    assert rows.column(1).missing.all()
