@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ganaug._encoding.columns import MISSING_CODE, Column, level_key
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.levels import level_vectors
-from ganaug._encoding.numbers import Grid, Scale, find_atoms, find_grid, find_scale
+from ganaug._encoding.numbers import Grid, Scale, find_atoms, find_grid, find_scale, find_usual_grid
 from ganaug.exceptions import DataError
 
 # Up to so many levels a category is a softmax head, beyond it a vector: a head costs
@@ -143,7 +143,7 @@ class NumberCodec(Codec):
         has_missing = bool(column.missing.any())
         if not len(present):
             return cls(None, None, present, has_missing, column.unit)
-        grid = find_grid(present)
+        grid = find_usual_grid(present) if linear else find_grid(present)
         scale = find_scale(grid.to_unit(present), linear=linear) if grid.low != grid.high else None
         atoms = present[:0] if linear else find_atoms(present)
         return cls(grid, scale, atoms, has_missing, column.unit)

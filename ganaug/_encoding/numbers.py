@@ -8,7 +8,7 @@ dates in nanoseconds). Then t is standardised, linearly or, where tails are heav
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,8 @@ class FloatGrid:
             return np.zeros(len(values))
         part = self._part
         low, high = self.low * part, self.high * part
-        unit: NDArray[np.float64] = (values * part - low) / (high - low)
+        with np.errstate(over="ignore"):  # far outside
+            unit: NDArray[np.float64] = (values * part - low) / (high - low)
         return unit
 
     def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
@@ -170,7 +171,7 @@ class ValueGrid:
 
     def to_unit(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the place of each value between low (0) and high (1)."""
-        return self._range().to_unit(values)
+        return self.range().to_unit(values)
 
     def from_unit(self, unit: NDArray[np.float64]) -> NDArray[Any]:
         """Return the values nearest to these places."""
@@ -190,7 +191,8 @@ class ValueGrid:
         shown = ", ".join(f"{value:g}" for value in self.values[:VALUES_SHOWN])
         return f"only the values {shown}{', ...' if len(self.values) > VALUES_SHOWN else ''}"
 
-    def _range(self) -> IntegerGrid | FloatGrid:
+    def range(self) -> IntegerGrid | FloatGrid:
+        """Return the grid of all values between the lowest and the highest."""
         if self.values.dtype.kind in "iu":
             return IntegerGrid(self.low, self.high, 1)
         return FloatGrid(self.low, self.high)
@@ -226,6 +228,32 @@ def find_grid(values: NDArray[Any]) -> Grid:
     scaled = np.round(values * 10.0**decimals).astype(np.int64)
     step = int(np.gcd.reduce(scaled - scaled.min()))
     return FloatGrid(lowest, highest, step / 10.0**decimals, decimals)
+
+
+def find_usual_grid(values: NDArray[Any]) -> Grid:
+    """Return the grid of a number, without wild values if they would take the others' digits.
+
+    Places between -1e17 and 1e17 tell no values apart that are nearer than 16.
+    """
+    grid = find_grid(values)
+    low, middle, high = (
+        float(value) for value in np.quantile(_thinned(values), [0.1, 0.5, 0.9], method="nearest")
+    )
+    with np.errstate(over="ignore"):
+        spread = np.float64(high) - low
+        if not spread or _digit_of_places(grid) <= SINGLE_PRECISION * spread:
+            return grid
+        reach = WILD_REACH * float(spread)
+    whole = grid.range() if isinstance(grid, ValueGrid) else grid
+    lowest, highest = max(whole.low, middle - reach), min(whole.high, middle + reach)
+    if isinstance(whole, IntegerGrid):
+        return replace(whole, low=int(lowest), high=int(highest))
+    return replace(whole, low=lowest, high=highest)
+
+
+def _digit_of_places(grid: Grid) -> float:
+    """Return the difference of two values that neighbouring floats in [0.5, 1) stand for."""
+    return 2.0 * float(np.spacing(grid.high / 2 - grid.low / 2))
 
 
 def _offsets(values: NDArray[Any], low: int) -> NDArray[np.uint64]:

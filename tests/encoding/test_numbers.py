@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ganaug._encoding import numbers
-from ganaug._encoding.numbers import ValueGrid, find_atoms, find_grid, find_scale
+from ganaug._encoding.numbers import ValueGrid, find_atoms, find_grid, find_scale, find_usual_grid
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 INTEGERS = {
@@ -119,6 +119,33 @@ def test_a_linear_scale_is_that_of_the_usual_values(wild):
     scale = find_scale(grid.to_unit(np.r_[values, np.full(100, wild)]), linear=True)
     moved = scale.forward(grid.to_unit(np.array([5.0, 7.0])))
     assert 0.15 < np.diff(moved)[0] < 1.1
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+@pytest.mark.parametrize("wild", [[1e17, -1e17], [-1e18], [9e18], [-9e18] * 5 + [9e18] * 5])
+def test_wild_values_on_both_sides_leave_the_others_their_digits(wild, dtype):
+    values = np.r_[np.random.default_rng(0).normal(5, 2e3, 500), wild].astype(dtype)
+    grid = find_usual_grid(values)
+    scale = find_scale(grid.to_unit(values), linear=True)
+    moved = scale.forward(grid.to_unit(np.array([-9e18, 0, 100, 200, 9e18]).astype(dtype)))
+    assert {type(grid.low), type(grid.high)} <= {int, float}  # as files keep them
+    np.testing.assert_allclose(*np.diff(moved)[1:3], rtol=1e-6)
+    assert moved[2] - moved[1] > 0.01
+    assert moved[0] < -1e6
+    assert moved[-1] > 1e6
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+def test_the_usual_grid_of_ordinary_values_is_that_of_all(scale, dtype):
+    rng = np.random.default_rng(0)
+    for values in (
+        scale * rng.normal(size=900),
+        rng.integers(0, 5, 900),
+        1e9 + 100 * rng.random(900),
+    ):
+        values = values.astype(dtype)
+        assert repr(find_usual_grid(values)) == repr(find_grid(values))
 
 
 def test_a_linear_scale_of_ordinary_values_is_standard():
