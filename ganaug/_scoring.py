@@ -17,6 +17,9 @@ THRESHOLD_QUANTILE = 0.05
 # The spread of a class of few rows is hardly known: it leans on that of the others.
 PRIOR_ROWS = 10
 SMALLEST_UNIT = 1e-9
+# What a value of a kind that training did not have costs. The discriminator sees something usual in
+# its place: so about as much as the most normal training rows are above 0.
+UNSEEN_COST = 4.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,19 @@ class ScoreScale:
         """Return how normal each row is for each class, of shape (n_rows, n_classes)."""
         normality: NDArray[np.float64] = (logits - self.origin) / self.unit
         return normality
+
+
+def less_unseen(normality: NDArray[np.float64], unseen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the normality of rows, of shape (n_rows, n_classes), less what is new in them.
+
+    Parameters
+    ----------
+    normality : ndarray of shape (n_rows, n_classes)
+    unseen : ndarray of shape (n_rows, n_columns), dtype bool
+        Which values are of a kind that training did not have.
+    """
+    cost: NDArray[np.float64] = UNSEEN_COST * unseen.sum(axis=1)[:, None]
+    return normality - cost
 
 
 def to_anomaly(normality: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,7 +44,7 @@ from ganaug._gan.runtime import resolve_device
 from ganaug._gan.training import TrainingConfig
 from ganaug._memory import each_explained, explaining_memory
 from ganaug._persistence.checkpoints import Checkpoint
-from ganaug._scoring import ScoreScale, to_anomaly
+from ganaug._scoring import ScoreScale, less_unseen, to_anomaly
 from ganaug._validation import Number
 from ganaug.exceptions import DataError
 
@@ -536,13 +536,15 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         The score is the discriminator's, trained against the generator and against rows moved by
         noise of many scales, and measured on the training rows of the class: 0 is what 5% of them
-        fall below, 1 more is one distance between their quartiles more. Images are scored by their
-        distance to the nearest training images among the discriminator's features.
+        fall below, 1 more is one distance between their quartiles more. Each value of a kind that
+        `fit` has not seen in its column takes 4 off: a new category, a missing value where none was
+        missing, another value than the only one. Images are scored by their distance to the nearest
+        training images among the discriminator's features.
 
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows with the columns of `fit`. Categories that `fit` has not seen count as unusual.
+            Rows with the columns of `fit`.
         y : array-like of shape (n_samples,), default=None
             The class that each row is compared with. By default the one that it is most normal
             for: a low score then says that it is unlike every class.
@@ -564,7 +566,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         validation.compare_columns(self, rows.native)
         columns = validation.read_fitted_columns(rows, self.encoder_.is_categorical)
         logits = self._gan.logits(self.encoder_.transform(columns))
-        normality = self._score_scale.normality(logits)
+        normality = less_unseen(self._score_scale.normality(logits), self.encoder_.unseen(columns))
         if y is None:
             return normality.max(axis=1)
         codes = validation.check_labels(y, rows, self.classes_)

@@ -107,6 +107,10 @@ def test_own_networks_make_valid_rows_of_a_table():
     assert made["whole"].between(0, 6).all()
     with pytest.raises(DataError, match="own networks"):
         sampler.sample(3, where={"town": "Rome"})
+    scores, changed = (
+        sampler.score_samples(rows) for rows in (table, table.assign(town="never seen"))
+    )
+    assert (changed < scores).all()
 
 
 def test_own_networks_are_reproducible_and_leave_no_trace(digits):

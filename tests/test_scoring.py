@@ -132,17 +132,64 @@ def test_about_one_in_twenty_training_rows_is_past_one_half(table, sampler):
     assert (sampler.anomaly_score(X, y) > 0.5).mean() == pytest.approx(0.05, abs=0.01)
 
 
-@pytest.mark.parametrize("column", ["plan"])
-def test_unseen_categories_are_unusual_and_no_error(table, sampler, column):
-    X, y = table
-    changed = X.assign(**{column: "never seen"})
-    assert np.median(sampler.score_samples(changed, y)) < np.median(sampler.score_samples(X, y))
+@pytest.fixture(scope="module")
+def table_of_all_kinds():
+    """Return a table with columns in which something can be new, and its labels."""
+    rng = np.random.default_rng(0)
+    n = 600
+    y = (rng.random(n) < 0.2).astype(int)
+    X = pd.DataFrame(rng.normal(size=(n, 4)) + y[:, None], columns=list("abcd")).assign(
+        plan=rng.choice(["free", "paid", "team"], n),
+        town=rng.choice([f"town {k}" for k in range(50)], n),
+        since=pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 99, n), "D"),
+        debt=np.where(rng.random(n) < 0.4, 0.0, rng.exponential(size=n)),
+        note=np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
+        rate=0.1,
+        fee=np.where(rng.random(n) < 0.3, np.nan, 7.0),
+        land="here",
+        empty=np.nan,
+    )
+    return X, y
 
 
-def test_missing_values_where_there_were_none(table, sampler):
-    X, _ = table
-    changed = X.assign(pay=np.nan, plan=None, since=pd.NaT, age=pd.NA)
-    assert np.isfinite(sampler.score_samples(changed)).all()
+@pytest.fixture(scope="module")
+def sampler_of_all_kinds(table_of_all_kinds):
+    return GANSampler(random_state=0).fit(*table_of_all_kinds)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"a": np.nan},
+        {"a": np.nan, "b": np.nan, "c": np.nan},
+        {"debt": np.nan},
+        {"since": pd.NaT},
+        {"plan": "never seen"},
+        {"plan": None},
+        {"town": "never seen"},
+        {"town": None},
+        {"rate": 0.2},
+        {"rate": np.nan},
+        {"fee": 8.0},
+        {"land": "abroad"},
+        {"land": None},
+        {"empty": 1.0},
+    ],
+    ids=str,
+)
+def test_what_training_has_not_seen_is_unusual(values, table_of_all_kinds, sampler_of_all_kinds):
+    X, y = table_of_all_kinds
+    before = sampler_of_all_kinds.score_samples(X, y)
+    after = sampler_of_all_kinds.score_samples(X.assign(**values), y)
+    assert (after < before).mean() > 0.97
+    assert np.median(after) < 0
+
+
+@pytest.mark.parametrize("values", [{"note": np.nan}, {"fee": np.nan}, {"fee": 7.0}], ids=str)
+def test_what_training_has_seen_is_usual(values, table_of_all_kinds, sampler_of_all_kinds):
+    X, y = table_of_all_kinds
+    scores = sampler_of_all_kinds.score_samples(X.assign(**values), y)
+    assert (scores > 0).mean() > 0.8
 
 
 def test_a_row_is_scored_alone(table, sampler):

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec
 from ganaug._encoding.columns import MISSING_CODE, Column
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.table import TableEncoder
@@ -61,15 +60,11 @@ class FeatureMap:
     def transform(self, columns: Sequence[Column]) -> NDArray[np.float32]:
         """Return one point for each row."""
         rows = self.encoder.transform(columns)
-        unseen = [
-            _is_unseen(codec, column)
-            for codec, column in zip(self.encoder.codecs_, columns, strict=True)
-        ]
         return np.hstack(
             [
                 soft_clip(rows.numbers),
                 *_expand_codes(self.encoder.layout_, rows),
-                UNSEEN_DISTANCE * np.stack(unseen, axis=1),
+                UNSEEN_DISTANCE * self.encoder.unseen(columns),
             ],
             dtype=np.float32,
         )
@@ -105,16 +100,3 @@ def _expand_codes(layout: TableLayout, rows: EncodedTable) -> list[NDArray[np.fl
         with_unknown = np.vstack([table, np.zeros((1, table.shape[1]), dtype=np.float32)])
         blocks.append(with_unknown[codes])
     return blocks
-
-
-def _is_unseen(codec: Codec, column: Column) -> NDArray[np.bool_]:
-    """Return which values are of a kind that training did not have."""
-    if isinstance(codec, LevelCodec):
-        return codec.codes(column) == MISSING_CODE
-    assert isinstance(codec, NumberCodec)  # narrows the type
-    if codec.grid is None:
-        return ~column.missing
-    unseen = column.missing & (not codec.has_missing)
-    if codec.scale is None:
-        unseen = unseen | (~column.missing & codec.differs_from_constant(column))
-    return unseen

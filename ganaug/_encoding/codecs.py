@@ -118,6 +118,13 @@ class Codec(ABC):
         """Write the column into compact rows."""
 
     @abstractmethod
+    def is_unseen(self, column: Column) -> NDArray[np.bool_]:
+        """Return which values are of a kind that training did not have.
+
+        A new level, a value missing where none was, another value than the only one.
+        """
+
+    @abstractmethod
     def decode(self, name: Any, rows: ExpandedRows) -> Column:
         """Read the column from expanded rows."""
 
@@ -177,11 +184,6 @@ class NumberCodec(Codec):
             return np.zeros(len(values))
         return self.scale.forward(self.grid.to_unit(values))
 
-    def differs_from_constant(self, column: Column) -> NDArray[np.bool_]:
-        """Return which values are not the only one that was seen."""
-        assert self.grid is not None  # narrows the type
-        return np.asarray(self._in_unit(column) != self.grid.low)
-
     def encode(self, column: Column, out: CompactRows) -> None:
         self._check_kind(column)
         values = self._in_unit(column)
@@ -191,6 +193,15 @@ class NumberCodec(Codec):
             out.numbers[:, self.number] = np.where(column.missing, 0.0, scaled)
         if self.head is not None:
             out.heads[:, self.head] = self._states(values, column.missing)
+
+    def is_unseen(self, column: Column) -> NDArray[np.bool_]:
+        present = ~column.missing
+        if self.grid is None:
+            return present
+        unseen = column.missing & (not self.has_missing)
+        if self.scale is None:
+            unseen |= present & (self._in_unit(column) != self.grid.low)
+        return unseen
 
     def _check_kind(self, column: Column) -> None:
         if column.missing.all() or self.grid is None:
@@ -264,6 +275,9 @@ class LevelCodec(Codec):
             codes = np.array([*translation, MISSING_CODE])[np.where(column.missing, -1, codes)]
         missing_code = len(self.levels) if self.has_missing else MISSING_CODE
         return np.where(column.missing, missing_code, codes).astype(np.int32)
+
+    def is_unseen(self, column: Column) -> NDArray[np.bool_]:
+        return self.codes(column) == MISSING_CODE
 
     def column(self, name: Any, codes: NDArray[np.int64]) -> Column:
         """Return the column that has these codes among the fitted levels."""

@@ -221,6 +221,10 @@ class ImageEncoder:
         numbers = np.ascontiguousarray(pixels, dtype=np.float32)
         return EncodedTable(numbers, np.empty((len(numbers), 0), dtype=np.int32))
 
+    def unseen(self, columns: Sequence[Column]) -> NDArray[np.bool_]:
+        """Return that no value is of a new kind: every pixel is a number, and none is missing."""
+        return np.zeros((len(columns[0]), len(columns)), dtype=bool)
+
     def conditions(self, where: Mapping[Any, Any]) -> TableConditions:
         """Refuse conditions.
 

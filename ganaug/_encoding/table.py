@@ -109,6 +109,15 @@ class TableEncoder:
             codec.encode(column, out)
         return out.table()
 
+    def unseen(self, columns: Sequence[Column]) -> NDArray[np.bool_]:
+        """Return which values are of a kind that `fit` has not seen: (n_rows, n_columns).
+
+        Compact rows don't show it of all of them: a missing number is the mean of its column.
+        """
+        return np.stack(
+            [c.is_unseen(column) for c, column in zip(self.codecs_, columns, strict=True)], axis=1
+        )
+
     def conditions(self, where: Mapping[Any, Any]) -> TableConditions:
         """Return conditions on columns (name -> value, range or levels) as ones on encoded rows.
 
