@@ -559,6 +559,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             If the columns are not those of `fit`, or a label is unknown.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
+
+        Notes
+        -----
+        A row's score does not depend on the rows beside it, to the last bit, unless layers of a
+        discriminator of your own do.
         """
         check_is_fitted(self, "generator_")
         rows = validation.check_rows(X, images=True)

@@ -232,6 +232,14 @@ def test_plain_images_are_anomalous(trained):
     assert sampler.anomaly_score(plain).min() > limit
 
 
+def test_scores_of_images_do_not_depend_on_the_images_beside(trained):
+    sampler, usual, _ = trained
+    expected = sampler.score_samples(usual)
+    for size in (1, 2, 63, 200):
+        rows = np.random.default_rng(size).permutation(len(usual))[:size]
+        np.testing.assert_array_equal(sampler.score_samples(usual[rows]), expected[rows])
+
+
 def test_scores_do_not_swell_a_pickle(trained):
     sampler, usual, _ = trained
     loaded = pickle.loads(pickle.dumps(sampler))

@@ -196,9 +196,22 @@ def test_a_row_is_scored_alone(table, sampler):
     X, _ = table
     together = sampler.score_samples(X)
     alone = np.concatenate([sampler.score_samples(X[k : k + 1]) for k in range(20)])
-    np.testing.assert_allclose(alone, together[:20], rtol=1e-9)
+    np.testing.assert_array_equal(alone, together[:20])
     np.testing.assert_array_equal(sampler.score_samples(X), together)
     assert together.dtype == np.float64
+
+
+@pytest.mark.parametrize("n_columns", [1, 5, 17, 33])
+@pytest.mark.parametrize("hidden", [(128, 128), (13,), (33, 7)], ids=str)
+def test_scores_do_not_depend_on_the_rows_beside(n_columns, hidden):
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    X = rng.normal(size=(300, n_columns)) + y[:, None]
+    sampler = GANSampler(n_steps=3, hidden_layer_sizes=hidden, random_state=0).fit(X, y)
+    expected = sampler.score_samples(X)
+    for size in (1, 2, 63, 200, 300):
+        rows = rng.permutation(300)[:size]
+        np.testing.assert_array_equal(sampler.score_samples(X[rows]), expected[rows])
 
 
 def test_scores_do_not_depend_on_the_container_or_the_unit_of_time(table, sampler):

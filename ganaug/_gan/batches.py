@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.gate import StateGate
@@ -76,6 +78,20 @@ class DeviceTable:
         )
         parts.append(one_hot.scatter_(1, self._hot[rows], 1.0)[:, :-1])
         return torch.cat(parts, dim=1)
+
+    def in_full_chunks(
+        self, function: Callable[[Tensor], Tensor], rows: Tensor, chunk_rows: int
+    ) -> Tensor:
+        """Return what `function` makes of rows (n,) in full, of shape (n, ...).
+
+        It is given `chunk_rows` at a time, filled up with zeros: layers round differently for other
+        numbers of rows, and no row's result may depend on how many there are beside it.
+        """
+        results = []
+        for part in rows.split(chunk_rows):
+            chunk = functional.pad(self.expand(part), (0, 0, 0, chunk_rows - len(part)))
+            results.append(function(chunk)[: len(part)])
+        return torch.cat(results)
 
     def mean(self, rows: Tensor) -> Tensor:
         """Return the mean of rows (n,) in full, by their weights: (width,)."""

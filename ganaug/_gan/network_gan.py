@@ -41,7 +41,7 @@ BLOCK_ROWS = 256
 VIEW_SHARE = 0.5
 MONITORED_ROWS = 512
 MONITORED_CLASSES = 16
-SCORED_AT_ONCE = 1024
+SCORED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -221,9 +221,9 @@ class NetworkGAN(GAN):
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
         table = DeviceTable(self._rows.layout, rows, np.array([len(rows)]), self._device)
+        numbers = torch.arange(len(rows), device=self._device)
         with limited_threads(1), torch.inference_mode():
-            chunks = _chunks_of(table, torch.arange(len(rows), device=self._device))
-            logits = torch.cat([self._logits(chunk) for chunk in chunks])
+            logits = table.in_full_chunks(self._logits, numbers, SCORED_AT_ONCE)
         return logits.cpu().numpy().astype(np.float64)
 
 
@@ -298,8 +298,7 @@ class ImageGAN(NetworkGAN):
             )
             for code in range(len(self._rows.class_counts))
         ]
-        chunks = _chunks_of(self._table, torch.cat(rows))
-        features = torch.cat(list(map(self._features, chunks)))
+        features = self._table.in_full_chunks(self._features, torch.cat(rows), SCORED_AT_ONCE)
         return NearestFeatures(features, list(map(len, rows)))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -379,8 +378,3 @@ class OwnNetworkGAN(NetworkGAN):
         with self._modules_draw(self._seed, Stream.CALIBRATION):
             logits = [self.discriminator(rows[:, :0], rows, c.expand(len(rows))) for c in codes]
         return torch.stack(logits, dim=1)
-
-
-def _chunks_of(table: DeviceTable, numbers: Tensor) -> Iterator[Tensor]:
-    """Give expanded rows of a table by their numbers, some at a time."""
-    return (table.expand(chunk) for chunk in numbers.split(SCORED_AT_ONCE))

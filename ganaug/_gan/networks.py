@@ -80,9 +80,9 @@ class Generator(nn.Module):
         shares: Tensor | None = None,
     ) -> Tensor:
         out = self._first_layer(anchor, anchored, latent)
-        out = _activate(out + self.class_shift(classes))
+        out = activate(out + self.class_shift(classes))
         for layer in self.hidden[1:]:
-            out = _activate(layer(out))
+            out = activate(layer(out))
         out = self.last(out)
         start, levels = anchor[:, : self.continuous_width], anchor[:, self.continuous_width :]
         move, logits = out[..., : self.continuous_width], out[..., self.continuous_width :]
@@ -207,7 +207,7 @@ class Discriminator(nn.Module):
             torch.cat([anchor, anchored], dim=1), first.weight[:, self.width :], first.bias
         )
         out = nn.functional.linear(move, first.weight[:, : self.width]) + of_anchor
-        return self._later_features(_activate(out))
+        return self._later_features(activate(out))
 
     def input_gradient(self, features: Sequence[Tensor], classes: Tensor) -> Tensor:
         """Return the gradients of the logits with respect to the moves, (..., batch, width).
@@ -228,21 +228,26 @@ class Discriminator(nn.Module):
         logits: Tensor = self.density(self._free_features(rows), classes)
         return logits
 
-    def density_logits_of_all_classes(self, rows: Tensor) -> Tensor:
-        """Return the density logits of free rows (batch, width): (batch, n_classes)."""
-        return self.density.of_all_classes(self._free_features(rows))
+    def density_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weight and bias of each layer from free rows to their logits for all classes."""
+        later = [cast(nn.Linear, layer) for layer in self.hidden[1:]]
+        hidden = [self._free_layer(), *((layer.weight, layer.bias) for layer in later)]
+        return [*hidden, self.density.layer()]
 
     def _free_features(self, rows: Tensor) -> Tensor:
-        """Return the last features of rows without an anchor; its zeros are not multiplied."""
+        """Return the last features of rows without an anchor."""
+        return self._later_features(activate(nn.functional.linear(rows, *self._free_layer())))[-1]
+
+    def _free_layer(self) -> tuple[Tensor, Tensor]:
+        """Return the first layer for rows without an anchor: its zeros are not multiplied."""
         first = cast(nn.Linear, self.hidden[0])
-        out = nn.functional.linear(rows, first.weight[:, : self.width], first.bias)
-        return self._later_features(_activate(out))[-1]
+        return first.weight[:, : self.width], first.bias
 
     def _later_features(self, out: Tensor) -> list[Tensor]:
         """Return the output of the first layer and of each after it."""
         features = [out]
         for layer in self.hidden[1:]:
-            features.append(_activate(layer(features[-1])))
+            features.append(activate(layer(features[-1])))
         return features
 
 
@@ -271,10 +276,15 @@ class ClassReadout(nn.Module):
 
     def of_all_classes(self, features: Tensor) -> Tensor:
         """Return the logits for every class, (..., batch, n_classes)."""
-        return features @ (self.common.weight + self.by_class.weight).T + self.common.bias
+        weight, bias = self.layer()
+        return features @ weight.T + bias
+
+    def layer(self) -> tuple[Tensor, Tensor]:
+        """Return the weights for all classes, (n_classes, n_in), and the bias they share, (1,)."""
+        return self.common.weight + self.by_class.weight, self.common.bias
 
 
-def _activate(x: Tensor) -> Tensor:
+def activate(x: Tensor) -> Tensor:
     return nn.functional.leaky_relu(x, NEGATIVE_SLOPE)
 
 
