@@ -185,7 +185,9 @@ def test_what_training_has_not_seen_is_unusual(values, table_of_all_kinds, sampl
     assert np.median(after) < 0
 
 
-@pytest.mark.parametrize("values", [{"note": np.nan}, {"fee": np.nan}, {"fee": 7.0}], ids=str)
+@pytest.mark.parametrize(
+    "values", [{"note": np.nan}, {"fee": np.nan}, {"fee": 7.0}, {"rate": np.float32(0.1)}], ids=str
+)
 def test_what_training_has_seen_is_usual(values, table_of_all_kinds, sampler_of_all_kinds):
     X, y = table_of_all_kinds
     scores = sampler_of_all_kinds.score_samples(X.assign(**values), y)

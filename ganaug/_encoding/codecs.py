@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from ganaug._encoding.columns import MISSING_CODE, Column, level_key
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.levels import level_vectors
-from ganaug._encoding.numbers import Grid, Scale, find_atoms, find_grid, find_scale, find_usual_grid
+from ganaug._encoding.numbers import (
+    SINGLE_PRECISION,
+    Grid,
+    Scale,
+    find_atoms,
+    find_grid,
+    find_scale,
+    find_usual_grid,
+)
 from ganaug.exceptions import DataError
 
 # Up to so many levels a category is a softmax head, beyond it a vector: a head costs
@@ -129,6 +137,17 @@ class Codec(ABC):
         """Read the column from expanded rows."""
 
 
+def _differ(values: NDArray[Any], constant: Any) -> NDArray[np.bool_]:
+    """Return which values are not the constant, to single precision if they are floats.
+
+    A column may come as float32 in one table and as float64 in the other.
+    """
+    if values.dtype.kind != "f":
+        return np.asarray(values != constant)
+    with np.errstate(over="ignore"):
+        return ~np.isclose(values, float(constant), rtol=SINGLE_PRECISION, atol=0.0)
+
+
 @dataclass
 class NumberCodec(Codec):
     """A number on a standard scale, with a state for missing and for values that pile up.
@@ -200,7 +219,7 @@ class NumberCodec(Codec):
             return present
         unseen = column.missing & (not self.has_missing)
         if self.scale is None:
-            unseen |= present & (self._in_unit(column) != self.grid.low)
+            unseen |= present & _differ(self._in_unit(column), self.grid.low)
         return unseen
 
     def _check_kind(self, column: Column) -> None:
