@@ -35,6 +35,8 @@ SAMPLER_OPTIONS = (
 DETECTOR_OPTIONS = ("n_steps", "random_state")
 MODEL_SUFFIX = ".ganaug"
 SCORE, P_VALUE = "anomaly_score", "p_value"
+# Rows that are made at a time, for a file; they may have long texts.
+BATCH_ROWS = 16_384
 
 
 def resample(args: argparse.Namespace) -> None:
@@ -154,7 +156,7 @@ def _resample_large(args: argparse.Namespace) -> None:
     with _refusals():
         sampler.fit(table.dataset, args.target)
     added = {label: n for label, n in sampler.sampling_strategy_.items() if n}
-    new = sampler.sample_batches(added, for_training=True)
+    new = sampler.sample_batches(added, for_training=True, batch_rows=BATCH_ROWS)
     n_new = table.write(args.output, new, mark=mark, force=args.force)
     _tell(args, f"{args.output}: all rows as they were, {n_new:,} new ({_added(sampler)})")
 

@@ -101,6 +101,15 @@ def test_rows_are_written_in_groups_as_they_are_made(table, folder, tmp_path, mo
     assert pq.read_table(out)["label"].to_pandas().value_counts()["yes"] == 1500
 
 
+def test_rows_of_long_texts_are_written_in_groups_of_fewer(tmp_path, monkeypatch):
+    monkeypatch.setattr(streams, "ROW_GROUP_BYTES", 10_000)
+    tables = [pa.table({"text": ["x" * 100] * n}) for n in (150, 10, 90, 5)]
+    streams.write_parquet(tmp_path / "out.parquet", tables, force=False)
+    metadata = pq.read_metadata(tmp_path / "out.parquet")
+    sizes = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
+    assert sizes == [150, 100, 5]
+
+
 def test_row_labels_of_pandas_are_no_features(table, tmp_path):
     frame = table.to_pandas().set_index(np.arange(N) ** 2)
     frame.to_parquet(tmp_path / "in.parquet")

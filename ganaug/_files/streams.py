@@ -13,6 +13,8 @@ from ganaug.exceptions import DataError
 __all__ = ["as_arrow", "write_parquet", "write_tables"]
 
 ROW_GROUP_ROWS = 131_072
+# Long texts make a row group before it has so many rows.
+ROW_GROUP_BYTES = 2**27
 
 
 def as_arrow(X: Any, y: Any, target: str | None) -> Any:
@@ -107,7 +109,7 @@ def write_parquet(path: Path, tables: Iterable[Any], force: bool) -> None:
 
 
 def _row_groups(tables: Iterable[Any]) -> Iterator[Any]:
-    """Give rows again, in tables of 131,072."""
+    """Give rows again, in tables of 131,072, or of fewer that take much memory."""
     import pyarrow as pa
 
     waiting: list[Any] = []
@@ -117,5 +119,8 @@ def _row_groups(tables: Iterable[Any]) -> Iterator[Any]:
             whole = pa.concat_tables(waiting)
             yield whole.slice(0, ROW_GROUP_ROWS)
             waiting = [whole.slice(ROW_GROUP_ROWS)]
+        if sum(part.nbytes for part in waiting) >= ROW_GROUP_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting = []
     if waiting and len(rest := pa.concat_tables(waiting)):
         yield rest
