@@ -41,7 +41,7 @@ BATCH_ROWS = 16_384
 
 def resample(args: argparse.Namespace) -> None:
     """Write a table with synthetic rows added to its small classes."""
-    _check_output(args)
+    _check_files(args)
     check_suffix(args.output)
     if is_large(args.input):
         _resample_large(args)
@@ -65,7 +65,7 @@ def resample(args: argparse.Namespace) -> None:
 
 def sample(args: argparse.Namespace) -> None:
     """Write synthetic rows only."""
-    _check_output(args)
+    _check_files(args)
     check_suffix(args.output)
     if args.input.name.endswith(MODEL_SUFFIX):
         _sample_from_model(args)
@@ -83,7 +83,7 @@ def sample(args: argparse.Namespace) -> None:
 
 def fit(args: argparse.Namespace) -> None:
     """Train on a table and write the fitted sampler or detector."""
-    _check_output(args)
+    _check_files(args)
     if not args.output.name.endswith(MODEL_SUFFIX):
         raise DataError(f"{args.output} must end with {MODEL_SUFFIX}.")
     if args.detector:
@@ -111,7 +111,7 @@ def score(args: argparse.Namespace) -> None:
     """Write a table with the anomaly score of each row."""
     from ganaug import load
 
-    _check_output(args)
+    _check_files(args)
     check_suffix(args.output)
     model = load(args.model)
     table = read_table(args.input, args.target)
@@ -258,17 +258,19 @@ def _number(text: str) -> Any:
     return text
 
 
-def _check_output(args: argparse.Namespace) -> None:
-    """Make sure that the result can be written, before anything is read."""
+def _check_files(args: argparse.Namespace) -> None:
+    """Make sure that there is an input, and that the result can be written."""
     check_output(args.output, args.force)
     inputs = [args.input, *([args.model] if hasattr(args, "model") else [])]
+    for path in inputs:
+        path.stat()  # an error with its name, if it isn't there
     _refuse_input(args.output, inputs)
     if args.input.is_dir() and args.input.resolve() in args.output.resolve().parents:
         raise DataError(f"{args.output} is in the folder that is read; name a file outside of it.")
 
 
 def _refuse_input(output: Path, sources: Iterable[Path]) -> None:
-    if output.exists() and any(path.exists() and output.samefile(path) for path in sources):
+    if output.exists() and any(output.samefile(path) for path in sources):
         raise DataError(f"{output} is what is read; name another file for the result.")
 
 

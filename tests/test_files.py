@@ -124,6 +124,13 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, name, content, message):
     assert str(path) in str(caught.value)
 
 
+def test_a_parquet_file_with_columns_of_one_name_is_refused(tmp_path):
+    column = pa.array([1, 2])
+    pq.write_table(pa.table([column] * 3, names=["a", "a", "y"]), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet has more than one column named 'a'"):
+        read_table(tmp_path / "a.parquet", "y")
+
+
 def test_categorical_columns_must_be_features(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(CSV)

@@ -170,6 +170,30 @@ def test_bad_input_is_refused_before_anything_is_written(
     refused("c.parquet has no column 'count'", folder, "-o", out)
 
 
+def test_columns_of_unusual_types_are_kept(table, folder, tmp_path):
+    if not hasattr(pa, "decimal32"):
+        pytest.skip("pyarrow is too old")
+    cents = pa.array(range(N), pa.int64()).cast(pa.decimal128(19, 0)).cast(pa.decimal64(8, 0))
+    keys = pa.array([k.to_bytes(16, "big") for k in range(N)], pa.binary(16))
+    table = table.append_column("cents", cents).append_column(
+        "key", pa.ExtensionArray.from_storage(pa.uuid(), keys)
+    )
+    for path in folder.iterdir():
+        path.unlink()
+    pq.write_table(table, folder / "a.parquet")
+    assert resample(folder, "-o", tmp_path / "out.parquet") == 0
+    result = pq.read_table(tmp_path / "out.parquet")
+    assert result.slice(0, N).equals(table)
+    assert len(result) > N
+
+
+def test_a_key_unlike_its_column_is_refused(table, tmp_path, capsys):
+    (tmp_path / "in" / "zip=1").mkdir(parents=True)
+    pq.write_table(table, tmp_path / "in" / "zip=1" / "a.parquet")
+    assert resample(tmp_path / "in", "-o", tmp_path / "out.parquet") == 2
+    assert "Field zip has incompatible types" in capsys.readouterr().err
+
+
 def test_a_file_that_a_folder_links_to_is_not_replaced(folder, tmp_path, capsys):
     (folder / "a.parquet").rename(tmp_path / "a.parquet")
     (folder / "a.parquet").symlink_to(tmp_path / "a.parquet")

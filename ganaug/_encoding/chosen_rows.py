@@ -51,6 +51,7 @@ class Reservoir:
         labels = labels.combine_chunks()
         if hasattr(labels, "dictionary_decode"):
             labels = labels.dictionary_decode()
+        labels = _without_nan(labels)
         encoded = labels.dictionary_encode()
         if labels.null_count:
             row = start + pc.index(pc.is_null(labels), True).as_py()
@@ -241,7 +242,7 @@ class Landmarks:
             if pc.any(pc.is_nan(column)).as_py():
                 if (name, "nan") not in self._rows_of_values:
                     self._rows_of_values[name, "nan"] = start + _first(pc.is_nan(column))
-                column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+                column = _without_nan(column)
         found = pc.min_max(column)
         for side, better in (("min", pc.less), ("max", pc.greater)):
             value = found[side]
@@ -270,6 +271,15 @@ class Landmarks:
                 yield places[code]
             if levels.are_many(self._level_bytes):
                 return
+
+
+def _without_nan(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def _first(mask: Any) -> int:

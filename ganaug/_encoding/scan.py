@@ -87,9 +87,11 @@ def extract(dataset: Any, target: Any, seed: int) -> Extract:
     """
     check_dataset(dataset, target)
     reservoir = Reservoir(seed)
-    landmarks = Landmarks(dataset.schema, target)
+    plain = _plain_schema(dataset.schema)
+    landmarks = Landmarks(plain, target)
     start = 0
-    for batch in batches(dataset):
+    for rows in batches(dataset):
+        batch = rows.cast(plain)
         codes = reservoir.codes_of(batch[target], start)
         n_bytes = bytes_of_rows(batch)
         reservoir.offer(batch, codes, n_bytes, start)
@@ -97,7 +99,7 @@ def extract(dataset: Any, target: Any, seed: int) -> Extract:
         start += len(batch)
     if start == 0:
         raise DataError(f"{_name(dataset)} has no rows.")
-    return _joined(reservoir, landmarks, target)
+    return _joined(reservoir, landmarks, target, dataset.schema)
 
 
 def check_dataset(dataset: Any, target: Any) -> None:
@@ -106,6 +108,9 @@ def check_dataset(dataset: Any, target: Any) -> None:
     So is one of a type that arrow does not compare, or that is filtered.
     """
     names = dataset.schema.names
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{_name(dataset)} has more than one column {name!r}; rename one.")
     if target not in names:
         raise DataError(
             f"{_name(dataset)} has no target column {target!r}; its columns are {', '.join(names)}."
@@ -202,13 +207,30 @@ def _read_any(fragment: Any, schema: Any) -> Iterator[Any]:
 
 
 def _batch_rows(schema: Any, row_bytes: int = 0) -> int:
-    return int(np.clip(BATCH_BYTES // max(fixed_bytes(schema), row_bytes), 1, BATCH_ROWS))
+    return int(np.clip(BATCH_BYTES // max(fixed_bytes(_plain_schema(schema)), row_bytes), 1, BATCH_ROWS))
 
 
 def _stored_bytes(metadata: Any) -> int:
     """Return how many bytes a row takes in a Parquet file before compression, on average."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     return sum(group.total_byte_size for group in groups) // max(metadata.num_rows, 1)
+
+
+def _plain_schema(schema: Any) -> Any:
+    """Return a schema with other types for those that arrow has few functions for."""
+    import pyarrow as pa
+
+    return pa.schema([column.with_type(_plain_type(column.type)) for column in schema])
+
+
+def _plain_type(kind: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain_type(kind.storage_type)
+    if pa.types.is_decimal(kind) and kind.bit_width < 128:
+        return pa.decimal128(kind.precision, kind.scale)
+    return kind
 
 
 def _explained(fragment: Any, read: Any) -> Any:
@@ -229,8 +251,8 @@ def _path(fragment: Any) -> str:
     return str(getattr(fragment, "path", "a part of the dataset"))
 
 
-def _joined(reservoir: Reservoir, landmarks: Landmarks, target: str) -> Extract:
-    """Return chosen rows and landmarks in the order of the whole table."""
+def _joined(reservoir: Reservoir, landmarks: Landmarks, target: str, schema: Any) -> Extract:
+    """Return chosen rows and landmarks in the order of the whole table, in its own types."""
     import pyarrow as pa
 
     (table, rows), (others, numbers) = reservoir.rows(), landmarks.rows()
@@ -238,7 +260,7 @@ def _joined(reservoir: Reservoir, landmarks: Landmarks, target: str) -> Extract:
     others, numbers = others.filter(is_other), np.concatenate([rows, numbers[is_other]])
     order = np.argsort(numbers)
     parts = [table.unify_dictionaries(), others]
-    whole = pa.concat_tables(parts).unify_dictionaries().combine_chunks().take(order)
+    whole = pa.concat_tables(parts).unify_dictionaries().combine_chunks().take(order).cast(schema)
     weights = (np.arange(len(numbers)) < len(rows)).astype(np.float64)[order]
     counts = {label: reservoir.counts[code] for label, code in reservoir.labels.items()}
     return Extract(whole.drop_columns([target]), whole[target], weights, counts)

@@ -16,7 +16,6 @@ __all__ = ["CsvDataset", "detect_columns"]
 
 # The longest row is not longer than that.
 BLOCK_BYTES = 2**22
-BATCH_ROWS = 32_768
 
 
 class CsvDataset:
@@ -48,13 +47,15 @@ class CsvDataset:
         """Return the parts that are read one after the other."""
         return [self]
 
-    def to_batches(self, **_: Any) -> Iterator[Any]:
-        """Give the rows in their order, as record batches of at most 32,768 rows."""
+    def to_batches(self, *, batch_size: int, **_: Any) -> Iterator[Any]:
+        """Give the rows in their order, as record batches of at most so many rows."""
         import pyarrow as pa
 
         for cells in _text_batches(self.path, self._separator, list(self._columns)):
             values = [column.read(cells[name]) for name, column in self._columns.items()]
-            yield pa.RecordBatch.from_arrays(values, schema=self.schema)
+            batch = pa.RecordBatch.from_arrays(values, schema=self.schema)
+            for start in range(0, len(batch), batch_size):
+                yield batch.slice(start, batch_size)
 
 
 def detect_columns(
@@ -93,9 +94,7 @@ def _text_batches(path: Path, separator: str, names: Sequence[str]) -> Iterator[
             csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
-        for block in reader:
-            for start in range(0, len(block), BATCH_ROWS):
-                yield block.slice(start, BATCH_ROWS)
+        yield from reader
 
 
 @contextmanager

@@ -98,10 +98,14 @@ def read_header(path: Path) -> tuple[list[str], str]:
         names = next(csv.reader(itertools.chain([first], file), delimiter=separator), [])
     if not names:
         raise DataError(f"{path} has no header; its first line must name the columns.")
+    _check_distinct(path, names)
+    return names, separator
+
+
+def _check_distinct(path: Path, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise DataError(f"{path} has more than one column named {name!r}; rename one.")
-    return names, separator
 
 
 @contextmanager
@@ -130,6 +134,7 @@ def read_parquet(path: Path) -> Any:
     """Read a file as a pyarrow table."""
     parquet = optional_import("pyarrow.parquet", extra="io")
     with explaining_arrow(path):
+        _check_distinct(path, parquet.read_schema(path).names)
         arrow = parquet.read_table(path)
     if not len(arrow):
         raise DataError(f"{path} has no rows.")
@@ -142,5 +147,5 @@ def explaining_arrow(path: Path) -> Iterator[None]:
     pa = optional_import("pyarrow", extra="io")
     try:
         yield
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path} can't be read: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise DeviceError(
             f"device {str(device)!r} is not available on this machine "
-            f"({str(error).splitlines()[0]}); use device='auto' or 'cpu'."
+            f"({shorten(str(error), 120, placeholder=' ...')}); use device='auto' or 'cpu'."
         ) from error
     return resolved
 

@@ -101,10 +101,18 @@ def test_mistakes_with_models(model, mixed_files, tmp_path, capsys, arguments, m
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet", "folder", "model.ganaug"])
+@pytest.mark.parametrize("command", ["resample", "fit", "score"])
+def test_an_input_that_is_not_there_is_named(tmp_path, capsys, command, name):
+    output = tmp_path / ("out.ganaug" if command == "fit" else "out.csv")
+    inputs = [tmp_path / name] * (2 if command == "score" else 1)
+    assert cli.main([command, *map(str, inputs), "--target", "y", "-o", str(output)]) == 2
+    assert f"{name}: No such file or directory" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file or directory"),
         ("a,y\n1,no\n2,no\n3,no\n", "class"),
         ("a,y\n1,no\n2,no\n3,yes\n", "'yes' has 1 row"),
         ("a,y\n1,no\n2,no\n3,\n4,yes\n5,yes\n", "missing label"),
@@ -113,8 +121,7 @@ def test_mistakes_with_models(model, mixed_files, tmp_path, capsys, arguments, m
 )
 def test_unusable_data_are_told(tmp_path, capsys, content, message):
     source = tmp_path / "in.csv"
-    if content is not None:
-        source.write_text(content)
+    source.write_text(content)
     assert ganaug("resample", source, "--target", "y", "-o", tmp_path / "out.csv") == 2
     err = capsys.readouterr().err
     assert err.startswith("ganaug: error: ")

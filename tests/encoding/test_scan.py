@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -206,3 +208,45 @@ def test_bad_datasets_are_refused_by_name(table, tmp_path):
     pq.write_table(table.slice(0, 0), tmp_path / "bad.parquet")
     with pytest.raises(DataError, match=r"bad\.parquet has no rows"):
         extract(ds.dataset(tmp_path / "bad.parquet"), "label", 0)
+
+
+def unusual_columns():
+    """Return columns of types that arrow has few kernels for, and that older versions lack."""
+    cents = [Decimal(k).scaleb(-2) for k in range(N)]
+    columns = {}
+    for name, digits in (("decimal32", 7), ("decimal64", 12)):
+        if hasattr(pa, name):
+            columns[name] = pa.array(cents, getattr(pa, name)(digits, 2))
+    extensions = {
+        "uuid": ((), pa.array([k.to_bytes(16, "big") for k in range(N)], pa.binary(16))),
+        "json_": ((pa.string(),), pa.array([f"[{k % 3}]" for k in range(N)])),
+        "bool8": ((), pa.array([k % 2 for k in range(N)], pa.int8())),
+    }
+    for name, (arguments, storage) in extensions.items():
+        if hasattr(pa, name):
+            kind = getattr(pa, name)(*arguments)
+            columns[name] = pa.ExtensionArray.from_storage(kind, storage)
+    return columns
+
+
+@pytest.mark.parametrize("name", list(unusual_columns()))
+def test_columns_of_unusual_types_are_read(table, tmp_path, name):
+    column = unusual_columns()[name]
+    data = written(table.append_column("other", column), tmp_path / "a")
+    part = extract(data, "label", seed=0)
+    assert part.X.schema.field("other").type == column.type
+    assert len(part.y) == N
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_missing_labels_are_refused(table, tmp_path, missing):
+    labels = pa.array([missing if row in (7, 2000) else row % 2 for row in range(N)], pa.float64())
+    data = written(table.append_column("number", labels), tmp_path / "a", n_files=3)
+    with pytest.raises(DataError, match="missing labels, the first in row 7"):
+        extract(data, "number", seed=0)
+
+
+def test_columns_of_one_name_are_refused(table):
+    twice = table.rename_columns(["size", "size", "town", "day", "label"])
+    with pytest.raises(DataError, match="more than one column 'size'"):
+        extract(ds.dataset(twice), "label", seed=0)

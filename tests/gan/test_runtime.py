@@ -27,6 +27,16 @@ def test_devices_that_do_not_exist(device):
         resolve_device(device)
 
 
+def test_what_a_device_lacks_is_told_in_brief(monkeypatch):
+    def fail(_):
+        raise RuntimeError("undefined symbol " + "in a library " * 100)
+
+    monkeypatch.setattr(torch, "Generator", fail)
+    with pytest.raises(DeviceError, match="undefined symbol") as caught:
+        resolve_device("cuda")
+    assert len(str(caught.value)) < 250
+
+
 def test_streams_of_different_purposes_differ_and_repeat():
     def draw(*key):
         return torch.rand(3, generator=random_generator(*key, device=torch.device("cpu"))).tolist()
