@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.layout import Found
+from ganaug._encoding.target import plain_label, plain_labels
 from ganaug._validation import check_known_classes, codes_by_class
 from ganaug.exceptions import DataError
 
@@ -39,7 +40,7 @@ def check_sample_request(
         raise DataError(
             f"y must be a label or one label for each row, got an array of shape {wanted.shape}."
         )
-    labels = wanted.ravel().tolist()
+    labels = plain_labels(wanted.ravel())
     if len(labels) != n_rows:
         raise DataError(f"y has {len(labels)} labels, but n_samples is {n_rows}.")
     code_of = codes_by_class(classes)
@@ -90,8 +91,9 @@ def check_sample_counts(
     if isinstance(n_samples, Mapping):
         if y is not None:
             raise DataError("n_samples says how many rows of each class; y must be None then.")
-        check_known_classes(n_samples, Counter(code_of))
-        return {code_of[label]: check_count(n) for label, n in n_samples.items()}
+        wanted = {plain_label(label): n for label, n in n_samples.items()}
+        check_known_classes(wanted, Counter(code_of))
+        return {code_of[label]: check_count(n) for label, n in wanted.items()}
     n_rows = check_count(n_samples)
     if y is not None:
         if np.ndim(y) > 0:
@@ -99,7 +101,7 @@ def check_sample_counts(
                 f"y must be one label here, got an array of shape {np.shape(y)}; pass n_samples as "
                 "a dict of class -> number of rows."
             )
-        label = np.asarray(y).item()
+        label = plain_label(y)
         check_known_classes([label], Counter(code_of))
         return {code_of[label]: n_rows}
     if default is None or not any(default.values()):

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
-from ganaug._encoding.target import Target, read_target
+from ganaug._encoding.target import Target, plain_label, read_target
 from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError
 
 MIN_CLASS_ROWS = 2
@@ -194,13 +194,16 @@ def check_strategy(
         Rows of each class, where `target` has only some of them.
     """
     if counts is not None:  # imbalanced-learn would count the labels of `target`
+        counts = {plain_label(label): n for label, n in counts.items()}
         wanted = _wanted_counts(strategy, Counter(counts), None)
         return {label: n - counts[label] for label, n in wanted.items()}
-    labels = target.labels
     if not isinstance(strategy, str):
-        strategy = _wanted_counts(strategy, target.counts, labels)
-    to_add: dict[Any, int] = check_sampling_strategy(strategy, labels, "over-sampling")
-    return {label: int(n) for label, n in to_add.items()}
+        code_of = codes_by_class(target.classes)
+        wanted = _wanted_counts(strategy, target.counts, target.labels)
+        strategy = {code_of[label]: n for label, n in wanted.items()}
+    to_add: dict[int, int] = check_sampling_strategy(strategy, target.codes, "over-sampling")
+    labels = target.classes.tolist()
+    return {labels[code]: int(n) for code, n in to_add.items()}
 
 
 def _wanted_counts(
@@ -220,13 +223,14 @@ def _wanted_counts(
                 f"got {type(strategy).__name__}."
             )
     if isinstance(strategy, Mapping):
-        _check_requested_counts(strategy, counts)
-        return dict(strategy)
+        wanted = {plain_label(label): n for label, n in strategy.items()}
+        _check_requested_counts(wanted, counts)
+        return wanted
     if isinstance(strategy, numbers.Real):
         return _ratio_to_counts(float(strategy), counts)
     if isinstance(strategy, list | tuple):
-        check_known_classes(strategy, counts)
-        names = list(strategy)
+        names = [plain_label(label) for label in strategy]
+        check_known_classes(names, counts)
     else:
         names = _named_classes(strategy, counts)
     return {label: max(counts.values()) for label in names}

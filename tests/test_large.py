@@ -170,6 +170,23 @@ def test_bad_input_is_refused_before_anything_is_written(
     refused("c.parquet has no column 'count'", folder, "-o", out)
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.date32(), pa.timestamp("ns"), pa.timestamp("us", "Europe/Berlin")], ids=str
+)
+@pytest.mark.parametrize(("strategy", "expected"), [("auto", N - N // 6 - 1), ("{}=400", 400)])
+def test_labels_may_be_dates(table, folder, tmp_path, kind, strategy, expected):
+    days = np.where(np.arange(N) % 6 == 0, "2020-07-02", "2020-07-01").astype("datetime64[us]")
+    labels = pa.array(days).cast(kind)
+    for path in folder.iterdir():
+        path.unlink()
+    pq.write_table(table.set_column(4, "label", labels), folder / "a.parquet")
+    strategy = strategy.format(labels[0].cast(pa.string()))
+    assert resample(folder, "-o", tmp_path / "out.parquet", "--strategy", strategy) == 0
+    result = pq.read_table(tmp_path / "out.parquet")["label"]
+    assert result.type == kind
+    assert sum(label == labels[0] for label in result) == expected
+
+
 def test_columns_of_unusual_types_are_kept(table, folder, tmp_path):
     if not hasattr(pa, "decimal32"):
         pytest.skip("pyarrow is too old")

@@ -207,7 +207,8 @@ def _read_any(fragment: Any, schema: Any) -> Iterator[Any]:
 
 
 def _batch_rows(schema: Any, row_bytes: int = 0) -> int:
-    return int(np.clip(BATCH_BYTES // max(fixed_bytes(_plain_schema(schema)), row_bytes), 1, BATCH_ROWS))
+    n_bytes = max(fixed_bytes(_plain_schema(schema)), row_bytes)
+    return int(np.clip(BATCH_BYTES // n_bytes, 1, BATCH_ROWS))
 
 
 def _stored_bytes(metadata: Any) -> int:

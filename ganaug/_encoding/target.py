@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 import narwhals.stable.v1 as nw
@@ -30,7 +31,7 @@ class Target:
     native : array-like
         What the caller passed: one label for each row, or one-hot rows.
     classes : ndarray of shape (n_classes,)
-        The sorted class labels.
+        The sorted class labels; dates, times and durations to the microsecond.
     codes : ndarray of shape (n_rows,)
         Position of each label in `classes`.
     """
@@ -88,7 +89,37 @@ def read_target(y: Any) -> Target:
         or _is_narwhals(y)
         or _is_arrow_array(y)
     )
-    return Target(y if known else values, classes, codes.astype(np.int64))
+    return Target(y if known else values, _to_microseconds(classes), codes.astype(np.int64))
+
+
+def plain_labels(values: NDArray[Any]) -> list[Any]:
+    """Return labels as Python objects that are equal if the labels are, in whatever types.
+
+    Dates are the times at which they begin, and times with a zone are those of UTC.
+    """
+    if values.dtype == object:
+        return [_plain(label) for label in values.tolist()]
+    labels: list[Any] = _to_microseconds(values).tolist()
+    return labels
+
+
+def plain_label(label: Any) -> Any:
+    """Return one label as `plain_labels` does."""
+    return plain_labels(np.atleast_1d(np.asarray(label)))[0]
+
+
+def _plain(label: Any) -> Any:
+    if isinstance(label, datetime):
+        return label.astimezone(UTC).replace(tzinfo=None) if label.tzinfo else label
+    return datetime(label.year, label.month, label.day) if isinstance(label, date) else label
+
+
+def _to_microseconds(values: NDArray[Any]) -> NDArray[Any]:
+    """Return dates, times and durations in the unit that Python's have, unless it loses any."""
+    if values.dtype.kind not in "mM":
+        return values
+    converted = values.astype(f"{values.dtype.kind}8[us]")
+    return converted if (converted == values).all() else values
 
 
 def _as_array(y: Any) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Labels of every kind come back in their own container."""
 
 from collections import Counter
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -70,3 +71,44 @@ def test_labels_that_are_numbers_are_the_same_in_all_types_of_numbers(fitted, as
     label = y.astype(asked)[60]
     np.testing.assert_array_equal(sampler.sample(3, y=label)[0], sampler.sample(3, y=1)[0])
     np.testing.assert_array_equal(sampler.sample({label: 3})[0], sampler.sample({1: 3})[0])
+
+
+DAYS = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[D]")[CODES]
+DATES = {
+    "numpy": DAYS,
+    "numpy ns": DAYS.astype("datetime64[ns]"),
+    "pandas": pd.Series(DAYS.astype("datetime64[ns]")),
+    "polars": pl.Series(DAYS),
+    "arrow": pa.array(DAYS, pa.date32()),
+    "arrow ns": pa.array(DAYS.astype("datetime64[ns]")),
+    "arrow with a zone": pa.array(DAYS.astype("datetime64[us]"), pa.timestamp("us", "UTC")),
+}
+
+
+@pytest.mark.parametrize("kind", list(DATES))
+def test_labels_that_are_dates_are_known_in_all_types_of_dates(kind):
+    X, y = np.random.default_rng(0).normal(size=(100, 2)), DATES[kind]
+    sampler = quick_sampler().fit(X, y)
+    last = y[99].as_py() if isinstance(y, pa.Array) else y[99]
+    expected = sampler.sample(4, y=sampler.classes_[2])[0]
+    labels = (
+        *(last, date(2020, 1, 3), datetime(2020, 1, 3), np.datetime64("2020-01-03", "ns")),
+        *(pd.Timestamp("2020-01-03"), pd.Timestamp("2020-01-03 05:00", tz="Asia/Karachi")),
+    )
+    for label in labels:
+        np.testing.assert_array_equal(sampler.sample(4, y=label)[0], expected)
+        np.testing.assert_array_equal(sampler.sample({label: 4})[0], expected)
+        np.testing.assert_array_equal(sampler.sample(4, y=[label] * 4)[0], expected)
+        filled = quick_sampler(sampling_strategy={label: 40}).fit_resample(X, y)[1]
+        assert (np.asarray(filled)[100:] == np.asarray(y)[99]).sum() == 30
+    rows = [batch for batch, _ in sampler.sample_batches(sampler.sampling_strategy_)]
+    assert sum(map(len, rows)) == 30 + 50
+    assert np.isfinite(sampler.score_samples(X, y)).all()
+
+
+def test_labels_that_are_durations_are_known_in_all_types_of_durations():
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    sampler = quick_sampler().fit(X, CODES.astype("timedelta64[ms]").astype("timedelta64[ns]"))
+    for label in (timedelta(milliseconds=2), pd.Timedelta(2, "ms"), np.timedelta64(2, "ms")):
+        assert len(sampler.sample({label: 4})[0]) == 4
+    assert sampler.sampling_strategy_[timedelta(milliseconds=2)] == 50
