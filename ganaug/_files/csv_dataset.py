@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganaug._files.csv_columns import ColumnDetector, CsvColumn, LabelColumn, TextColumn
-from ganaug._files.reading import not_utf8
+from ganaug._files.reading import CsvHeader, not_utf8
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
 
@@ -27,20 +27,19 @@ class CsvDataset:
     Parameters
     ----------
     path : Path
-    separator : str
-        What stands between two cells.
+    header : CsvHeader
     columns : dict
         Column name -> how its cells are read.
     """
 
-    def __init__(self, path: Path, separator: str, columns: Mapping[str, CsvColumn]) -> None:
+    def __init__(self, path: Path, header: CsvHeader, columns: Mapping[str, CsvColumn]) -> None:
         import pyarrow as pa
 
         self.path = path
         self.files = [str(path)]
         self.schema = pa.schema({name: column.kind for name, column in columns.items()})
         self.physical_schema = self.schema
-        self._separator = separator
+        self._header = header
         self._columns = columns
 
     def get_fragments(self) -> list[CsvDataset]:
@@ -51,7 +50,7 @@ class CsvDataset:
         """Give the rows in their order, as record batches of at most so many rows."""
         import pyarrow as pa
 
-        for cells in _text_batches(self.path, self._separator, list(self._columns)):
+        for cells in _text_batches(self.path, self._header):
             values = [column.read(cells[name]) for name, column in self._columns.items()]
             batch = pa.RecordBatch.from_arrays(values, schema=self.schema)
             for start in range(0, len(batch), batch_size):
@@ -59,24 +58,24 @@ class CsvDataset:
 
 
 def detect_columns(
-    path: Path, names: Sequence[str], separator: str, target: str, categorical: Sequence[str]
+    path: Path, header: CsvHeader, target: str, categorical: Sequence[str]
 ) -> dict[str, CsvColumn]:
     """Read a CSV file once, and return how the cells of each column are read."""
-    detectors = {name: ColumnDetector() for name in names if name not in categorical}
+    detectors = {name: ColumnDetector() for name in header.names if name not in categorical}
     n_rows = 0
-    for cells in _text_batches(path, separator, names):
+    for cells in _text_batches(path, header):
         n_rows += len(cells)
         for name, detector in detectors.items():
             detector.see(cells[name])
     if n_rows == 0:
         raise DataError(f"{path} has a header and no rows.")
-    columns: dict[str, CsvColumn] = {name: TextColumn() for name in names}
+    columns: dict[str, CsvColumn] = {name: TextColumn() for name in header.names}
     columns |= {name: detector.column() for name, detector in detectors.items()}
     columns[target] = LabelColumn(columns[target])
     return columns
 
 
-def _text_batches(path: Path, separator: str, names: Sequence[str]) -> Iterator[Any]:
+def _text_batches(path: Path, header: CsvHeader) -> Iterator[Any]:
     """Give every cell as text, exactly as written."""
     csv = optional_import("pyarrow.csv", extra="io")
     import pyarrow as pa
@@ -86,13 +85,13 @@ def _text_batches(path: Path, separator: str, names: Sequence[str]) -> Iterator[
             path,
             # on one thread rows are counted, and errors say which
             csv.ReadOptions(
-                column_names=list(names),
+                column_names=header.names,
                 skip_rows_after_names=1,
                 block_size=BLOCK_BYTES,
                 use_threads=False,
             ),
-            csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+            csv.ParseOptions(delimiter=header.separator, newlines_in_values=True),
+            csv.ConvertOptions(column_types=dict.fromkeys(header.names, pa.string())),
         )
         yield from reader
 

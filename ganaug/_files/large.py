@@ -136,24 +136,25 @@ class LargeCsv(LargeTable):
         optional_import("pandas", extra="io")
         self._path = path
         with explaining_csv(path):
-            self.names, self._separator = read_header(path)
+            self._header = read_header(path)
+        self.names = self._header.names
         check_columns(path, self.names, target, categorical)
-        self._columns = detect_columns(path, self.names, self._separator, target, categorical)
-        self.dataset = CsvDataset(path, self._separator, self._columns)
+        self._columns = detect_columns(path, self._header, target, categorical)
+        self.dataset = CsvDataset(path, self._header, self._columns)
 
     def write(
         self, path: Path, new: Iterable[tuple[Any, Any]], *, mark: str | None, force: bool
     ) -> int:
-        n_new = 0
+        n_new, header = 0, self._header
         with replacing(path, force) as temporary:
             shutil.copyfile(self._path, temporary)
             with open(temporary, "r+b") as raw:
                 raw.seek(-1, 2)
-                ends = raw.read(1) == b"\n"
+                ends = raw.read(1) in b"\r\n"
             with open(temporary, "a", encoding="utf-8", newline="") as file:
                 if not ends:
-                    file.write("\n")
-                writer = csv.writer(file, delimiter=self._separator, lineterminator="\n")
+                    file.write(header.newline)
+                writer = csv.writer(file, delimiter=header.separator, lineterminator=header.newline)
                 for X, y in new:
                     n_new += len(y)
                     writer.writerows(zip(*self._cells(X, y), strict=True))

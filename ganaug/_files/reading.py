@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,25 @@ CSV_SUFFIXES = (".csv", ".csv.gz")
 SUFFIXES = (*CSV_SUFFIXES, ".parquet")
 SEPARATORS = ",;\t|"
 ENCODING = "utf-8-sig"  # a byte order mark, as spreadsheets write it, is no part of a name
+
+
+@dataclass(frozen=True)
+class CsvHeader:
+    """What the first line of a CSV file says.
+
+    Parameters
+    ----------
+    names : list of str
+        The columns.
+    separator : str
+        What stands between two cells.
+    newline : str
+        What ends a line.
+    """
+
+    names: list[str]
+    separator: str
+    newline: str
 
 
 def is_csv(path: Path) -> bool:
@@ -72,25 +92,26 @@ def check_suffix(path: Path) -> None:
         raise DataError(f"{path} must end with one of {', '.join(SUFFIXES)}.")
 
 
-def read_csv(path: Path) -> tuple[pd.DataFrame, str]:
-    """Read every cell as text, exactly as written; also return the separator."""
+def read_csv(path: Path) -> tuple[pd.DataFrame, CsvHeader]:
+    """Read every cell as text, exactly as written."""
     import pandas as pd
 
     with explaining_csv(path):
-        names, separator = read_header(path)
+        header = read_header(path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             text = pd.read_csv(
-                path, sep=separator, names=names, header=0, index_col=False, dtype=str,
-                na_filter=False, encoding=ENCODING, compression="gzip" if is_gzip(path) else None,
+                path, sep=header.separator, names=header.names, header=0, index_col=False,
+                dtype=str, na_filter=False, encoding=ENCODING,
+                compression="gzip" if is_gzip(path) else None,
             )  # fmt: skip
     if text.empty:
         raise DataError(f"{path} has a header and no rows.")
-    return text, separator
+    return text, header
 
 
-def read_header(path: Path) -> tuple[list[str], str]:
-    """Return the column names and the separator, the most frequent one of the first line."""
+def read_header(path: Path) -> CsvHeader:
+    """Read the first line of a CSV file; the separator is the most frequent one there."""
     opener: Any = gzip.open if is_gzip(path) else open
     with opener(path, "rt", encoding=ENCODING, newline="") as file:
         first = file.readline()
@@ -99,7 +120,8 @@ def read_header(path: Path) -> tuple[list[str], str]:
     if not names:
         raise DataError(f"{path} has no header; its first line must name the columns.")
     _check_distinct(path, names)
-    return names, separator
+    newline = first[len(first.rstrip("\r\n")) :]
+    return CsvHeader(names, separator, newline or "\n")
 
 
 def _check_distinct(path: Path, names: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from ganaug._files.csv_columns import (
 from ganaug._files.fitted import FittedColumn
 from ganaug._files.output import csv_file, replacing
 from ganaug._files.reading import (
-    SEPARATORS,
+    CsvHeader,
     check_columns,
     check_suffix,
     is_csv,
@@ -144,8 +144,8 @@ class CsvTable(Table):
         Every cell as it was written.
     target : str
         Name of the column with the labels.
-    separator : str
-        What stands between two cells.
+    header : CsvHeader
+        What stands between cells and between lines.
     categorical : sequence of str
         Columns that are categories whatever they look like.
     """
@@ -154,14 +154,14 @@ class CsvTable(Table):
         self,
         text: pd.DataFrame,
         target: str | None,
-        separator: str,
+        header: CsvHeader,
         categorical: Sequence[str] = (),
     ) -> None:
         super().__init__(target)
         import pandas as pd
 
         self.text = text
-        self.separator = separator
+        self._header = header
         self.columns: dict[str, CsvColumn] = {
             name: TextColumn() if name in categorical else detect_column(text[name])
             for name in text.columns
@@ -228,7 +228,7 @@ class CsvTable(Table):
     def _write(self, path: Path, frame: pd.DataFrame, force: bool) -> None:
         with replacing(path, force) as temporary:
             if is_csv(path):
-                _write_csv(frame, temporary, is_gzip(path), self.separator)
+                _write_csv(frame, temporary, is_gzip(path), self._header)
             else:
                 frame.to_parquet(temporary, index=False)
 
@@ -313,7 +313,7 @@ class ParquetTable(Table):
 
         with replacing(path, force) as temporary:
             if is_csv(path):
-                _write_csv(_plain_pandas(table), temporary, is_gzip(path), SEPARATORS[0])
+                _write_csv(_plain_pandas(table), temporary, is_gzip(path))
             else:
                 pyarrow.parquet.write_table(table, temporary)
 
@@ -362,9 +362,9 @@ def read_table(path: Path, target: str | None, categorical: Sequence[str] = ()) 
     check_suffix(path)
     optional_import("pandas", extra="io")
     if is_csv(path):
-        text, separator = read_csv(path)
+        text, header = read_csv(path)
         check_columns(path, list(text.columns), target, categorical)
-        return CsvTable(text, target, separator, categorical)
+        return CsvTable(text, target, header, categorical)
     arrow = read_parquet(path)
     check_columns(path, arrow.column_names, target, categorical)
     return ParquetTable(arrow, target, categorical)
@@ -378,6 +378,9 @@ def _plain_pandas(table: Any) -> pd.DataFrame:
     return frame
 
 
-def _write_csv(frame: pd.DataFrame, path: Path, compressed: bool, separator: str) -> None:
+def _write_csv(
+    frame: pd.DataFrame, path: Path, compressed: bool, header: CsvHeader | None = None
+) -> None:
+    separator, newline = (header.separator, header.newline) if header else (",", "\n")
     with csv_file(path, compressed) as file:
-        frame.to_csv(file, sep=separator, index=False)
+        frame.to_csv(file, sep=separator, lineterminator=newline, index=False)

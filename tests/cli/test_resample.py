@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from ganaug._files import large
 from tests.cli.running import ganaug, read
 
 HEADER = "id;zip;price;when;land;n;y"
@@ -38,6 +39,23 @@ def test_original_rows_come_first_letter_for_letter(odd_csv, tmp_path):
     lines = output.read_text(encoding="utf-8").splitlines()
     assert lines[: 1 + 60] == [HEADER, *odd_rows()]
     assert len(lines) == 1 + 48 + 48
+
+
+@pytest.mark.parametrize("large_bytes", [0, 2**28])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("end", [True, False])
+def test_new_lines_end_as_the_original_ones(
+    odd_csv, tmp_path, monkeypatch, newline, large_bytes, end
+):
+    monkeypatch.setattr(large, "LARGE_BYTES", large_bytes)
+    text = newline.join([HEADER, *odd_rows()]) + newline * end
+    odd_csv.write_bytes(text.encode())
+    output = tmp_path / "out.csv"
+    assert ganaug("resample", odd_csv, "--target", "y", "-o", output, "--seed", 0) == 0
+    result = output.read_bytes().decode()
+    assert result.startswith(text)
+    assert len(result.split(newline)) == 1 + 48 + 48 + 1
+    assert all(len(line.splitlines()) == 1 for line in result.split(newline)[:-1])
 
 
 def test_synthetic_cells_are_written_as_the_original_ones(odd_csv, tmp_path):
