@@ -45,8 +45,9 @@ synthetic ones are written in the same way. A CSV column is taken as numbers or 
 of its cells read so; numbers with leading zeros, such as 007, are text. Text is categorical, and
 an empty cell in it is a missing value ("NA" is not, it may be a level).
 
-A folder of Parquet files, or a file of more than 256 MB, is read in parts and never held in memory
-as a whole; the output has the format of the input then.
+A folder of Parquet files, or a file of more than 256 MB (before compression, if it is Parquet), is
+read in parts and never held in memory as a whole; the output has the format of the input then.
+Files that end with .csv.gz are always read as a whole.
 
 examples:
   ganaug resample data.csv --target y -o balanced.csv

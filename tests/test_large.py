@@ -84,6 +84,17 @@ def test_a_column_that_folders_are_named_for_is_read(table, tmp_path, key):
     assert set(result["label"].slice(N).to_pylist()) == {"yes"}
 
 
+def test_files_are_large_before_their_compression(tmp_path, monkeypatch):
+    monkeypatch.setattr(large, "LARGE_BYTES", 2**20)
+    table = pa.table({"x": np.repeat(np.arange(50_000), 20)})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, use_dictionary=False, compression="zstd")
+    assert path.stat().st_size < 2**20
+    assert large.is_large(path)
+    table.to_pandas().to_csv(tmp_path / "a.csv.gz")
+    assert not large.is_large(tmp_path / "a.csv.gz")
+
+
 def test_files_and_row_groups_make_no_difference(table, folder, tmp_path):
     pq.write_table(table, tmp_path / "one.parquet", row_group_size=333)
     assert resample(folder, "-o", tmp_path / "a.parquet") == 0

@@ -18,6 +18,8 @@ from ganaug._files.reading import (
     check_suffix,
     explaining_arrow,
     explaining_csv,
+    is_csv,
+    is_gzip,
     is_parquet,
     read_header,
 )
@@ -28,7 +30,7 @@ from ganaug.exceptions import DataError
 
 __all__ = ["LargeTable", "check_large_output", "is_large", "open_large"]
 
-# Files up to this size are read as a whole.
+# Files up to this size, before compression, are read as a whole.
 LARGE_BYTES = 2**28
 
 
@@ -167,12 +169,20 @@ class LargeCsv(LargeTable):
 
 
 def is_large(path: Path) -> bool:
-    """Tell whether a table is read in parts: a folder, or a large file."""
-    return path.is_dir() or (
-        path.is_file()
-        and path.name.lower().endswith((".csv", ".parquet"))
-        and path.stat().st_size > LARGE_BYTES
-    )
+    """Tell whether a table is read in parts: a folder, or a large file that is not gzipped."""
+    if path.is_dir():
+        return True
+    if is_parquet(path):
+        return _bytes_before_compression(path) > LARGE_BYTES
+    return is_csv(path) and not is_gzip(path) and path.stat().st_size > LARGE_BYTES
+
+
+def _bytes_before_compression(path: Path) -> int:
+    parquet = optional_import("pyarrow.parquet", extra="io")
+    with explaining_arrow(path):
+        metadata = parquet.read_metadata(path)
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return sum(group.total_byte_size for group in groups)
 
 
 def check_large_output(path: Path, output: Path, mark: str | None) -> None:
