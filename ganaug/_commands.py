@@ -109,6 +109,8 @@ def fit(args: argparse.Namespace) -> None:
 
 def score(args: argparse.Namespace) -> None:
     """Write a table with the anomaly score of each row."""
+    import numpy as np
+
     from ganaug import load
 
     _check_files(args)
@@ -122,8 +124,10 @@ def score(args: argparse.Namespace) -> None:
         elif args.target is None:
             new = {SCORE: model.anomaly_score(X)}
         else:
-            known = {str(label): label for label in model.classes_.tolist()}
-            labels = [known.get(str(label), label) for label in table.labels]
+            known = by_text(model.classes_.tolist())
+            labels: Any = [known.get(str(label), label) for label in table.labels]
+            if model.classes_.dtype.kind == "M":
+                labels = np.array(labels, dtype=model.classes_.dtype)
             new = {SCORE: model.anomaly_score(X, labels)}
     _refuse_columns(args.input, table.names, list(new))
     table.write_with(args.output, new, force=args.force)
@@ -291,10 +295,10 @@ def _refusals() -> Iterator[None]:
 
 def _class_named(name: str, classes: Sequence[Any]) -> Any:
     """Return the label that reads `name`."""
-    for label in classes:
-        if str(label) == name:
-            return label
-    raise DataError(f"there is no class {name!r}; there are {', '.join(map(str, classes))}.")
+    known = by_text(classes)
+    if name not in known:
+        raise DataError(f"there is no class {name!r}; there are {', '.join(map(str, classes))}.")
+    return known[name]
 
 
 def _added(sampler: GANSampler) -> str:

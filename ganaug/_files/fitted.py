@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from typing import Any
 
 __all__ = ["FittedColumn", "by_text"]
@@ -33,7 +34,10 @@ class FittedColumn:
 
 
 def by_text(levels: Sequence[Any]) -> dict[str, Any]:
-    """Return levels by all that may be written for them; 3 is 3.0 where another cell is empty."""
+    """Return levels by all that may be written for them.
+
+    3 is 3.0 where another cell is empty, and a day the time at which it begins.
+    """
     other_text = {_other_text(level): level for level in levels}
     return other_text | {str(level): level for level in levels}
 
@@ -41,4 +45,6 @@ def by_text(levels: Sequence[Any]) -> dict[str, Any]:
 def _other_text(level: Any) -> str:
     if isinstance(level, float) and level.is_integer():
         return f"{level:.0f}"
+    if isinstance(level, datetime) and level.time() == time.min:
+        return str(level.date())
     return f"{level}.0" if type(level) is int else str(level)

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from ganaug import GANSampler
@@ -46,6 +49,24 @@ def test_rows_are_scored_by_a_saved_sampler(model, mixed_files, tmp_path, suffix
     np.testing.assert_allclose(scored.pop("anomaly_score"), expected, rtol=1e-6)
     if suffix != ".csv.gz":
         pd.testing.assert_frame_equal(scored, read(source))
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("ns")], ids=str)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_classes_may_be_days(mixed_files, tmp_path, kind, suffix):
+    table = pq.read_table(mixed_files[".parquet"])
+    days = pc.if_else(pc.equal(table["y"], "yes"), "2024-02-29", "2024-03-01").cast(pa.date32())
+    table = table.set_column(table.column_names.index("y"), "y", days.cast(kind))
+    source, model = tmp_path / "days.parquet", tmp_path / "days.ganaug"
+    pq.write_table(table, source)
+    table.to_pandas().assign(y=days.to_pylist()).to_csv(tmp_path / "days.csv", index=False)
+    assert ganaug("fit", source, "--target", "y", "-o", model) == 0
+    rows, scores = tmp_path / f"rows{suffix}", tmp_path / f"scores{suffix}"
+    assert ganaug("sample", model, "-n", 5, "--class", "2024-02-29", "-o", rows) == 0
+    assert len(read(rows)) == 5
+    scored = ("score", model, tmp_path / f"days{suffix}", "--target", "y", "-o", scores)
+    assert ganaug(*scored) == 0
+    assert read(scores)["anomaly_score"].notna().all()
 
 
 def test_a_detector_is_fitted_and_scores(mixed_files, tmp_path):
