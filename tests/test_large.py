@@ -112,6 +112,16 @@ def test_rows_are_written_in_groups_as_they_are_made(table, folder, tmp_path, mo
     assert pq.read_table(out)["label"].to_pandas().value_counts()["yes"] == 1500
 
 
+@pytest.mark.parametrize("codec", ["ZSTD", "GZIP", "UNCOMPRESSED"])
+def test_files_stay_compressed_as_they_were(table, tmp_path, codec):
+    (tmp_path / "in").mkdir()
+    pq.write_table(table.slice(0, 0), tmp_path / "in" / "a.parquet")
+    compression = "none" if codec == "UNCOMPRESSED" else codec.lower()
+    pq.write_table(table, tmp_path / "in" / "b.parquet", compression=compression)
+    assert resample(tmp_path / "in", "-o", tmp_path / "out.parquet") == 0
+    assert pq.read_metadata(tmp_path / "out.parquet").row_group(0).column(0).compression == codec
+
+
 def test_rows_of_long_texts_are_written_in_groups_of_fewer(tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "ROW_GROUP_BYTES", 10_000)
     tables = [pa.table({"text": ["x" * 100] * n}) for n in (150, 10, 90, 5)]

@@ -126,7 +126,8 @@ class LargeParquet(LargeTable):
                 table = table.select(self._whole.schema.names).cast(self._whole.schema)
                 yield _marked(table, mark, is_new=True)
 
-        write_parquet(path, chain(originals(), synthetic()), force)
+        rows = chain(originals(), synthetic())
+        write_parquet(path, rows, force, compression=_compression(self._whole))
         return n_new
 
 
@@ -183,6 +184,15 @@ def _bytes_before_compression(path: Path) -> int:
         metadata = parquet.read_metadata(path)
     groups = map(metadata.row_group, range(metadata.num_row_groups))
     return sum(group.total_byte_size for group in groups)
+
+
+def _compression(dataset: Any) -> str:
+    """Return how the first column of the first row group is compressed."""
+    for fragment in dataset.get_fragments():
+        if fragment.metadata.num_rows:
+            codec: str = fragment.metadata.row_group(0).column(0).compression
+            return "none" if codec == "UNCOMPRESSED" else codec.lower()
+    return "none"  # there are no rows
 
 
 def check_large_output(path: Path, output: Path, mark: str | None) -> None:

@@ -92,7 +92,9 @@ def write_tables(path: Path, tables: Iterable[Any], force: bool) -> None:
             pyarrow.csv.write_csv(table, file, options)
 
 
-def write_parquet(path: Path, tables: Iterable[Any], force: bool) -> None:
+def write_parquet(
+    path: Path, tables: Iterable[Any], force: bool, *, compression: str = "snappy"
+) -> None:
     """Write pyarrow tables to a Parquet file, a row group at a time."""
     import pyarrow.parquet
 
@@ -101,7 +103,9 @@ def write_parquet(path: Path, tables: Iterable[Any], force: bool) -> None:
         try:
             for table in _row_groups(tables):
                 if writer is None:
-                    writer = pyarrow.parquet.ParquetWriter(temporary, table.schema)
+                    writer = pyarrow.parquet.ParquetWriter(
+                        temporary, table.schema, compression=compression
+                    )
                 writer.write_table(table)
         finally:
             if writer is not None:
