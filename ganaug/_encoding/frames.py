@@ -93,7 +93,7 @@ def _coded(name: Hashable, series: nw.Series[Any], missing: NDArray[np.bool_]) -
         present = series.cast(nw.String()).drop_nulls()
         levels = present.unique(maintain_order=True).to_list()
         if levels:
-            numbers = range(len(levels))
+            numbers = list(range(len(levels)))  # polars 1.0 takes no range
             coded = present.replace_strict(levels, numbers, return_dtype=nw.Int64())
             codes[~missing] = coded.to_numpy()
     except NotImplementedError as error:  # a type that pyarrow can't do much with yet

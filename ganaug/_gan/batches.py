@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.gate import StateGate
@@ -89,7 +88,8 @@ class DeviceTable:
         """
         results = []
         for part in rows.split(chunk_rows):
-            chunk = functional.pad(self.expand(part), (0, 0, 0, chunk_rows - len(part)))
+            rows_in_full = self.expand(part)
+            chunk = filled_up(rows_in_full, chunk_rows, rows_in_full.shape[1])
             results.append(function(chunk)[: len(part)])
         return torch.cat(results)
 
@@ -261,3 +261,10 @@ def nearest_in_class(table: DeviceTable, n_neighbors: int) -> Tensor:
             repeated = torch.arange(n_neighbors, device=table.device) % nearest.shape[1]
             out[start + chunk] = start + nearest[:, repeated]
     return out
+
+
+def filled_up(values: Tensor, *shape: int) -> Tensor:
+    """Return values in the first places of zeros; torch's own padding refuses empty ones in 2.6."""
+    full = values.new_zeros(shape)
+    full[tuple(map(slice, values.shape))] = values
+    return full

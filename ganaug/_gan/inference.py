@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
-from ganaug._gan.batches import DeviceTable
+from ganaug._gan.batches import DeviceTable, filled_up
 from ganaug._gan.conditions import Conditions
 from ganaug._gan.gate import Validity
 from ganaug._gan.margins import Margins
@@ -259,7 +259,7 @@ def density_logits(
     first, *later = [_aligned(*layer) for layer in layers]
 
     def logits(chunk: Tensor) -> Tensor:
-        aligned = functional.pad(chunk.double(), (0, -layout.width % ALIGNMENT))
+        aligned = filled_up(chunk.double(), len(chunk), _aligned_size(layout.width))
         out = functional.linear(aligned, *first)
         for layer in later:
             out = functional.linear(activate(out), *layer)
@@ -272,7 +272,9 @@ def density_logits(
 
 def _aligned(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Return a layer with zeros where its inputs and outputs are filled up."""
-    n_out, n_in = weight.shape
-    fill = -n_out % ALIGNMENT
-    padded = functional.pad(weight, (0, -n_in % ALIGNMENT, 0, fill))
-    return padded, functional.pad(bias.expand(n_out), (0, fill))
+    n_out, n_in = map(_aligned_size, weight.shape)
+    return filled_up(weight, n_out, n_in), filled_up(bias.expand(len(weight)), n_out)
+
+
+def _aligned_size(size: int) -> int:
+    return size + -size % ALIGNMENT
