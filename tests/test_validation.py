@@ -57,6 +57,11 @@ BAD_DATA = {
     "labels of two kinds": (X, [0] * 20 + ["b"] * 10, "y mixes labels of the kinds number, str"),
     "decimal labels": (X, [Decimal(0)] * 20 + [Decimal(1)] * 10, "type Decimal; expected.*Convert"),
     "periods": (X, pd.period_range("2020", periods=2, freq="M").repeat(15), "type Period; expec"),
+    "times with a zone": (
+        X,
+        pd.date_range("2020", periods=2, tz="Asia/Karachi").repeat(15),
+        "times with a time zone; expected.*Convert",
+    ),
     "1 and True": (X, [1] * 10 + [True] * 10 + [0] * 10, "kinds bool, number"),
     "continuous y": (X, np.linspace(0, 1, N), "Unknown label type: continuous"),
     "multilabel y": (X, np.ones((N, 2), int), "Multilabel and multioutput"),

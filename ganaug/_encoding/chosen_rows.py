@@ -157,17 +157,7 @@ def fixed_bytes(schema: Any) -> int:
 
 
 def _has_length(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return any(
-        is_kind(kind)
-        for is_kind in (
-            pa.types.is_string,
-            pa.types.is_large_string,
-            pa.types.is_binary,
-            pa.types.is_large_binary,
-        )
-    )
+    return _is_any(kind, "string", "large_string", "binary", "large_binary")
 
 
 @dataclass
@@ -296,17 +286,13 @@ def _first_places(indices: Any) -> tuple[list[int], list[int]]:
 
 
 def _is_number(kind: Any) -> bool:
+    return _is_any(kind, "integer", "floating", "temporal", "decimal")
+
+
+def _is_any(kind: Any, *names: str) -> bool:
     import pyarrow as pa
 
-    return any(
-        is_kind(kind)
-        for is_kind in (
-            pa.types.is_integer,
-            pa.types.is_floating,
-            pa.types.is_temporal,
-            pa.types.is_decimal,
-        )
-    )
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
 
 
 def _check_finite(name: str, column: Any, start: int) -> None:

@@ -140,8 +140,8 @@ def _as_array(y: Any) -> NDArray[Any]:
         raise DataError(f"y mixes labels of the kinds {', '.join(kinds)}; use one kind.")
     if not set(kinds) <= LABEL_KINDS:
         raise DataError(
-            f"y holds labels of the type {kinds[0]}; expected numbers, booleans or strings, or the "
-            "dates of a numpy or pandas dtype. Convert them, for example to strings."
+            f"y holds {_named(labels, kinds[0])}; expected numbers, booleans or strings, or dates "
+            "of a numpy or pandas dtype, without a time zone. Convert them, for example to strings."
         )
     if kinds in (["bool"], ["number"]) and not any(map(is_missing, labels)):
         return np.asarray(labels)
@@ -156,6 +156,12 @@ def _kind(label: Any) -> str:
     if isinstance(label, numbers.Real | np.number):
         return "number"
     return "str" if isinstance(label, str) else type(label).__name__
+
+
+def _named(labels: list[Any], kind: str) -> str:
+    if any(getattr(label, "tzinfo", None) is not None for label in labels):
+        return "times with a time zone"
+    return f"labels of the type {kind}"
 
 
 def _missing_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
