@@ -526,7 +526,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         check_is_fitted(self, "generator_")
         counts = requests.check_sample_counts(n_samples, y, self.classes_, self.sampling_strategy_)
         batch_rows = requests.check_batch_rows(batch_rows)
-        draw = self._sample_draw(set(counts), where, for_training, random_state)
+        wanted = {code for code, n in counts.items() if n}
+        draw = self._sample_draw(wanted, where, for_training, random_state)
         batches = self._drawer.batches(counts, batch_rows, draw)
         return each_explained(batches, LOWER_BATCH_ROWS, ON_DEVICE)
 

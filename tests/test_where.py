@@ -1,6 +1,7 @@
 """`sample(where=...)`: conditions are met exactly, in bounded time, or refused with figures."""
 
 import datetime as dt
+import time
 import warnings
 
 import numpy as np
@@ -126,6 +127,7 @@ def test_no_conditions_change_nothing(sampler):
     ("where", "message"),
     [
         ({"country": "IT"}, r"class 1 can't be sampled with country == 'IT': none of its 100"),
+        ({"country": ["IT"]}, r"can't be sampled with country in \['IT'\]: none"),
         ({"country": "XX"}, r"column 'country' had no level 'XX' in fit; it had '"),
         ({"nation": "DE"}, r"column 'nation', which was not in fit"),
         ({"floor": True}, r"column 'floor' had no level True in fit"),
@@ -229,3 +231,65 @@ def test_any_range_holds_exactly(normal_rows, low, width):
         assert (low > values[:150].max()) or (low + width < values[:150].min())
     else:
         assert ((made[:, 0] >= low) & (made[:, 0] <= low + width)).all()
+
+
+@pytest.fixture(scope="module")
+def gaps():
+    """A class whose numbers are far from the mean of the column, or missing, as are its towns."""
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [300, 100])
+    number = np.where(y == 0, random.normal(0, 1, 400), random.normal(100, 1, 400))
+    number[300:350] = np.nan
+    never = np.where(y == 0, random.normal(size=400), np.nan)
+    town = np.where(y == 0, random.choice(TOWNS, 400), random.choice(TOWNS[:9], 400)).astype(object)
+    town[300:340] = None
+    X = pd.DataFrame({"number": number, "never": never, "town": town})
+    return X, GANSampler(n_steps=30, random_state=0).fit(X, y)
+
+
+@pytest.mark.parametrize("column", ["number", "never"])
+def test_missing_numbers_are_no_numbers_within_reach(gaps, column):
+    X, sampler = gaps
+    mean = X[column].mean()
+    with pytest.raises(DataError, match=rf"class 1 can't be sampled with .* <= {column} <= "):
+        sampler.sample(5, y=1, where={column: (mean - 0.5, mean + 0.5)})
+
+
+def test_missing_values_beside_levels(gaps):
+    town = gaps[1].sample(300, y=1, where={"town": [None, "town3"]})[0]["town"]
+    assert set(town.dropna()) == {"town3"}
+    assert 0.5 < town.isna().mean() < 1  # 40 rows miss it, some six are of that town
+    town = gaps[1].sample(300, y=1, where={"town": [None, "town50"]})[0]["town"]
+    assert town.isna().all()  # no row of the class is of that town
+
+
+def test_infinite_ends(sampler):
+    made, _ = sampler.sample(50, y=1, where={"age": (-np.inf, np.inf), "price": (-np.inf, 5)})
+    assert (made["price"] <= 5).all()
+    for nothing in (np.inf, (np.inf, None), (None, -np.inf)):
+        with pytest.raises(DataError, match="takes whole numbers from 18 to 79"):
+            sampler.sample(5, where={"age": nothing})
+    with pytest.raises(DataError, match="expected a number"):
+        sampler.sample(5, where={"age": 1j})
+
+
+def test_classes_of_which_no_row_is_wanted_need_not_meet_conditions():
+    y = np.repeat([0, 1, 2], [60, 60, 40])  # by default nothing is added to class 1
+    X = np.random.default_rng(0).normal(y * 10 % 20, 1)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, y)
+    ((rows, labels),) = sampler.sample_batches(20, where={0: (-1, 1)})
+    assert (abs(rows) <= 1).all() and (labels == 2).all()
+
+
+def test_thousands_of_levels_take_no_longer_than_a_few():
+    X = pd.DataFrame({"name": [f"name{k}" for k in range(20_000)]})
+    y = np.repeat([0, 1], [15_000, 5000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, y)
+    start = time.process_time()
+    made, _ = sampler.sample(100, y=1, where={"name": X["name"][12_000:]})
+    assert made["name"].isin(X["name"][15_000:]).all()
+    assert time.process_time() - start < 10

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -97,10 +98,9 @@ def _position(name: Any, names: Sequence[Any]) -> int:
     for position, known in enumerate(names):
         if level_key(known) == level_key(name):  # `in` would take True for 1
             return position
-    shown = ", ".join(map(repr, names[:LEVELS_SHOWN]))
     raise DataError(
-        f"where asks for column {name!r}, which was not in fit; the columns are {shown}"
-        f"{', ...' if len(names) > LEVELS_SHOWN else ''}."
+        f"where asks for column {name!r}, which was not in fit; the columns are "
+        f"{_listed(list(map(repr, names)))}."
     )
 
 
@@ -116,10 +116,13 @@ def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
             "expected a level or a list of levels."
         )
     several = isinstance(wanted, list | tuple | set | frozenset) and wanted not in codec.levels
-    codes = [_level_code(codec, name, level) for level in (wanted if several else [wanted])]
+    code_of = {level_key(level): code for code, level in enumerate(codec.levels)}
+    codes = [_level_code(codec, code_of, name, one) for one in (wanted if several else [wanted])]
     if not codes:
         raise DataError(f"where asks for none of the levels of column {name!r}; name at least one.")
-    text = f"{name} in {sorted(map(repr, wanted))}" if several else f"{name} == {wanted!r}"
+    text = (
+        f"{name} in [{_listed(sorted(map(repr, wanted)))}]" if several else f"{name} == {wanted!r}"
+    )
     head = getattr(codec, "head", None)
     if not isinstance(codec, VectorCodec):
         return Condition(text, head=head, states=tuple(codes))
@@ -129,13 +132,16 @@ def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
     return Condition(text, vector=vector, levels=levels, head=head, states=states)
 
 
-def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
+def _level_code(codec: LevelCodec, code_of: Mapping[Hashable, int], name: Any, wanted: Any) -> int:
     if is_missing(wanted):
         if not codec.has_missing:
             raise DataError(f"column {name!r} had no missing values in fit, but where asks for it.")
         return len(codec.levels)
-    for code, level in enumerate(codec.levels):
-        if level_key(level) == level_key(wanted):
+    key = level_key(wanted)
+    if isinstance(wanted, str | numbers.Number) and key in code_of:
+        return code_of[key]
+    for code, level in enumerate(codec.levels):  # equals may differ in their hash, or have none
+        if level_key(level) == key:
             return code
     shown = ", ".join(map(repr, codec.levels[:LEVELS_SHOWN]))
     more = len(codec.levels) - LEVELS_SHOWN
@@ -143,6 +149,10 @@ def _level_code(codec: LevelCodec, name: Any, wanted: Any) -> int:
         f"column {name!r} had no level {wanted!r} in fit; it had {shown}"
         f"{f' and {more} more' if more > 0 else ''}."
     )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join([*texts[:LEVELS_SHOWN], *(["..."] if len(texts) > LEVELS_SHOWN else [])])
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -210,7 +220,7 @@ def _as_number(codec: NumberCodec, name: Any, value: Any) -> Any:
                 f"where asks for {value!r} in column {name!r}; expected a date or a duration, such "
                 "as '2024-02-29' or datetime.timedelta(hours=1)."
             ) from error
-    if isinstance(value, bool | np.bool_ | str | bytes) or not np.isscalar(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
         raise DataError(f"where asks for {value!r} in column {name!r}; expected a number.")
     return value.item() if isinstance(value, np.generic) else value
 

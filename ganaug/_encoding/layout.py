@@ -15,6 +15,7 @@ An image (`ImageLayout`) is a row of numbers, too: its pixels.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -63,6 +64,10 @@ class VectorSlot:
     @property
     def size(self) -> int:
         return self.vectors.shape[1]
+
+    def of_levels(self, levels: Sequence[int]) -> VectorSlot:
+        """Return the slot of some of the levels."""
+        return VectorSlot(self.column, self.vectors[list(levels)])
 
     def nearest_levels(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the level whose coordinates are nearest to each point."""

@@ -71,6 +71,8 @@ class IntegerGrid:
 
     def inside(self, low: float, high: float) -> tuple[int, int] | None:
         """Return the smallest and the largest value in [low, high], None if there is none."""
+        if low > self.high or high < self.low:  # infinite ones, too
+            return None
         step = max(self.step, 1)
         above = 0 if low <= self.low else -(-(math.ceil(low) - self.low) // step)
         below = self.high if high >= self.high else math.floor(high)

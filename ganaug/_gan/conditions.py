@@ -20,6 +20,8 @@ NEVER = -1e9
 # Encoded numbers are single floats.
 TOLERANCE = 1e-5
 NARROW = 1e-12
+# Of the head beside a number or a vector; 0 is the value as it is.
+MISSING_STATE = 1
 
 
 class Conditions:
@@ -37,10 +39,8 @@ class Conditions:
     ) -> None:
         self._conditions = tuple(conditions)
         self._layout = layout
-        self._vectors = {
-            condition.vector: torch.from_numpy(
-                layout.vectors[condition.vector].vectors[list(condition.levels)]
-            ).to(device)
+        self._wanted = {
+            condition.vector: layout.vectors[condition.vector].of_levels(condition.levels)
             for condition in conditions
             if condition.vector is not None
         }
@@ -81,8 +81,7 @@ class Conditions:
                 number = rows[:, condition.number]
                 rows[:, condition.number] = fold(number, condition.low, condition.high)
             if condition.vector is not None:
-                part, allowed = self._vector(condition), self._vectors[condition.vector]
-                rows[:, part] = allowed[torch.cdist(rows[:, part], allowed).argmin(dim=1)]
+                rows[:, self._vector(condition)] = self._nearest_wanted(condition, rows)
             if condition.head is not None:
                 part = self._layout.head_slices[condition.head]
                 head = rows[:, self._layout.one_hot][:, part]
@@ -98,9 +97,8 @@ class Conditions:
             number = rows[:, condition.number]
             holds &= (number >= condition.low - TOLERANCE) & (number <= condition.high + TOLERANCE)
         if condition.vector is not None:
-            point, wanted = rows[:, self._vector(condition)], self._vectors[condition.vector]
-            is_at = [(point - level).abs().amax(dim=1) < TOLERANCE for level in wanted]
-            holds &= torch.stack(is_at).any(dim=0)
+            beside = rows[:, self._vector(condition)] - self._nearest_wanted(condition, rows)
+            holds &= (beside.abs().amax(dim=1) < TOLERANCE) | self._is_missing(condition, rows)
         if condition.head is not None:
             part = self._layout.head_slices[condition.head]
             holds &= rows[:, self._layout.one_hot][:, part][:, list(condition.states)].any(dim=1)
@@ -109,10 +107,23 @@ class Conditions:
     def _within_reach(self, condition: Condition, rows: Tensor) -> Tensor:
         if condition.number is None:
             return self._holds(condition, rows).any()
-        number = rows[:, condition.number]
-        return (number.amin() <= condition.high + TOLERANCE) & (
-            number.amax() >= condition.low - TOLERANCE
-        )
+        number, is_missing = rows[:, condition.number], self._is_missing(condition, rows)
+        lowest = number.masked_fill(is_missing, torch.inf).amin()
+        highest = number.masked_fill(is_missing, -torch.inf).amax()
+        return (lowest <= condition.high + TOLERANCE) & (highest >= condition.low - TOLERANCE)
+
+    def _is_missing(self, condition: Condition, rows: Tensor) -> Tensor:
+        """Return where the number or vector of a condition stands for nothing, (n,)."""
+        if condition.head is None or not self._layout.heads[condition.head].has_missing:
+            return rows.new_zeros(len(rows), dtype=torch.bool)
+        part = self._layout.head_slices[condition.head]
+        return rows[:, self._layout.one_hot][:, part.start + MISSING_STATE] > 0
+
+    def _nearest_wanted(self, condition: Condition, rows: Tensor) -> Tensor:
+        """Return for each row the nearest vector of a wanted level."""
+        wanted = self._wanted[condition.vector]
+        nearest = wanted.nearest_levels(rows[:, self._vector(condition)].cpu().numpy())
+        return torch.from_numpy(wanted.vectors[nearest]).to(rows)
 
     def _vector(self, condition: Condition) -> slice:
         return self._layout.vector_slices[condition.vector or 0]

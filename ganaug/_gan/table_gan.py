@@ -14,7 +14,7 @@ from torch import Tensor
 from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
 from ganaug._gan.batches import ClassBalancedBatches
 from ganaug._gan.calibration import calibrate_levels
-from ganaug._gan.conditions import Conditions
+from ganaug._gan.conditions import MISSING_STATE, Conditions
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.margins import KnownRows
@@ -165,7 +165,8 @@ class TableGAN(GAN):
         *,
         for_training: bool,
     ) -> Iterator[Tensor]:
-        wanted = self._conditions(conditions)
+        possible = [self._possible(class_code, condition) for condition in conditions]
+        wanted = self._conditions(possible)
         return self._sampler(class_code, purpose, wanted, for_training=for_training).rows(n_rows)
 
     def _sampler(
@@ -199,6 +200,17 @@ class TableGAN(GAN):
             n_meeting_all=int(holds.all(dim=1).sum()),
             within_reach=tuple(wanted.within_reach(rows).tolist()),
         )
+
+    def _possible(self, class_code: int, condition: Condition) -> Condition:
+        """Return a condition less the levels of a vector that no row of the class has."""
+        if condition.vector is None:
+            return condition
+        start, stop = np.cumsum([0, *self._rows.class_counts])[class_code : class_code + 2]
+        occurring = self._rows.encoded.codes[start:stop, condition.vector]
+        levels = tuple(np.intersect1d(condition.levels, occurring).tolist())
+        if levels:
+            return replace(condition, levels=levels)
+        return replace(condition, vector=None, levels=(), states=(MISSING_STATE,))
 
     def _conditions(self, conditions: Sequence[Condition]) -> Conditions:
         return Conditions(conditions, self._table.layout, self._device)
