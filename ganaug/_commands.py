@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,9 @@ SAMPLER_OPTIONS = (
     "resume",
 )
 DETECTOR_OPTIONS = ("n_steps", "random_state")
+# Options of a command that one of its uses has nothing to do with, by their flags.
+NOT_FOR_MODELS = {"--steps": "n_steps", "--categorical": "categorical"}
+NOT_FOR_DETECTORS = {"--device": "device", "--checkpoint": "checkpoint", "--resume": "resume"}
 MODEL_SUFFIX = ".ganaug"
 SCORE, P_VALUE = "anomaly_score", "p_value"
 # Rows that are made at a time, for a file; they may have long texts.
@@ -115,7 +118,7 @@ def score(args: argparse.Namespace) -> None:
 
     _check_files(args)
     check_suffix(args.output)
-    model = load(args.model)
+    model = load(args.model, device=getattr(args, "device", None))
     table = read_table(args.input, args.target)
     X = table.like(_fitted_columns(model, args.model))
     with _refusals():
@@ -169,7 +172,8 @@ def _sample_from_model(args: argparse.Namespace) -> None:
     """Write rows of a saved sampler as they are made."""
     from ganaug import load
 
-    sampler = load(args.input)
+    _refuse_options(args, NOT_FOR_MODELS, f"{args.input} is trained already")
+    sampler = load(args.input, device=getattr(args, "device", None))
     if not hasattr(sampler, "sample_batches"):
         raise DataError(f"{args.input} holds a detector; `ganaug sample` takes a saved sampler.")
     label = None if args.label is None else _class_named(args.label, sampler.classes_.tolist())
@@ -188,6 +192,8 @@ def _sample_from_model(args: argparse.Namespace) -> None:
 def _fit_detector(args: argparse.Namespace) -> None:
     from ganaug.detector import GANOutlierDetector
 
+    reason = "a detector is trained without a checkpoint and on the CPU"
+    _refuse_options(args, NOT_FOR_DETECTORS, reason)
     table = read_table(args.input, args.target, args.categorical)
     given = {key: getattr(args, key) for key in DETECTOR_OPTIONS if hasattr(args, key)}
     with _refusals():
@@ -282,6 +288,11 @@ def _refuse_columns(path: Path, names: Sequence[str], new: Sequence[str | None])
     for name in new:
         if name is not None and name in names:
             raise DataError(f"{path} has a column {name!r} already; rename it, or name another.")
+
+
+def _refuse_options(args: argparse.Namespace, options: Mapping[str, str], reason: str) -> None:
+    if given := [flag for flag, name in options.items() if getattr(args, name, None)]:
+        raise DataError(f"{reason}; leave out {', '.join(given)}.")
 
 
 @contextmanager

@@ -255,10 +255,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_common_options(fit)
 
-    score = add("score", commands.score, SCORE, estimator, "write a table with anomaly scores")
+    score = add("score", commands.score, SCORE, "ganaug:load", "write a table with anomaly scores")
     score.add_argument("model", type=Path, help=f"a saved {commands.MODEL_SUFFIX}")
     _add_table_options(score, "the table: .csv, .csv.gz or .parquet")
     score.add_argument("--target", help="the column with the class that each row is compared with")
+    _add_device_option(score, "where to score, if not where it was fitted")
     _add_volume_options(score)
 
     demo = add("demo", commands.demo, DEMO, "ganaug.demo:run_demo", "the main job on a real table")
@@ -324,10 +325,12 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="training steps, or auto",
     )
+    _add_device_option(command, "where to train")
+
+
+def _add_device_option(command: argparse.ArgumentParser, what: str) -> None:
     command.add_argument(
-        "--device",
-        default=argparse.SUPPRESS,
-        help="where to train: auto, cpu, cuda, cuda:1, mps ...",
+        "--device", default=argparse.SUPPRESS, help=f"{what}: auto, cpu, cuda, cuda:1, mps ..."
     )
 
 

@@ -89,9 +89,9 @@ class Checkpoint:
         then, now = self._saved.document.run, _with_versions(run)
         if different := [name for name in now if then.get(name) != now[name]]:
             raise PersistenceError(
-                f"{self._path} is the checkpoint of another run: {', '.join(different)} "
-                "differ(s). Fit with what it was made with, or name another folder, or pass "
-                "resume=False to start anew and replace it."
+                f"{self._path} is the checkpoint of another run, which differs in its "
+                f"{', '.join(different)}. Fit with what it was made with, or name another folder, "
+                "or pass resume=False to start anew and replace it."
             )
         saved, self._saved = self._saved, None  # it need not stay in memory
         return {name: torch.from_numpy(array.copy()) for name, array in saved.tensors.items()}

@@ -3,13 +3,17 @@
 import pandas as pd
 
 from ganaug import cli
+from ganaug._commands import MODEL_SUFFIX
 
 N_STEPS = 5
 
 
 def ganaug(*arguments):
     """Run the command line with few training steps; return its exit status."""
-    trained = ["--steps", N_STEPS] if arguments[0] in ("resample", "sample", "fit") else []
+    trains = arguments[0] in ("resample", "sample", "fit") and not (
+        arguments[0] == "sample" and str(arguments[1]).endswith(MODEL_SUFFIX)
+    )
+    trained = ["--steps", N_STEPS] if trains else []
     return cli.main([str(argument) for argument in (*arguments, *trained)])
 
 

@@ -81,6 +81,24 @@ def test_a_mistake_is_one_sentence_before_training(
         (["score", "{csv}", "{csv}", "-o", "{folder}/s.csv"], "is no ganaug file"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "age=a"], "number"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "tall=1"], "'tall'"),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--steps", "9"], "out --steps"),
+        (
+            ["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--categorical", "age"],
+            "model.ganaug is trained already; leave out --categorical",
+        ),
+        (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--device", "abacus"], "abacus"),
+        (["score", "{model}", "{csv}", "-o", "{folder}/s.csv", "--device", "abacus"], "abacus"),
+        (
+            ["fit", "{csv}", "--detector", "-o", "{folder}/d.ganaug", "--checkpoint", "run"],
+            "a detector is trained without a checkpoint and on the CPU; leave out --checkpoint",
+        ),
+        (
+            [
+                *("fit", "{csv}", "--detector", "-o", "{folder}/d.ganaug"),
+                *("--device", "cpu", "--resume"),
+            ],
+            "leave out --device, --resume",
+        ),
         (
             [
                 *("sample", "{model}", "-n", "5", "-o", "{folder}/s.csv"),
