@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import Column, as_slice, assemble, regrouped
 from ganaug._encoding.conditions import TableConditions
+from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.rows import RowBuilder
 from ganaug._encoding.table import TableEncoder
@@ -57,7 +59,7 @@ class RowDrawer:
         where = check_where(where)
         if not where:
             return TableConditions()
-        conditions = self.encoder.conditions(where)
+        conditions = self.encoder.conditions(where, self._zone_of)
         for code in sorted(codes):
             found = self.gan.find(code, conditions.encoded)
             check_found(found, conditions, self.classes[code])
@@ -92,6 +94,12 @@ class RowDrawer:
     def labels_of(self, codes: NDArray[np.int64]) -> Any:
         """Return the label of each class code, in the container of y."""
         return take_rows(self.labels, codes)
+
+    def _zone_of(self, position: int) -> tzinfo | None:
+        """Return the time zone of a column of dates, None if it has none, by building a row."""
+        row = np.zeros((1, self.encoder.layout_.width), dtype=np.float32)
+        built = wrap_rows(self.row_builder.build(self.encoder.inverse_transform(row)))
+        return getattr(built.first_cell(position), "tzinfo", None)
 
     def _decoded(self, code: int, count: int, draw: Draw) -> Iterator[list[Column]]:
         """Give new rows of a class as columns, some thousand rows at a time."""

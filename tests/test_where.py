@@ -4,14 +4,17 @@ import datetime as dt
 import time
 import warnings
 
+import narwhals.stable.v1 as nw
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
+import ganaug
 from ganaug import GANSampler
 from ganaug.exceptions import DataError
 
@@ -280,7 +283,8 @@ def test_classes_of_which_no_row_is_wanted_need_not_meet_conditions():
         warnings.simplefilter("ignore", ConvergenceWarning)
         sampler = GANSampler(n_steps=2, random_state=0).fit(X, y)
     ((rows, labels),) = sampler.sample_batches(20, where={0: (-1, 1)})
-    assert (abs(rows) <= 1).all() and (labels == 2).all()
+    assert (abs(rows) <= 1).all()
+    assert (labels == 2).all()
 
 
 def test_thousands_of_levels_take_no_longer_than_a_few():
@@ -293,3 +297,62 @@ def test_thousands_of_levels_take_no_longer_than_a_few():
     made, _ = sampler.sample(100, y=1, where={"name": X["name"][12_000:]})
     assert made["name"].isin(X["name"][15_000:]).all()
     assert time.process_time() - start < 10
+
+
+HOURS = pd.date_range("2021-01-01", periods=200, freq="h", tz="Europe/Berlin")
+ON_A_CLOCK = {
+    "pandas": lambda: pd.DataFrame({"at": HOURS}),
+    "objects": lambda: HOURS.to_pydatetime()[:, None],
+    "polars": lambda: pl.DataFrame({"at": pl.Series(HOURS.to_pydatetime().tolist())}).cast(
+        pl.Datetime("us", "Europe/Berlin")
+    ),
+    "pyarrow": lambda: pa.table({"at": pa.array(HOURS.as_unit("s"))}),
+}
+
+
+@pytest.mark.parametrize("kind", ON_A_CLOCK)
+def test_times_of_another_zone_are_the_same_times(kind, tmp_path):
+    X = ON_A_CLOCK[kind]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(200) % 2)
+    column = 0 if kind == "objects" else "at"
+    sampler.save(tmp_path / "model.ganaug")
+    low, high = pd.Timestamp("2021-01-03 23:00", tz="UTC"), "2021-01-04T02:00Z"
+    for fitted in (sampler, ganaug.load(tmp_path / "model.ganaug")):
+        made, _ = fitted.sample(50, where={column: (low, high)})
+        cells = made[:, 0] if kind == "objects" else nw.from_native(made, eager_only=True)["at"]
+        times = cells.tolist() if kind == "objects" else cells.to_list()
+        assert {time.hour for time in times} == {0, 1, 2, 3}
+        assert min(times) >= low
+
+
+def test_a_time_zone_where_a_column_has_none_is_refused(sampler):
+    with pytest.raises(DataError, match="'since', whose dates have no time zone"):
+        sampler.sample(5, where={"since": (pd.Timestamp("2021-01-01", tz="UTC"), None)})
+
+
+def test_ranges_of_days_that_start_at_noon():
+    X = pl.DataFrame({"day": [dt.date(2021, 1, 1) + dt.timedelta(k) for k in range(100)]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(100) % 2)
+    noon = dt.datetime(2021, 2, 1, 12)
+    made, _ = sampler.sample(50, where={"day": (noon, np.datetime64("2021-02-04T12"))})
+    assert set(made["day"]) == {dt.date(2021, 2, k) for k in (2, 3, 4)}
+    with pytest.raises(DataError, match="takes dates from 2021-01-01 to 2021-04-10"):
+        sampler.sample(5, where={"day": noon})
+
+
+def test_dates_before_and_after_all_that_nanoseconds_reach():
+    days = pd.date_range("2021-01-01", periods=100, unit="ns")
+    X = pd.DataFrame({"day": days + pd.to_timedelta(np.arange(100), "ns")})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(100) % 2)
+    made, _ = sampler.sample(50, where={"day": (dt.date(1, 1, 1), "9999-12-31")})
+    assert len(made) == 50
+    made, _ = sampler.sample(5, y=0, where={"day": X["day"][98]})
+    assert (made["day"] == X["day"][98]).all()
+    with pytest.raises(DataError, match="takes dates from 2021-01-01 to 2021-04-10"):
+        sampler.sample(5, where={"day": ("9999-12-31", None)})

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 import numbers
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
+from ganaug._encoding.codecs import NANOSECONDS, Codec, LevelCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_missing, level_key
 from ganaug._encoding.layout import Condition
 from ganaug.exceptions import DataError
 
 LEVELS_SHOWN = 8
+UNEQUAL_UNITS = {"M", "Y"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class TableConditions:
 
 
 def encode_conditions(
-    where: Mapping[Any, Any], names: Sequence[Any], codecs: Sequence[Codec]
+    where: Mapping[Any, Any],
+    names: Sequence[Any],
+    codecs: Sequence[Codec],
+    zone_of: Callable[[int], dt.tzinfo | None],
 ) -> TableConditions:
     """Return the conditions on the slots of an encoded row.
 
@@ -70,6 +76,8 @@ def encode_conditions(
     names : sequence
         Names of all columns.
     codecs : sequence of Codec
+    zone_of : callable
+        Takes the position of a column of dates, returns their time zone.
 
     Raises
     ------
@@ -87,6 +95,8 @@ def encode_conditions(
             if encoded[-1].levels:
                 levels[position] = encoded[-1].levels
         elif isinstance(codec, NumberCodec):
+            if codec.unit is not None:
+                wanted = _on_clock(name, wanted, partial(zone_of, position))
             condition, limits = _number_condition(codec, name, wanted)
             encoded.append(condition)
             if limits is not None:
@@ -222,20 +232,51 @@ def _as_number(codec: NumberCodec, name: Any, value: Any) -> Any:
             ) from error
     if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
         raise DataError(f"where asks for {value!r} in column {name!r}; expected a number.")
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if hasattr(value, "item") else value
 
 
-def _as_ticks(unit: str, value: Any) -> int:
-    kind = "timedelta64" if _is_duration(value) else "datetime64"
-    if kind == "datetime64" and isinstance(value, numbers.Number | np.bool_):
+def _as_ticks(unit: str, value: Any) -> int | Fraction:
+    """Return a date or duration in a unit: a fraction if between two whole ones, of any size."""
+    kind = "m8" if _is_duration(value) else "M8"
+    if kind == "M8" and isinstance(value, numbers.Number | np.bool_):
         raise TypeError("a number has no unit of time")
     if isinstance(value, dt.time):
         midnight = dt.datetime.combine(dt.date.min, dt.time())
         value = dt.datetime.combine(dt.date.min, value) - midnight
-    elif getattr(value, "tzinfo", None) is not None:
-        value = value.replace(tzinfo=None)  # columns keep their local clock
-    ticks: int = np.array(value, dtype=f"{kind}[{unit}]").astype(np.int64).item()
-    return ticks
+    exact = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value, dtype=kind)
+    if np.isnat(exact):
+        raise ValueError("no time")
+    own_unit, count = np.datetime_data(exact.dtype)
+    if unit in UNEQUAL_UNITS or (kind == "m8" and own_unit in UNEQUAL_UNITS):
+        return int(np.array(exact, dtype=f"{kind}[{unit}]").astype(np.int64))
+    if own_unit in UNEQUAL_UNITS:
+        exact, own_unit, count = exact.astype("M8[D]"), "D", 1
+    nanoseconds = int(exact.astype(np.int64)) * count * NANOSECONDS[own_unit]
+    ticks = Fraction(nanoseconds, NANOSECONDS[unit])
+    return ticks.numerator if ticks.denominator == 1 else ticks
+
+
+def _on_clock(name: Any, wanted: Any, zone_of: Callable[[], dt.tzinfo | None]) -> Any:
+    """Return dates, or a range of them, by the local clock of their column."""
+    if isinstance(wanted, tuple):
+        return tuple(_on_clock(name, end, zone_of) for end in wanted)
+    time: Any = _parsed(wanted) if isinstance(wanted, str) else wanted
+    if isinstance(time, dt.time) or getattr(time, "tzinfo", None) is None:
+        return wanted
+    zone = zone_of()
+    if zone is None:
+        raise DataError(
+            f"where asks for {wanted!r} in column {name!r}, whose dates have no time zone; leave "
+            "it out."
+        )
+    return time.astimezone(zone).replace(tzinfo=None)
+
+
+def _parsed(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None  # numpy reads more
 
 
 def _is_duration(value: Any) -> bool:

@@ -62,6 +62,9 @@ class NarwhalsRows(Rows):
             return from_objects(name, _object_array(values))
         return categorical(name, values)
 
+    def first_cell(self, position: int) -> Any:
+        return self.frame[self.names[position]].head(1).to_list()[0]
+
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         levels = [self._rows_of(j, self._shown(column)) for j, column in enumerate(columns)]
         nulls = [self.frame[name].null_count() > 0 for name in self.names]
@@ -193,6 +196,9 @@ class PandasRows(Rows):
             width = np.uint64 if pd.api.types.is_unsigned_integer_dtype(dtype) else np.int64
             return numeric(name, series.to_numpy(width, na_value=0), missing)
         return _factorize(name, series)
+
+    def first_cell(self, position: int) -> Any:
+        return self.native.iloc[0, position]
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         levels = []

@@ -225,7 +225,7 @@ class ImageEncoder:
         """Return that no value is of a new kind: every pixel is a number, and none is missing."""
         return np.zeros((len(columns[0]), len(columns)), dtype=bool)
 
-    def conditions(self, where: Mapping[Any, Any]) -> TableConditions:
+    def conditions(self, where: Mapping[Any, Any], zone_of: Any) -> TableConditions:
         """Refuse conditions.
 
         Raises

@@ -73,6 +73,10 @@ class Rows(ABC):
                 "Flatten it with X.reshape(len(X), -1)."
             )
 
+    def first_cell(self, position: int) -> Any:
+        """Return the first cell of a column as an object."""
+        return self.native[0, position]
+
     def index_of(self, native: Any) -> Any:
         """Return the row labels of a container of this kind, None if it has none."""
         return None
@@ -153,6 +157,9 @@ class ListRows(Rows):
 
     def column(self, position: int, *, as_category: bool = False) -> Column:
         return self._array.column(position, as_category=as_category)
+
+    def first_cell(self, position: int) -> Any:
+        return self.native[0][position]
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         return ListBuilder(self._array.builder(columns))

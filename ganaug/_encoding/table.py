@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import numpy as np
@@ -118,15 +119,19 @@ class TableEncoder:
             [c.is_unseen(column) for c, column in zip(self.codecs_, columns, strict=True)], axis=1
         )
 
-    def conditions(self, where: Mapping[Any, Any]) -> TableConditions:
+    def conditions(
+        self, where: Mapping[Any, Any], zone_of: Callable[[int], tzinfo | None]
+    ) -> TableConditions:
         """Return conditions on columns (name -> value, range or levels) as ones on encoded rows.
+
+        `zone_of` tells the time zone of a column of dates by its position.
 
         Raises
         ------
         DataError
             If a column is unknown, or can never be what is asked for.
         """
-        return encode_conditions(where, self.names_, self.codecs_)
+        return encode_conditions(where, self.names_, self.codecs_, zone_of)
 
     def inverse_transform(self, rows: NDArray[np.float32]) -> list[Column]:
         """Decode expanded rows of shape (n_rows, layout_.width) to valid columns."""

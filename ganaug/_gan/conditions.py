@@ -121,7 +121,7 @@ class Conditions:
 
     def _nearest_wanted(self, condition: Condition, rows: Tensor) -> Tensor:
         """Return for each row the nearest vector of a wanted level."""
-        wanted = self._wanted[condition.vector]
+        wanted = self._wanted[condition.vector or 0]
         nearest = wanted.nearest_levels(rows[:, self._vector(condition)].cpu().numpy())
         return torch.from_numpy(wanted.vectors[nearest]).to(rows)
 
