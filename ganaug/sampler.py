@@ -336,7 +336,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         y : array-like of shape (n_samples,) or (n_samples, n_classes), or str
             Class labels, or one-hot rows; for a dataset the name of the column with the labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            How often a row is drawn in training, in comparison to others of its class.
+            How often a row is drawn in training, in comparison to others of its class, and how
+            often generated rows start from it.
 
         Returns
         -------

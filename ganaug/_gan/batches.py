@@ -19,6 +19,9 @@ from ganaug._gan.states import State
 # Index tensors are drawn for so many batches at once: a draw costs as much as a small layer.
 BATCHES_PER_DRAW = 64
 NEIGHBOUR_CHUNK = 1024
+# Rows of different weights have so many turns, at places that multiples of the golden ratio spread.
+WEIGHED_TURNS = 4096
+GOLDEN_RATIO = (5**0.5 - 1) / 2
 # Share of the pairs in which the generator sees its anchor.
 ANCHORED_SHARE = 0.5
 
@@ -107,6 +110,19 @@ class DeviceTable:
             return torch.arange(start, start + count, device=self.device)
         chosen = torch.randperm(count, generator=random, device=self.device)[:at_most]
         return start + chosen.sort().values
+
+    def by_weight(self, rows: Tensor) -> Tensor:
+        """Return rows (n,) again and again, as often as they weigh; as they are if all weigh alike.
+
+        The first of them are spread over the rows as evenly as all.
+        """
+        weights = None if self.weights is None else in_double(self.weights[rows])
+        if weights is None or bool((weights == weights[0]).all()):
+            return rows
+        turns = torch.arange(max(WEIGHED_TURNS, 4 * len(rows)), dtype=weights.dtype)
+        places = (turns.to(weights.device) * GOLDEN_RATIO).remainder(1.0)
+        cumulative = weights.cumsum(dim=0) / weights.sum()
+        return rows[torch.searchsorted(cumulative, places, right=True).clamp(max=len(rows) - 1)]
 
     def in_turn(self, class_code: int, turns: Tensor) -> Tensor:
         """Return the rows of a class whose turn it is, (n,): all come, then all again."""

@@ -41,8 +41,8 @@ def calibrate_levels(
     if not table.layout.heads:
         return
     for class_code in classes:
-        real = _real_one_hot(table, class_code, seed)
-        wanted = _shares(real)
+        real, weights = _real_one_hot(table, class_code, seed)
+        wanted = _shares(real, weights)
         bias = generator.level_bias[class_code]
         bias[real.sum(dim=0) == 0] = NEVER
         free = bias > NEVER
@@ -54,12 +54,17 @@ def calibrate_levels(
             bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)
 
 
-def _real_one_hot(table: DeviceTable, class_code: int, seed: tuple[int, ...]) -> Tensor:
+def _real_one_hot(
+    table: DeviceTable, class_code: int, seed: tuple[int, ...]
+) -> tuple[Tensor, Tensor | None]:
+    """Return real rows of a class, and their weights if they have any, of mean 1."""
     random = random_generator(*seed, class_code, device=table.device)
     rows = table.class_rows(class_code, MAX_REAL_ROWS, random)
-    return table.expand(rows)[:, table.layout.one_hot]
+    weights = None if table.weights is None else table.weights[rows] / table.weights[rows].mean()
+    return table.expand(rows)[:, table.layout.one_hot], weights
 
 
-def _shares(one_hot: Tensor) -> Tensor:
+def _shares(one_hot: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the share of each level, kept off 0 so that its logarithm exists."""
-    return (one_hot.sum(dim=0) + PRIOR_ROWS) / (len(one_hot) + 2 * PRIOR_ROWS)
+    counts = one_hot.sum(dim=0) if weights is None else weights @ one_hot
+    return (counts + PRIOR_ROWS) / (len(one_hot) + 2 * PRIOR_ROWS)

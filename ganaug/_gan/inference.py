@@ -143,10 +143,11 @@ class RowSampler:
         self._level_shares = torch.zeros(table.layout.one_hot_width, device=table.device)
         if len(self._conditions):
             rows = table.expand(self._anchors)
-            self._level_shares = rows[:, table.layout.one_hot].mean(dim=0)
+            self._level_shares = table.mean(self._anchors)[table.layout.one_hot]
             # those that meet all conditions or, if none does, as many as any does
             n_met = self._conditions.holds(rows).sum(dim=1)
             self._anchors = self._anchors[n_met == n_met.max()]
+        self._anchors = table.by_weight(self._anchors)
 
     def rows(self, n_rows: int) -> Iterator[Tensor]:
         """Give the first `n_rows` rows, of shape (at most 4096, width) at a time."""

@@ -58,6 +58,28 @@ def test_weights_move_the_generated_rows():
     assert (made > 2.5).mean() > (unweighted > 2.5).mean() + 0.2
 
 
+@pytest.mark.parametrize("weight", [1e-6, 0.1, 0.5])
+def test_rows_start_from_others_as_often_as_these_weigh(weight):
+    rng = np.random.default_rng(0)
+    is_light = np.r_[np.zeros(100, dtype=bool), np.tile([True, False], 30)]
+    X = pd.DataFrame(rng.normal(size=(160, 2)) * 0.3, columns=["a", "b"]).assign(light=is_light)
+    X["a"] += np.where(is_light, 0, np.repeat([-9, 5], [100, 60]))
+    y = np.repeat([0, 1], [100, 60])
+    sampler = GANSampler(n_steps=100, random_state=0).fit(X, y, np.where(is_light, weight, 1.0))
+    expected = weight / (1 + weight)
+    for arguments in ({}, {"for_training": True}, {"where": {"b": (-0.5, 0.5)}}):
+        made = sampler.sample(600, 1, **arguments)[0]
+        assert (made["a"] < 2.5).mean() == pytest.approx(expected, abs=0.12), arguments
+        assert made["light"].mean() == pytest.approx(expected, abs=0.12), arguments
+
+
+def test_equal_weights_are_none(customers):
+    X, y = customers
+    one, other = quick_sampler(), quick_sampler()
+    one.fit(X, y), other.fit(X, y, np.full(len(y), 0.5))
+    pd.testing.assert_frame_equal(one.sample(40)[0], other.sample(40)[0])
+
+
 def test_a_row_that_alone_has_weight_is_never_left_out():
     X = np.linspace(0, 1, 6000)[:, None]
     y = np.repeat([0, 1], [5900, 100])
