@@ -146,6 +146,16 @@ def test_names_are_no_formulas_and_are_cut_to_fit():
     assert width < display.figure_.bbox.width / 4
 
 
+@pytest.mark.parametrize("values", [np.arange(10), 5000.1 + 13.7 * np.arange(10), [1e5, 250_000.5]])
+def test_labels_of_few_numbers_do_not_overlap(values):
+    columns = {name: np.repeat(values, 4) for name in "abcdefgh"}
+    display = SyntheticDataDisplay.from_predictions(pd.DataFrame(columns), pd.DataFrame(columns))
+    display.figure_.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in display.axes_[2].get_xticklabels()]
+    assert len(boxes) == len(values)
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+
+
 def test_numbers_and_categories_of_one_column_are_drawn():
     missing, present = pd.DataFrame({"a": [np.nan] * 3}), pd.DataFrame({"a": ["u", "v", "u"]})
     for tables in ((missing, present), (present, missing)):
@@ -261,6 +271,15 @@ def test_images_of_each_check_are_drawn_in_the_order_of_steps():
     assert images.get_images()[0].get_array().shape == (3 * 9, 6 * 9)
     ticks = [label.get_text() for label in images.get_yticklabels()]
     assert ticks == ["step 3", "step 6", "step 9"]
+
+
+def test_titles_of_images_are_not_cut_in_given_axes():
+    figure, (_, ax) = plt.subplots(1, 2, figsize=(12, 6), layout="constrained")
+    display = TrainingDisplay.from_estimator(fitted_with_recorder(), ax=ax)
+    figure.draw_without_rendering()
+    images = display.axes_[2]
+    for text in (images.title, images.xaxis.label):
+        assert text.get_window_extent().x1 < figure.bbox.x1 + 1
 
 
 def test_the_noise_of_recorded_images_is_always_the_same():

@@ -24,6 +24,7 @@ MAX_DISTINCT_NUMBERS = 10  # more are drawn as a histogram
 MAX_BINS = 24
 MAX_TITLE = 34  # letters over a panel
 MAX_LABEL = 18  # letters beside a bar
+MAX_LETTERS = 20  # below all bars together
 TIME_UNITS = (("seconds", 1), ("minutes", 60), ("hours", 3600), ("days", 86_400))
 
 
@@ -97,7 +98,9 @@ def _plot_few_numbers(
     )
     ax.bar(places - 0.2, first, width=0.4, color=REAL, label="real")
     ax.bar(places + 0.2, second, width=0.4, color=SYNTHETIC, label="synthetic")
-    ax.set_xticks(places, [f"{value:g}" for value in distinct])
+    labels = [f"{value:g}" for value in distinct]
+    is_crowded = sum(map(len, labels)) > MAX_LETTERS
+    ax.set_xticks(places, labels, rotation=90 if is_crowded else 0)
 
 
 def _plot_histograms(

@@ -209,4 +209,5 @@ class TrainingDisplay:
         lines = [pictures[steps[number]] for number in shown]
         draw_grid(ax, np.concatenate(lines), len(lines[0]))
         label_lines(ax, lines[0].shape[1], [f"step {steps[number]}" for number in shown])
-        ax.set_title("Generated images, one noise for all steps", fontsize=10)
+        ax.set_title("Generated images", fontsize=10)
+        ax.set_xlabel("one noise for all steps", fontsize=8)
