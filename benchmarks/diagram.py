@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HIGHLIGHT, PLAIN = "#b3261e", "#333333"
+LETTER = 0.08  # inches, about
 
 
 def draw_ranks(ranks: pd.DataFrame, path: Path) -> None:
     """Draw mean ranks on a line, with bars over samplers that can't be told apart.
 
     The ruler on top is Nemenyi's critical difference; the bars join samplers whose pairs are all
-    alike by Wilcoxon's test with Holm's correction.
+    alike by Wilcoxon's test with Holm's correction. A single data set has neither.
 
     Parameters
     ----------
@@ -34,21 +35,25 @@ def draw_ranks(ranks: pd.DataFrame, path: Path) -> None:
     from matplotlib.figure import Figure
 
     means = ranks.mean().sort_values(kind="stable")
-    groups = alike_groups(ranks)
+    groups = alike_groups(ranks) if len(ranks) > 1 else []
     n_left = (len(means) + 1) // 2
     height = 1.5 + 0.28 * n_left + 0.12 * len(groups)
-    figure = Figure(figsize=(8.5, height))
+    label = LETTER * (6 + max(len(label_of(str(name))) for name in means.index))
+    width = max(8.5, 3.5 + 2 * label)
+    figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     low, high = np.floor(means.min()), np.ceil(means.max())
     span = max(high - low, 1.0)
     low = high - span
     axes.set_axis_off()
-    margin = span * (0.2 + 0.014 * max(len(label_of(str(name))) for name in means.index))
+    margin = span * (0.04 + 1.08 * label / (width - 2 * label))
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-(height - 1.1), 1.1)
 
-    left = low - margin + 0.03 * span
-    _draw_scale(axes, left, low, high, nemenyi_distance(len(means), len(ranks)))
+    _draw_scale(axes, low, high)
+    if len(ranks) > 1:
+        left, right = low - margin + 0.03 * span, high + margin
+        _draw_ruler(axes, left, right, nemenyi_distance(len(means), len(ranks)))
     for level, group in enumerate(groups):
         y = -0.16 - 0.12 * level
         ends = means[group[0]] - 0.006 * span, means[group[-1]] + 0.006 * span
@@ -58,30 +63,31 @@ def draw_ranks(ranks: pd.DataFrame, path: Path) -> None:
         left = position < n_left
         row = position if left else len(means) - 1 - position
         _draw_label(axes, str(name), rank, first_label - 0.28 * row, low, high, left=left)
-    axes.text(
-        high + margin - 0.03 * span,
-        0.82,
-        f"mean rank, {len(ranks)} data sets (Friedman p = {friedman_p(ranks):.2g}; 1 is best)",
-        ha="right",
-        fontsize=9,
-    )
+    note = f"{len(ranks)} data sets (Friedman p = {friedman_p(ranks):.2g}; 1 is best)"
+    note = note if len(ranks) > 1 else "one data set (1 is best)"
+    axes.text(high + margin - 0.03 * span, 0.82, f"mean rank, {note}", ha="right", fontsize=9)
     with mpl.rc_context({"svg.hashsalt": "ranks", "svg.fonttype": "none"}):
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=150, facecolor="white", metadata=metadata)
 
 
-def _draw_scale(axes: Axes, left: float, low: float, high: float, distance: float) -> None:
-    """Draw the line of ranks and the ruler of the critical difference above it."""
+def _draw_scale(axes: Axes, low: float, high: float) -> None:
+    """Draw the line of ranks."""
     axes.plot((low, high), (0, 0), color="black", linewidth=1)
     step = 1.0 if high - low > 2 else 0.5
     for tick in np.arange(low, high + 1e-9, step):
         axes.plot((tick, tick), (0, 0.08), color="black", linewidth=1)
         axes.text(tick, 0.14, f"{tick:g}", ha="center", va="bottom", fontsize=9)
-    y, right = 0.62, left + distance
-    axes.plot((left, right), (y, y), color="black", linewidth=1)
-    for end in (left, right):
-        axes.plot((end, end), (y - 0.05, y + 0.05), color="black", linewidth=1)
+
+
+def _draw_ruler(axes: Axes, left: float, right: float, distance: float) -> None:
+    """Draw the critical difference; of one that is wider than the picture only the number."""
+    y, end = 0.62, left + distance
     axes.text(left, y + 0.1, f"Nemenyi CD = {distance:.2f}", fontsize=8, va="bottom")
+    if end < right:
+        axes.plot((left, end), (y, y), color="black", linewidth=1)
+        for tick in (left, end):
+            axes.plot((tick, tick), (y - 0.05, y + 0.05), color="black", linewidth=1)
 
 
 def _draw_label(

@@ -1,5 +1,6 @@
 import sys
 import warnings
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -153,7 +154,7 @@ def test_labels_of_few_numbers_do_not_overlap(values):
     display.figure_.draw_without_rendering()
     boxes = [label.get_window_extent() for label in display.axes_[2].get_xticklabels()]
     assert len(boxes) == len(values)
-    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_numbers_and_categories_of_one_column_are_drawn():

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imread
 from scipy import stats
 
 from benchmarks import ranking, report
+from benchmarks.diagram import draw_ranks
 from benchmarks.metrics import ALL_METRICS
 
 
@@ -162,6 +164,17 @@ def test_report(tmp_path, three_samplers):
         assert f"## {title}" in text
     assert "6 data sets, 12 test folds" in text
     assert (tmp_path / "results-ranks.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("n_datasets", [1, 9])
+@pytest.mark.parametrize("name", ["none", 'ganaug:without="early_stopping"', "x" * 40])
+def test_nothing_of_a_picture_is_cut(tmp_path, name, n_datasets):
+    samplers = ["ganaug", "svm_smote", *(name + str(i) for i in range(4))]
+    drawn = np.random.default_rng(0).random((n_datasets, 6)).argsort(axis=1) + 1.0
+    draw_ranks(pd.DataFrame(drawn, columns=samplers), tmp_path / "ranks.png")
+    picture = imread(tmp_path / "ranks.png")
+    for border in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (border == 1).all()
 
 
 def test_the_short_table_of_a_page_is_filled_in(tmp_path, three_samplers):
