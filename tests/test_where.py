@@ -110,6 +110,28 @@ def test_no_value_piles_up_at_the_ends(sampler):
     assert age.nunique() == 10
 
 
+GRIDS = {
+    "whole numbers": (np.arange(60), (30, 34), 5),
+    "steps": (np.arange(60) / 20, (0.5, 0.65), 4),
+    "few values": (np.array([0.0, 1.0, 2.0, 4.0, 7.0]), (1.0, 4.0), 3),
+    "heavy tails": (np.r_[np.arange(58), 10**4, -(10**4)], (30, 33), 4),
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_the_ends_of_a_range_come_as_often_as_what_lies_between(grid):
+    values, where, n_inside = GRIDS[grid]
+    X = np.tile(values, 600 // len(values))
+    X = np.c_[X, np.random.default_rng(0).normal(size=len(X))]  # so that neighbours differ
+    y = np.repeat([0, 1], [60, len(X) - 60])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=100, random_state=0).fit(X, y)
+    made = sampler.sample(2000, y=1, where={0: where})[0]
+    assert len(np.unique(made[:, 0])) == n_inside
+    assert np.isin(made[:, 0], where).mean() == pytest.approx(2 / n_inside, rel=0.15)
+
+
 def test_a_larger_sample_begins_with_a_smaller_one(sampler):
     where = {"country": "FR", "age": (20, 60)}
     small, large = (sampler.sample(n, y=1, where=where)[0] for n in (20, 900))

@@ -203,6 +203,12 @@ class NumberCodec(Codec):
             return np.zeros(len(values))
         return self.scale.forward(self.grid.to_unit(values))
 
+    def scaled_cells(self, first: Any, last: Any) -> NDArray[np.float64]:
+        """Return from where to where numbers stand for first ... last; one for a single value."""
+        if self.grid is None or self.scale is None or first == last:
+            return self.scaled(np.array([first, last]))
+        return self.scale.forward(self.grid.cells(first, last))
+
     def encode(self, column: Column, out: CompactRows) -> None:
         self._check_kind(column)
         values = self._in_unit(column)

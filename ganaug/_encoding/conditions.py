@@ -189,15 +189,14 @@ def _number_condition(
             f"where asks for {text}, but column {name!r} takes {_described(codec, wanted)}; "
             "widen the range."
         )
-    ends = np.array(inside)
-    places = [float(place) for place in codec.scaled(ends)]
+    low, high = codec.scaled_cells(*inside).tolist()
     at_atom = [k for k, atom in enumerate(codec.atoms) if inside[0] <= atom <= inside[1]]
     first_atom = 1 + codec.has_missing
     states = (
         *(() if inside[0] == inside[1] and at_atom else (0,)),
         *(first_atom + k for k in at_atom),
     )
-    condition = Condition(text, codec.number, places[0], places[1], head=codec.head, states=states)
+    condition = Condition(text, codec.number, low, high, head=codec.head, states=states)
     return condition, inside
 
 

@@ -79,6 +79,10 @@ class IntegerGrid:
         first, last = self.low + above * step, self.low + (below - self.low) // step * step
         return (first, last) if self.low <= first <= last <= self.high else None
 
+    def cells(self, first: int, last: int) -> NDArray[np.float64]:
+        """Return the places from and to which values are nearest to first ... last."""
+        return self.to_unit(np.array([first, last])) + _half_cells(self.unit_step)
+
     def describe(self) -> str:
         """Say which values there are."""
         step = f" in steps of {self.step}" if self.step > 1 else ""
@@ -141,6 +145,10 @@ class FloatGrid:
             first, last = self._step(above), self._step(below)
         return (first, last) if first <= last else None
 
+    def cells(self, first: float, last: float) -> NDArray[np.float64]:
+        """Return the places from and to which values are nearest to first ... last."""
+        return self.to_unit(np.array([first, last])) + _half_cells(self.unit_step)
+
     def _step(self, number: int) -> float:
         value = round(self.low + number * self.step, self.decimals)
         return min(max(value, self.low), self.high)
@@ -188,6 +196,13 @@ class ValueGrid:
         found = self.values[(self.values >= low) & (self.values <= high)]
         return (found[0].item(), found[-1].item()) if len(found) else None
 
+    def cells(self, first: Any, last: Any) -> NDArray[np.float64]:
+        """Return the places from and to which values are nearest to first ... last."""
+        places = self.to_unit(self.values)
+        ends = np.r_[0.0, (places[1:] + places[:-1]) / 2, 1.0]
+        low, high = np.searchsorted(self.values, [first, last])
+        return ends[[low, high + 1]]
+
     def describe(self) -> str:
         """Say which values there are."""
         shown = ", ".join(f"{value:g}" for value in self.values[:VALUES_SHOWN])
@@ -198,6 +213,11 @@ class ValueGrid:
         if self.values.dtype.kind in "iu":
             return IntegerGrid(self.low, self.high, 1)
         return FloatGrid(self.low, self.high)
+
+
+def _half_cells(step: float) -> NDArray[np.float64]:
+    """Return how far the cells of two values reach out, down and up."""
+    return np.array([-step / 2, step / 2])
 
 
 Grid = IntegerGrid | FloatGrid | ValueGrid
