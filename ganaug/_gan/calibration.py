@@ -36,15 +36,17 @@ def calibrate_levels(
 ) -> None:
     """Set `generator.level_bias` for the classes, in place.
 
-    A level that no row of the class has is never drawn for it.
+    A level that no row of a class has is never drawn for it, whatever `classes` are.
     """
     if not table.layout.heads:
         return
-    for class_code in classes:
+    for class_code in range(len(table.counts)):
         real, weights = _real_one_hot(table, class_code, seed)
-        wanted = _shares(real, weights)
         bias = generator.level_bias[class_code]
         bias[real.sum(dim=0) == 0] = NEVER
+        if class_code not in classes:
+            continue
+        wanted = _shares(real, weights)
         free = bias > NEVER
         for _ in range(N_ROUNDS):
             # the same noise in each round: only the bias changes

@@ -152,3 +152,23 @@ def test_rows_for_training_are_those_of_fit_resample_in_kind():
     np.testing.assert_allclose(added.mean(axis=0), drawn.mean(axis=0), atol=0.15)
     (batch, _), *_ = sampler.sample_batches(len(added), y=1, for_training=True)
     np.testing.assert_array_equal(batch, drawn)
+
+
+def test_no_class_gets_levels_that_it_does_not_have():
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [300, 60])  # nothing is to be added to the first
+    X = pd.DataFrame(
+        {
+            "level": np.where(
+                y == 0, random.choice(["a", "b"], 360), random.choice(["b", "c"], 360)
+            ),
+            "number": np.where(
+                (y == 1) & (random.random(360) < 0.5), np.nan, random.normal(size=360)
+            ),
+        }
+    )
+    sampler = quick_sampler(n_steps=20).fit(X, y)
+    for where in (None, {"level": ["b", "c"]}):
+        made = sampler.sample(3000, y=0, where=where)[0]
+        assert set(made["level"]) <= {"a", "b"}
+        assert made["number"].notna().all()
