@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.anomalies import PROTOCOLS, TABLE_PREFIX
+from benchmarks.command import exit_status, new_parser
 from benchmarks.detectors import label_of
 from benchmarks.diagram import draw_ranks
 from benchmarks.goals import Goal
@@ -241,11 +242,11 @@ def _chosen_on_halves(rows: pd.DataFrame, title: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the tables of the files that are named."""
-    for name in argv if argv is not None else sys.argv[1:]:
-        for path in write(Path(name)):
-            print(path)
-    return 0
+    """Run the command line and return its exit status."""
+    parser = new_parser("detection_report", "Turn results into Markdown tables and pictures.")
+    parser.add_argument("results", type=Path, nargs="+", help="CSV files of benchmarks.detection")
+    args = parser.parse_args(argv)
+    return exit_status(lambda: print(*(p for path in args.results for p in write(path)), sep="\n"))
 
 
 if __name__ == "__main__":

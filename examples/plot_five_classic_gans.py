@@ -291,7 +291,7 @@ class Judge:
 
 def main() -> None:
     """Train all five, and look at what they draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[2])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--data", type=Path, help="folder with images/mnist_small.npz")
     parser.add_argument("--classics", default="12345", help="which of them")
     parser.add_argument("--epochs", type=int, help="instead of their own")

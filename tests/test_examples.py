@@ -26,3 +26,11 @@ def test_five_classic_gans(monkeypatch, capsys, tmp_path):
     saved = [torch.load(path, weights_only=True) for path in tmp_path.glob("classic-2/*.pt")]
     assert len(saved) == 2
     assert len(list(tmp_path.glob("classic-*.png"))) == 5
+
+
+def test_the_help_of_an_example_says_what_it_is(monkeypatch, capsys):
+    path = EXAMPLES / "plot_five_classic_gans.py"
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(str(path), run_name="__main__")
+    assert "Five classic GANs for digits" in capsys.readouterr().out

@@ -132,3 +132,13 @@ def test_choices_on_half_of_the_sets_are_judged_on_the_other():
     halvings = detection_report.choose_on_halves(scores)
     assert set(halvings["chosen"]) == {"ganaug:better=1"}
     np.testing.assert_allclose(halvings[["gained", "missed"]], 2)
+
+
+def test_the_report_says_what_it_reads(tmp_path, capsys, monkeypatch):
+    for name in ONE_THREAD:
+        monkeypatch.setenv(name, "1")  # put back at the end
+    assert detection_report.main([str(tmp_path / "absent.csv")]) == 2
+    assert "absent.csv" in capsys.readouterr().err
+    for arguments, status in ((["--help"], 0), ([], 2)):
+        with pytest.raises(SystemExit, match=str(status)):
+            detection_report.main(arguments)
