@@ -378,3 +378,30 @@ def test_dates_before_and_after_all_that_nanoseconds_reach():
     assert (made["day"] == X["day"][98]).all()
     with pytest.raises(DataError, match="takes dates from 2021-01-01 to 2021-04-10"):
         sampler.sample(5, where={"day": ("9999-12-31", None)})
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")]
+)
+def test_times_of_day_of_arrow(kind):
+    times = [dt.time(k % 24, k % 60) for k in range(100)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(
+            pa.table({"at": pa.array(times, kind)}), np.arange(100) % 2
+        )
+    made, _ = sampler.sample(30, where={"at": (dt.time(12), dt.time(18, 30))})
+    assert made["at"].type == kind
+    assert all(dt.time(12) <= time <= dt.time(18, 30) for time in made["at"].to_pylist())
+
+
+def test_dates_of_numpy_in_steps_of_ten_seconds():
+    days = np.arange("2020-01-01", "2020-03-01", dtype="M8[D]")
+    X = np.r_[days[:-1], np.datetime64("NaT")].astype("M8[10s]")[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(60) % 2)
+    made, _ = sampler.sample(30, y=0, where={0: ("2020-02-01", "2020-02-03")})
+    assert made.dtype == X.dtype
+    assert set(made[:, 0].astype("M8[D]").astype(str)) <= {f"2020-02-0{k}" for k in (1, 2, 3)}
+    assert np.isnat(sampler.sample(3, y=1, where={0: None})[0]).all()

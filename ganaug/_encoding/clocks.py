@@ -29,6 +29,13 @@ def to_ticks(series: nw.Series[Any]) -> nw.Series[Any]:
     return nw.from_native(native.cast(width), series_only=True).cast(nw.Int64())
 
 
+def unit_of(series: nw.Series[Any]) -> str:
+    """Return the unit of a temporal series of polars or pyarrow."""
+    if series.dtype == nw.Time and series.implementation.is_pyarrow():
+        return str(series.to_native().type.unit)
+    return str(getattr(series.dtype, "time_unit", "D" if series.dtype == nw.Date else "ns"))
+
+
 def from_ticks(ticks: nw.Series[Any], dtype: Any, like: nw.Series[Any]) -> nw.Series[Any]:
     """Return the series of `dtype` that ticks stand for; `like` is a series of that type."""
     if ticks.implementation.is_pyarrow():

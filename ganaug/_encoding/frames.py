@@ -11,7 +11,7 @@ import narwhals.stable.v1 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.clocks import arrow_from_ticks, from_ticks, pandas_zoned, to_ticks
+from ganaug._encoding.clocks import arrow_from_ticks, from_ticks, pandas_zoned, to_ticks, unit_of
 from ganaug._encoding.columns import MISSING_CODE, Column, categorical, from_objects, numeric
 from ganaug._encoding.pandas_index import extended_index
 from ganaug._encoding.rows import (
@@ -55,8 +55,7 @@ class NarwhalsRows(Rows):
                 series = series.cast(nw.Float64())
             return numeric(name, _fill(series, missing), missing)
         if dtype.is_temporal() and not as_category:
-            unit = getattr(dtype, "time_unit", "D" if dtype == nw.Date else "ns")
-            return numeric(name, _fill(to_ticks(series), missing), missing, unit)
+            return numeric(name, _fill(to_ticks(series), missing), missing, unit_of(series))
         values = series.to_list()
         if dtype == nw.Object and not as_category:
             return from_objects(name, _object_array(values))

@@ -224,9 +224,9 @@ def read_array(name: Hashable, values: NDArray[Any], as_category: bool) -> Colum
     if kind in "USb" or as_category:
         return categorical(name, values.tolist() if kind in "USb" else values.astype(object))
     if kind in "mM":
-        return numeric(
-            name, values.view(np.int64), np.isnat(values), np.datetime_data(values.dtype)[0]
-        )
+        unit = np.datetime_data(values.dtype)[0]  # less its count: of 10 seconds, seconds
+        ticks = values.astype(f"{kind}8[{unit}]", copy=False).view(np.int64)
+        return numeric(name, ticks, np.isnat(values), unit)
     if kind == "O":
         return from_objects(name, values)
     if kind not in "fiu":
@@ -243,7 +243,9 @@ def build_array(column: Column, dtype: np.dtype[Any], levels: NDArray[Any]) -> N
         return _take_levels(levels, column)
     if dtype.kind in "mM":
         ticks = np.where(column.missing, np.iinfo(np.int64).min, column.values)
-        return ticks.astype(np.int64).view(dtype)
+        return (
+            ticks.astype(np.int64).view(f"{dtype.kind}8[{column.unit}]").astype(dtype, copy=False)
+        )
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return np.where(column.missing, np.nan, column.values).astype(dtype)
