@@ -38,6 +38,7 @@ class TrainingTask:
     def __init__(self, estimator: GANSampler, max_checks: int, *, verbose: int | bool) -> None:
         self._estimator = estimator
         self._bar = tqdm(total=max_checks, desc="GANSampler", unit="check", disable=not verbose)
+        self._last_step = 0
         self._context = None
         if hasattr(estimator, "_init_callback_context"):
             self._context = estimator._init_callback_context(max_subtasks=max_checks)
@@ -49,11 +50,14 @@ class TrainingTask:
 
     def report(self, check: Check) -> bool:
         """Tell that a check was made; return whether a callback asks to stop."""
-        self._bar.update()
+        # after a return to the best state checks are made again
+        is_new = check.step > self._last_step
+        self._last_step = max(check.step, self._last_step)
+        self._bar.update(int(is_new))
         self._bar.set_postfix(step=check.step, quality=f"{check.quality:.3f}")
         callback = self._estimator.callback
         stops = callback is not None and bool(callback(check))
-        if self._context is None:
+        if self._context is None or not is_new:
             return stops
         task = self._context.subcontext(task_name="check")
         names = ("step", "quality", "discriminator_loss", "generator_loss")

@@ -1,6 +1,7 @@
 """Progress bars, and callbacks of scikit-learn."""
 
 import pytest
+import torch
 
 from tests.quick import quick_sampler
 
@@ -59,3 +60,23 @@ def test_a_callback_can_stop_training(numbers):
     sampler = quick_sampler(n_steps=500).set_callbacks(Recorder(stop_after=2)).fit(*numbers)
     assert len(sampler.history_["generator_loss"]) == 100
     assert sampler.sample(3)[0].shape == (3, 6)
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_checks_that_are_made_again_are_no_more_progress(numbers, capfd, verbose):
+    checks = []
+
+    def poison(check):
+        checks.append(check.step)
+        if checks == [3, 6, 9]:
+            torch.nn.init.constant_(next(check.discriminator.parameters()), torch.nan)
+
+    sampler = quick_sampler(n_steps=12, check_interval=3, learning_rate=0.9, callback=poison)
+    recorder = Recorder()
+    if hasattr(sampler, "set_callbacks"):  # scikit-learn 1.9 and later
+        sampler.set_callbacks(recorder)
+    sampler.set_params(verbose=verbose).fit(*numbers)
+    assert checks == [3, 6, 9, 9, 12]  # the best was that of step 6
+    assert len(sampler.history_["restart_step"]) == 1
+    assert recorder.seen.count("check ends") in (0, 4)
+    assert "5/4" not in capfd.readouterr().err
