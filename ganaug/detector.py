@@ -28,10 +28,17 @@ from ganaug._detection.model import (
     ModelConfig,
     fit_model,
 )
+from ganaug._detection.seen import Kinds
 from ganaug._encoding.columns import Column
 from ganaug._encoding.rows import RowBuilder
 from ganaug._memory import explaining_memory
-from ganaug._scoring import ScoreScale, conformal_p_values, to_anomaly, to_normality
+from ganaug._scoring import (
+    THRESHOLD_QUANTILE,
+    ScoreScale,
+    conformal_p_values,
+    to_anomaly,
+    to_normality,
+)
 from ganaug._validation import Number
 from ganaug.sampler import GANSampler
 
@@ -487,19 +494,28 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         counts = [len(scores) for scores in logits]
         modes = np.repeat(list(Mode), counts)
         scale = ScoreScale.fit(np.concatenate(logits), modes, len(Mode), count_ties=False)
-        if self.contamination == "auto":
+        kinds = Kinds.of(points)
+        is_auto = self.contamination == "auto"
+        if is_auto and (self.novelty is True or not kinds.by_chance):
             return scale, 0.0
-        share = float(self.contamination)
+
+        def normality(rows: NDArray[np.int64], mode: Mode) -> NDArray[np.float64]:
+            rows = rows[:MAX_SCORED_ROWS]
+            raw = model.raw_scores(points[rows], np.full(len(rows), mode))
+            return scale.normality(to_normality(raw)[:, None])[:, mode]
+
+        share = THRESHOLD_QUANTILE if is_auto else float(self.contamination)
         if self.novelty is True:  # of training rows as they will be scored, as a share of which
-            some = np.random.default_rng(0).permutation(len(points))[:MAX_SCORED_ROWS]
-            raw = model.raw_scores(points[some], np.full(len(some), Mode.NOVELTY))
-            scores = scale.normality(to_normality(raw)[:, None])[:, Mode.NOVELTY]
-            return scale, float(np.quantile(scores, share))
+            some = np.random.default_rng(0).permutation(len(points))
+            return scale, float(np.quantile(normality(some, Mode.NOVELTY), share))
         new, old = (
-            float(np.quantile(scale.normality(logits[mode][:, None])[:, mode], share))
-            for mode in (Mode.NOVELTY, Mode.OUTLIER)
+            scale.normality(logits[mode][:, None])[:, mode] for mode in (Mode.NOVELTY, Mode.OUTLIER)
         )
-        return scale.lowered(Mode.NOVELTY, new - old), old
+        offset = float(np.quantile(old, share))
+        if kinds.by_chance:  # as many of new rows that equal none as of those in the table
+            single = normality(kinds.single(), Mode.OUTLIER)
+            share = float(np.mean(single < offset)) if len(single) else 1.0
+        return scale.lowered(Mode.NOVELTY, float(np.quantile(new, share)) - offset), offset
 
     def _train_sampler(self) -> GANSampler:
         X = self._row_builder.build(self._kept_columns)

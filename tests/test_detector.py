@@ -273,6 +273,29 @@ def test_p_values_are_valid_where_most_new_rows_equal_old_ones():
         assert np.mean(np.array(found) <= level) <= level + 0.005
 
 
+@pytest.mark.parametrize("contamination", ["auto", 0.05, 0.2])
+def test_new_rows_are_flagged_at_the_rate_asked_for_where_rows_are_equal_by_chance(contamination):
+    flagged = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shares = rng.dirichlet(np.ones(4), size=7)
+        X, new = (np.stack([rng.choice(4, n, p=p) for p in shares], axis=1) for n in (800, 2000))
+        detector = quick(n_steps=50, contamination=contamination).fit(X)
+        flagged.append((detector.predict(new) == -1).mean())
+    asked = 0.05 if contamination == "auto" else contamination
+    assert np.mean(flagged) == pytest.approx(asked, abs=0.02)
+
+
+def test_combinations_that_training_never_had_are_odd_where_all_rows_have_equals():
+    rng = np.random.default_rng(0)
+    profiles = rng.integers(0, 4, (30, 6))
+    X, new, one, other = (profiles[rng.integers(30, size=n)] for n in (800, 1000, 300, 300))
+    mixed = np.where(rng.random((300, 6)) < 0.5, one, other)
+    mixed = mixed[~(mixed[:, None] == profiles).all(axis=2).any(axis=1)]
+    scores = quick(n_steps=50).fit(X).score_samples(np.r_[new, mixed])
+    assert roc_auc_score(np.arange(len(scores)) >= 1000, -scores) > 0.9
+
+
 def test_p_values_of_few_rows_are_valid():
     small = []
     for seed in range(40):

@@ -11,6 +11,9 @@ from ganaug._detection.reference import NO_ROW
 
 # With fewer rows that equal no other, nothing is said by them.
 MIN_SINGLE_ROWS = 20
+# Where so many different rows have a value of their own in a column, equal rows are copies.
+OWN_VALUE_SHARE = 0.95
+MAX_COMPARED_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -60,30 +63,37 @@ class Kinds:
         Equal rows have the same number.
     size : ndarray of shape (n_rows,), dtype int64
         How many rows equal each one, itself among them.
+    by_chance : bool
+        Whether rows are equal that need not be copies of one another: different rows share their
+        values, too, in every column.
     """
 
     number: NDArray[np.int64]
     size: NDArray[np.int64]
+    by_chance: bool
 
     @classmethod
     def of(cls, points: NDArray[np.float32]) -> Kinds:
         """Find equal rows."""
         prints = fingerprints(points)
-        _, number, counts = np.unique(prints, return_inverse=True, return_counts=True)
-        return cls(number, counts[number])
+        _, first, number, counts = np.unique(
+            prints, return_index=True, return_inverse=True, return_counts=True
+        )
+        is_repeated = len(first) < len(points)
+        return cls(number, counts[number], is_repeated and _share_values(points[first]))
 
-    def are_repeated(self, rows: NDArray[np.int64]) -> bool:
-        """Return whether hardly one of these rows equals no other: they are copies on purpose."""
-        return int((self.size[rows] == 1).sum()) < min(MIN_SINGLE_ROWS, len(rows))
+    def single(self) -> NDArray[np.int64]:
+        """Return the rows that equal no other."""
+        return np.flatnonzero(self.size == 1)
 
     def left_out(self, rows: NDArray[np.int64], n_kept: int) -> NDArray[np.int64]:
         """Return for each of these rows a number, shared by what is left out of them with it.
 
-        The row alone or, where rows were repeated on purpose, all that equal it, unless fewer than
-        `n_kept` would be left.
+        The row alone or, where most rows equal another one (whose distances to others say nothing,
+        then), all that equal it, unless fewer than `n_kept` would be left.
         """
         alone = len(self.number) + np.arange(len(rows))
-        if not self.are_repeated(rows):
+        if np.mean(self.size[rows] == 1) >= 0.5:
             return alone
         number = self.number[rows]
         _, among, counts = np.unique(number, return_inverse=True, return_counts=True)
@@ -95,15 +105,23 @@ class Kinds:
     ) -> NDArray[np.int64]:
         """Return those of these rows that stand for rows which equal none of the table.
 
-        These are the rows that equal no other. Where rows were repeated on purpose, one of each
-        kind stands for it, unless one of the `known` rows equals it.
+        These are the rows that equal no other. Where hardly any does, one of each kind stands for
+        it, unless one of the `known` rows equals it.
         """
-        if not self.are_repeated(rows):
-            return rows[self.size[rows] == 1]
+        single = rows[self.size[rows] == 1]
+        if len(single) >= min(MIN_SINGLE_ROWS, len(rows)):
+            return single
         if known is not None:
             rows = rows[~np.isin(self.number[rows], self.number[known])]
         _, first = np.unique(self.number[rows], return_index=True)
         return rows[np.sort(first)]
+
+
+def _share_values(different: NDArray[np.float32]) -> bool:
+    """Return whether many of these rows share their value with another one, in every column."""
+    some = different[:MAX_COMPARED_ROWS]  # in the order of fingerprints, which is as good as random
+    counts = (np.unique(column, return_counts=True)[1] for column in some.T)
+    return all((count == 1).sum() < OWN_VALUE_SHARE * len(some) for count in counts)
 
 
 def fingerprints(points: NDArray[np.float32]) -> NDArray[np.uint64]:
