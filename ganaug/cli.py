@@ -325,7 +325,7 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="training steps, or auto",
     )
-    _add_device_option(command, "where to train")
+    _add_device_option(command, "where to train and to sample")
 
 
 def _add_device_option(command: argparse.ArgumentParser, what: str) -> None:
