@@ -24,6 +24,8 @@ from benchmarks.command import RESULTS, new_parser
 from benchmarks.speed import machine
 from benchmarks.speed_jobs import make_table
 from ganaug import GANSampler
+from ganaug._gan.runtime import resolve_device
+from ganaug.exceptions import DeviceError
 
 # Rows, columns and imbalance of the credit card fraud table (Dal Pozzolo et al. 2015).
 FRAUD_ROWS, FRAUD_MINORITY = 284_807, 492
@@ -60,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--out", type=Path, default=RESULTS / "gpu.md")
     args = parser.parse_args(argv)
-    device = torch.device(args.device)
+    try:
+        device = resolve_device(args.device)
+    except DeviceError as error:
+        parser.error(str(error))
     figures = measure(device, args.rows, args.samples, args.repeats)
     figures |= measure_images(device, args.images, args.repeats)
     for name in dict.fromkeys((device.type, "cpu")):

@@ -51,7 +51,12 @@ def main(argv: list[str] | None = None) -> int:
         for half in range(N_HALVES):
             if (figures := measure(args.data, name, half, args.max_rows)) is not None:
                 rows.append({"dataset": name, "half": half, **figures})
-        pd.DataFrame(rows).to_csv(args.out, index=False, float_format="%.4g")
+        if rows:
+            pd.DataFrame(rows).to_csv(args.out, index=False, float_format="%.4g")
+    if not rows:
+        parser.error(
+            f"no table has two halves with {MIN_CLASS_ROWS} rows of its smallest class each"
+        )
     table = pd.DataFrame(rows)
     print(f"{table['dataset'].nunique()} tables, {len(table)} halves; median (10% to 90%)")
     for column in COLUMNS:
