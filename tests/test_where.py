@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 import warnings
+from zoneinfo import ZoneInfo
 
 import narwhals.stable.v1 as nw
 import numpy as np
@@ -322,9 +323,11 @@ def test_thousands_of_levels_take_no_longer_than_a_few():
 
 
 HOURS = pd.date_range("2021-01-01", periods=200, freq="h", tz="Europe/Berlin")
+# pandas 2 takes its zones from pytz, of which objects can't be saved
+OBJECTS = HOURS.tz_convert(ZoneInfo("Europe/Berlin")).to_pydatetime()
 ON_A_CLOCK = {
     "pandas": lambda: pd.DataFrame({"at": HOURS}),
-    "objects": lambda: HOURS.to_pydatetime()[:, None],
+    "objects": lambda: OBJECTS[:, None],
     "polars": lambda: pl.DataFrame({"at": pl.Series(HOURS.to_pydatetime().tolist())}).cast(
         pl.Datetime("us", "Europe/Berlin")
     ),
