@@ -1,6 +1,7 @@
 """Fit, sample, score, save and load odd tables for an hour, and watch memory.
 
-python -m benchmarks.soak --minutes 60 --out benchmarks/results/soak.json
+ONEDNN_PRIMITIVE_CACHE_CAPACITY=8 \\
+    python -m benchmarks.soak --minutes 60 --out benchmarks/results/soak.json
 
 Most lives are those of a `GANSampler` of a table, some of a `GANOutlierDetector` and a few of a
 `GANSampler` of images. It fails if any life does, or if the process has grown.
