@@ -257,7 +257,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
 
         0 is what 5% of training rows fall below (of new rows, kept out of training, and of those
         in the table, each measured by themselves), 1 more is one distance between their quartiles
-        more.
+        more. Where rows are equal by chance (answers, rounded numbers), as many new rows that equal
+        none of the table fall below 0 as training rows that equal no other.
 
         Parameters
         ----------
@@ -494,27 +495,23 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         counts = [len(scores) for scores in logits]
         modes = np.repeat(list(Mode), counts)
         scale = ScoreScale.fit(np.concatenate(logits), modes, len(Mode), count_ties=False)
-        kinds = Kinds.of(points)
         is_auto = self.contamination == "auto"
-        if is_auto and (self.novelty is True or not kinds.by_chance):
-            return scale, 0.0
-
-        def normality(rows: NDArray[np.int64], mode: Mode) -> NDArray[np.float64]:
-            rows = rows[:MAX_SCORED_ROWS]
-            raw = model.raw_scores(points[rows], np.full(len(rows), mode))
-            return scale.normality(to_normality(raw)[:, None])[:, mode]
-
         share = THRESHOLD_QUANTILE if is_auto else float(self.contamination)
         if self.novelty is True:  # of training rows as they will be scored, as a share of which
-            some = np.random.default_rng(0).permutation(len(points))
-            return scale, float(np.quantile(normality(some, Mode.NOVELTY), share))
+            if is_auto:
+                return scale, 0.0
+            some = np.random.default_rng(0).permutation(len(points))[:MAX_SCORED_ROWS]
+            scores = _normality_in(Mode.NOVELTY, points[some], model, scale)
+            return scale, float(np.quantile(scores, share))
         new, old = (
             scale.normality(logits[mode][:, None])[:, mode] for mode in (Mode.NOVELTY, Mode.OUTLIER)
         )
-        offset = float(np.quantile(old, share))
-        if kinds.by_chance:  # as many of new rows that equal none as of those in the table
-            single = normality(kinds.single(), Mode.OUTLIER)
-            share = float(np.mean(single < offset)) if len(single) else 1.0
+        offset = 0.0 if is_auto else float(np.quantile(old, share))
+        kinds = Kinds.of(points)
+        if kinds.by_chance:
+            share = _share_below(offset, points[kinds.single()[:MAX_SCORED_ROWS]], model, scale)
+        elif is_auto:
+            return scale, offset  # which is the origin of both already
         return scale.lowered(Mode.NOVELTY, float(np.quantile(new, share)) - offset), offset
 
     def _train_sampler(self) -> GANSampler:
@@ -546,3 +543,24 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.non_deterministic = self.random_state is None
         return tags
+
+
+def _normality_in(
+    mode: Mode, points: NDArray[np.float32], model: DetectionModel, scale: ScoreScale
+) -> NDArray[np.float64]:
+    """Return how normal rows are, all judged in one mode."""
+    raw = model.raw_scores(points, np.full(len(points), mode))
+    return scale.normality(to_normality(raw)[:, None])[:, mode]
+
+
+def _share_below(
+    offset: float, single: NDArray[np.float32], model: DetectionModel, scale: ScoreScale
+) -> float:
+    """Return which share of the training rows that equal no other is flagged, all if none is there.
+
+    Of new rows that equal none as many are to be flagged, where rows are equal by chance: they come
+    as often as these do (Good 1953, "The population frequencies of species").
+    """
+    if not len(single):
+        return 1.0
+    return float(np.mean(_normality_in(Mode.OUTLIER, single, model, scale) < offset))

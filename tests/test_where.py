@@ -1,8 +1,8 @@
 """`sample(where=...)`: conditions are met exactly, in bounded time, or refused with figures."""
 
 import datetime as dt
-import time
 import warnings
+from collections import Counter
 from zoneinfo import ZoneInfo
 
 import narwhals.stable.v1 as nw
@@ -17,6 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 import ganaug
 from ganaug import GANSampler
+from ganaug._encoding import conditions
+from ganaug._encoding.layout import VectorSlot
 from ganaug.exceptions import DataError
 
 TOWNS = [f"town{k}" for k in range(60)]
@@ -310,16 +312,29 @@ def test_classes_of_which_no_row_is_wanted_need_not_meet_conditions():
     assert (labels == 2).all()
 
 
-def test_thousands_of_levels_take_no_longer_than_a_few():
+def test_thousands_of_levels_are_each_looked_at_a_few_times(monkeypatch):
     X = pd.DataFrame({"name": [f"name{k}" for k in range(20_000)]})
     y = np.repeat([0, 1], [15_000, 5000])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         sampler = GANSampler(n_steps=2, random_state=0).fit(X, y)
-    start = time.process_time()
+    n_looks = Counter()
+
+    def level_key(level):
+        n_looks["levels"] += 1
+        return level
+
+    def nearest_levels(slot, points):
+        n_looks["points"] += len(points)
+        return nearest(slot, points)
+
+    nearest = VectorSlot.nearest_levels
+    monkeypatch.setattr(conditions, "level_key", level_key)
+    monkeypatch.setattr(VectorSlot, "nearest_levels", nearest_levels)
     made, _ = sampler.sample(100, y=1, where={"name": X["name"][12_000:]})
     assert made["name"].isin(X["name"][15_000:]).all()
-    assert time.process_time() - start < 10
+    assert n_looks["levels"] <= 2 * len(X)
+    assert 0 < n_looks["points"] <= 2 * len(X)
 
 
 HOURS = pd.date_range("2021-01-01", periods=200, freq="h", tz="Europe/Berlin")

@@ -93,7 +93,7 @@ class Kinds:
         then), all that equal it, unless fewer than `n_kept` would be left.
         """
         alone = len(self.number) + np.arange(len(rows))
-        if np.mean(self.size[rows] == 1) >= 0.5:
+        if (self.size[rows] == 1).mean() >= 0.5:
             return alone
         number = self.number[rows]
         _, among, counts = np.unique(number, return_inverse=True, return_counts=True)
