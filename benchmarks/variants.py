@@ -20,6 +20,7 @@ import ganaug.sampler
 from ganaug._fitting import TABLE_AUTO
 from ganaug._gan import batches, inference, selection, table_gan
 from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable, nearest_in_class
+from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.gate import Validity
 from ganaug._gan.inference import RowSampler
 from ganaug._gan.selection import Selection
@@ -83,6 +84,10 @@ def _all_the_way(
     return torch.ones_like(anchor[:, self._table.layout.continuous]).expand(n_each, -1, -1)
 
 
+def _clashes_as_they_are(self: ClassExclusions, rows: Tensor, origins: Tensor) -> Tensor:
+    return rows
+
+
 def _without_averaging(**given: Any) -> TrainingConfig:
     return TrainingConfig(**{**given, "averaging_decay": 0.0})
 
@@ -118,8 +123,8 @@ def _neighbours_in_place_of_rows(
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
     start, end = anchor[:, layout.continuous], target[:, layout.continuous]
     shares = self._shares(anchor, torch.ones_like(anchor[:, :1]), 1, random)[0]
-    made = self._validity(torch.cat([start + shares * (end - start), levels], dim=1))
-    return made.unflatten(0, (n_each, -1))
+    made = torch.cat([start + shares * (end - start), levels], dim=1)
+    return self._validity(self._exclusions.respected(made, anchor)).unflatten(0, (n_each, -1))
 
 
 @lru_cache(maxsize=1)
@@ -146,6 +151,7 @@ PARTS: dict[str, Part] = {
     "acceptance": Part(((selection, "acceptance_weights", _even_weights),)),
     "tilt": Part(((Selection, "_tilt", _no_tilt),)),
     "calibration": Part((_NO_CALIBRATION,)),
+    "exclusions": Part(((ClassExclusions, "respected", _clashes_as_they_are),)),
     "averaging": Part(((ganaug.sampler, "TrainingConfig", _without_averaging),)),
     "early_stopping": Part((_KEEP_THE_LAST,), {"n_steps": AUTO_STEPS}),
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),

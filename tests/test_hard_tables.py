@@ -221,3 +221,67 @@ def test_a_full_grid_is_said_to_leave_nothing_new(kind):
     with pytest.warns(RepeatedRowsWarning, match="rows of best, fair, good repeat"):
         X_resampled, _ = sampler.fit_resample(X, y)
     assert set(keys(X_resampled)) == set(keys(X))
+
+
+# --- columns that go together ---------------------------------------------------------------------
+
+DEPARTMENTS = {"sales": ["seller", "manager"], "care": ["nurse", "doctor"], "office": ["clerk"]}
+DEPARTMENT_OF = {role: name for name, roles in DEPARTMENTS.items() for role in roles}
+GRADES = {"clerk": 1, "nurse": 1, "seller": 2, "manager": 3, "doctor": 3}
+
+
+@pytest.fixture(scope="module")
+def staff():
+    """Return a table whose columns belong together, and a fitted sampler."""
+    random = np.random.default_rng(0)
+    n, y = 700, np.repeat([0, 1], [600, 100])
+    role = random.choice(list(GRADES), size=n)
+    has_left = random.random(n) < 0.3
+    X = pd.DataFrame(
+        {
+            "department": pd.Categorical([DEPARTMENT_OF[name] for name in role]),
+            "role": role,
+            "grade": [GRADES[name] for name in role],
+            "city": random.choice(["Ulm", "Bonn", "Kiel"], size=n),
+            "wage": random.normal(3000, 400, size=n) + 300 * y,
+            "years": np.where(has_left, random.gamma(3, 2, size=n), np.nan),
+            "reason": np.where(has_left, random.choice(["moved", "paid badly"], size=n), None),
+        }
+    )
+    return X, y, GANSampler(n_steps=100, random_state=0).fit(X, y)
+
+
+def assert_goes_together(X):
+    assert (X["role"].map(DEPARTMENT_OF) == X["department"].astype(str)).all()
+    assert (X["role"].map(GRADES) == X["grade"]).all()
+    assert (X["years"].isna() == X["reason"].isna()).all()
+
+
+@pytest.mark.parametrize("for_training", [False, True])
+def test_generated_rows_combine_nothing_that_never_meets(staff, for_training):
+    X, y, sampler = staff
+    assert_goes_together(X)
+    made, _ = sampler.sample(1000, y=1, for_training=for_training)
+    assert_goes_together(made)
+    real = X[y == 1]
+    assert len(made.drop_duplicates(["department", "role", "city"])) == 15  # all there can be
+    for column in ("role", "city"):
+        rates = pd.concat(
+            [frame[column].value_counts(normalize=True) for frame in (real, made)], axis=1
+        )
+        np.testing.assert_allclose(*rates.to_numpy().T, atol=0.06)
+    assert abs(made["years"].isna().mean() - real["years"].isna().mean()) < 0.06
+
+
+def test_conditions_bring_along_what_goes_with_them(staff):
+    made, _ = staff[2].sample(300, y=1, where={"department": "care", "reason": ["moved"]})
+    assert set(made["role"]) == {"nurse", "doctor"}
+    assert made["years"].notna().all()
+    assert_goes_together(made)
+
+
+def test_what_is_merely_seldom_still_meets(staff):
+    X, y, _ = staff
+    X = X.assign(role=np.where(np.arange(len(X)) % 50 == 0, "clerk", X["role"]))
+    made, _ = GANSampler(n_steps=100, random_state=0).fit(X, y).sample(2000, y=1)
+    assert (made["role"].map(DEPARTMENT_OF) != made["department"].astype(str)).any()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
+from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.inference import RowSampler, SamplingConfig
 from ganaug._gan.networks import Generator
 from ganaug._gan.runtime import random_generator
@@ -32,6 +33,7 @@ def calibrate_levels(
     table: DeviceTable,
     classes: Sequence[int],
     config: SamplingConfig,
+    exclusions: Sequence[ClassExclusions],
     seed: tuple[int, ...],
 ) -> None:
     """Set `generator.level_bias` for the classes, in place.
@@ -50,7 +52,9 @@ def calibrate_levels(
         free = bias > NEVER
         for _ in range(N_ROUNDS):
             # the same noise in each round: only the bias changes
-            sampler = RowSampler(generator, table, class_code, config, (*seed, class_code))
+            sampler = RowSampler(
+                generator, table, class_code, config, exclusions[class_code], (*seed, class_code)
+            )
             rows = sampler.candidates(N_ROWS)
             change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()
             bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._gan.batches import DeviceTable, filled_up
 from ganaug._gan.conditions import Conditions
+from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.gate import Validity
 from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator, activate
@@ -102,6 +103,8 @@ class RowSampler:
         The real rows: anchors, and what candidates are compared with.
     class_code : int
     config : SamplingConfig
+    exclusions : ClassExclusions
+        Which values of the class never meet.
     seed : tuple of int
     conditions : Conditions or None
         What the rows must be.
@@ -123,6 +126,7 @@ class RowSampler:
         table: DeviceTable,
         class_code: int,
         config: SamplingConfig,
+        exclusions: ClassExclusions,
         seed: tuple[int, ...],
         conditions: Conditions | None = None,
         *,
@@ -133,6 +137,7 @@ class RowSampler:
         self._table = table
         self._class_code = class_code
         self._config = config
+        self._exclusions = exclusions
         self._seed = seed
         self._conditions = conditions or Conditions((), table.layout, table.device)
         self._validity = Validity(table.layout, table.device)
@@ -215,15 +220,23 @@ class RowSampler:
         self, homes: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
     ) -> Tensor:
         """Return candidates of each home, of shape (n_each, n_homes, width)."""
-        rows_of_homes = self._anchors[homes.clamp(max=len(self._anchors) - 1)]
         conditions = self._conditions
-        anchor = conditions.impose(self._table.expand(rows_of_homes), self._level_shares) * anchored
+        real = self._table.expand(self._anchors[self._origins(homes)])
+        origins = conditions.impose(real, self._level_shares)
+        anchor = origins * anchored
         latent, gumbel = draw_noise(self._generator, (n_each, len(homes)), random)
         classes = torch.full((len(homes),), self._class_code, device=anchor.device)
         gumbel += conditions.log_allowed
         shares = self._shares(anchor, anchored, n_each, random)
         rows = self._generator(anchor, anchored, latent, gumbel, classes, shares)
-        return conditions.impose(rows.flatten(0, 1), self._level_shares).view_as(rows)
+        possible = self._exclusions.respected(rows.flatten(0, 1), origins.repeat(n_each, 1))
+        return conditions.impose(possible, self._level_shares).view_as(rows)
+
+    def _origins(self, homes: Tensor) -> Tensor:
+        """Return the anchors of homes, and any for those that are none, (n_homes,)."""
+        n_anchors = len(self._anchors)
+        any_anchors = torch.arange(len(homes), device=homes.device) % n_anchors
+        return torch.where(homes < n_anchors, homes, any_anchors)
 
     def _shares(
         self, anchor: Tensor, anchored: Tensor, n_each: int, random: torch.Generator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
 from ganaug._gan.batches import ClassBalancedBatches
 from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.conditions import MISSING_STATE, Conditions
+from ganaug._gan.exclusions import ClassExclusions, exclusions_of_classes
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
 from ganaug._gan.margins import KnownRows
@@ -137,6 +139,7 @@ class TableGAN(GAN):
                 self._table,
                 classes,
                 self._config.sampling,
+                self._exclusions,
                 (self._seed, Stream.CALIBRATION),
             )
 
@@ -182,10 +185,15 @@ class TableGAN(GAN):
             self._table,
             class_code,
             self._config.sampling,
+            self._exclusions[class_code],
             purpose,
             conditions,
             for_training=for_training,
         )
+
+    @cached_property
+    def _exclusions(self) -> list[ClassExclusions]:
+        return exclusions_of_classes(self._table)
 
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Return how many training rows of a class meet conditions, and which are out of reach."""

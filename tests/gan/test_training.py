@@ -8,6 +8,7 @@ import torch
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
 from ganaug._gan.batches import BatchConfig, ClassBalancedBatches, DeviceTable
 from ganaug._gan.calibration import calibrate_levels
+from ganaug._gan.exclusions import exclusions_of_classes
 from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler, SamplingConfig
 from ganaug._gan.margins import Margins
@@ -106,10 +107,15 @@ def trained(table):
     return trainer.average
 
 
+@pytest.fixture
+def exclusions(table):
+    return exclusions_of_classes(table)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("n", [0, 1, 7, 13_000])
-def test_sampled_rows_are_valid(table, trained, n, share):
-    sampler = RowSampler(trained, table, 1, SamplingConfig(share), (1,))
+def test_sampled_rows_are_valid(table, trained, exclusions, n, share):
+    sampler = RowSampler(trained, table, 1, SamplingConfig(share), exclusions[1], (1,))
     with torch.inference_mode():
         rows = torch.cat([torch.empty(0, LAYOUT.width), *sampler.rows(n)])
     assert rows.shape == (n, LAYOUT.width)
@@ -118,8 +124,8 @@ def test_sampled_rows_are_valid(table, trained, n, share):
     assert torch.allclose(rows[:, LAYOUT.one_hot].sum(dim=1), torch.ones(n))
 
 
-def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, trained):
-    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), (1,))
+def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, trained, exclusions):
+    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), exclusions[1], (1,))
     with torch.inference_mode():
         rows = torch.cat(list(sampler.rows(2000)))
     anchors = torch.arange(300, 360)
@@ -130,10 +136,10 @@ def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, tr
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
-def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained, share):
-    calibrate_levels(trained, table, [0, 1], SamplingConfig(share), (0,))
+def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained, exclusions, share):
+    calibrate_levels(trained, table, [0, 1], SamplingConfig(share), exclusions, (0,))
     for code in (0, 1):
-        sampler = RowSampler(trained, table, code, SamplingConfig(share), (5,))
+        sampler = RowSampler(trained, table, code, SamplingConfig(share), exclusions[code], (5,))
         with torch.inference_mode():
             made = torch.cat(list(sampler.rows(3000)))[:, LAYOUT.one_hot].mean(dim=0)
         start, stop = table.starts[code : code + 2].tolist()

@@ -1,0 +1,161 @@
+"""What never meets is told from what has not met yet, and generated rows respect it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
+from ganaug._gan.batches import DeviceTable
+from ganaug._gan.exclusions import exclusions_of_classes
+
+CPU = torch.device("cpu")
+N_LEVELS = 6
+
+
+def make_table(layout, codes, numbers=None, counts=None):
+    if numbers is None:
+        numbers = np.empty((len(codes), 0))
+    encoded = EncodedTable(numbers.astype(np.float32), codes.astype(np.int32))
+    return DeviceTable(layout, encoded, np.array(counts or [len(codes)]), CPU)
+
+
+def levels_of(table):
+    """Return the levels of all rows, (n, n_heads)."""
+    one_hot = table.expand(torch.arange(len(table)))[:, table.layout.one_hot]
+    return torch.stack([one_hot[:, part].argmax(1) for part in table.layout.head_slices], 1)
+
+
+def heads(n, size=N_LEVELS):
+    return tuple(HeadSlot(k, size) for k in range(n))
+
+
+def nested(n, random):
+    """Return levels of three columns: each role is of one department, the third is free."""
+    roles = random.integers(N_LEVELS, size=n)
+    return np.c_[roles // 3, roles, random.integers(N_LEVELS, size=n)]
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def departments(random):
+    """A table of two classes in which roles belong to departments."""
+    layout = TableLayout((), (), heads(3))
+    return make_table(layout, nested(900, random), counts=[700, 200])
+
+
+def independent_rows(table, n, seed=0):
+    """Return rows whose columns are those of different rows of a table."""
+    random = torch.Generator().manual_seed(seed)
+    rows = table.expand(torch.randint(len(table), (n,), generator=random))
+    out = rows.clone()
+    for part in table.layout.head_slices:
+        out[:, table.layout.one_hot][:, part] = rows[torch.randperm(n, generator=random)][
+            :, table.layout.one_hot
+        ][:, part]
+    return out
+
+
+def test_what_never_meets_is_kept_apart(departments):
+    exclusions = exclusions_of_classes(departments)[1]
+    assert len(exclusions) == 1
+    rows = independent_rows(departments, 2000)
+    origins = departments.expand(torch.arange(2000) % 200 + 700)
+    made = exclusions.respected(rows, origins)
+    department, role = made[:, :6].argmax(1), made[:, 6:12].argmax(1)
+    assert (department == role // 3).all()
+    possible = rows[:, :6].argmax(1) == rows[:, 6:12].argmax(1) // 3
+    assert 0.2 < possible.float().mean() < 0.8
+    assert torch.equal(made[possible], rows[possible])
+    assert torch.equal(made[:, 12:], rows[:, 12:])  # what clashes with nothing stays
+    assert torch.equal(made[~possible][:, :12], origins[~possible][:, :12])
+
+
+@given(st.integers(0, 10_000))
+def test_independent_columns_exclude_nothing(seed):
+    random = np.random.default_rng(seed)
+    codes = random.integers(N_LEVELS, size=(600, 4))
+    table = make_table(TableLayout((), (), heads(4)), codes, counts=[500, 100])
+    # by chance, in one table of some twenty
+    assert sum(len(exclusions) for exclusions in exclusions_of_classes(table)) <= 2
+
+
+def test_too_few_rows_show_nothing(random):
+    table = make_table(TableLayout((), (), heads(3)), nested(40, random), counts=[30, 10])
+    assert [len(exclusions) for exclusions in exclusions_of_classes(table)] == [0, 0]
+
+
+def test_a_class_whose_rows_come_where_none_was_before_excludes_nothing(random):
+    ordinary = np.c_[np.repeat(random.integers(N_LEVELS, size=2000)[:, None], 2, axis=1)]
+    odd = random.integers(N_LEVELS, size=(12, 2))
+    table = make_table(TableLayout((), (), heads(2)), np.r_[ordinary, odd], counts=[2000, 12])
+    assert [len(exclusions) for exclusions in exclusions_of_classes(table)] == [0, 0]
+    calm = make_table(TableLayout((), (), heads(2)), ordinary, counts=[1980, 20])
+    assert [len(exclusions) for exclusions in exclusions_of_classes(calm)] == [1, 1]
+
+
+def test_values_that_are_missing_together_stay_so(random):
+    slots = [HeadSlot(k, 2, number=k, constants=(0.0, 0.0), has_missing=True) for k in range(2)]
+    layout = TableLayout(tuple(NumberSlot(k, -5.0, 5.0, 0.0) for k in range(2)), (), tuple(slots))
+    is_missing = random.random(800) < 0.3
+    numbers = np.where(is_missing[:, None], 0.0, random.normal(size=(800, 2)))
+    table = make_table(layout, np.repeat(is_missing[:, None], 2, axis=1), numbers)
+    (exclusions,) = exclusions_of_classes(table)
+    origins = table.expand(torch.arange(800))
+    rows = origins.roll(1, dims=0)
+    rows[:, [1, 4, 5]] = origins.roll(2, dims=0)[:, [1, 4, 5]]  # the second column of another row
+    made = exclusions.respected(rows, origins)
+    assert torch.equal(made[:, 3], made[:, 5])
+    assert (made[:, :2][made[:, [3, 5]] == 1] == 0).all()
+
+
+def test_a_number_of_few_values_excludes_levels(random):
+    layout = TableLayout((NumberSlot(0, 0.0, 5.0, 1.0),), (), heads(1))
+    levels = random.integers(N_LEVELS, size=600)
+    table = make_table(layout, levels[:, None], levels[:, None] + 0.0)
+    (exclusions,) = exclusions_of_classes(table)
+    origins = table.expand(torch.arange(600))
+    rows = origins.clone()
+    rows[:, 0] = rows[:, 0].roll(1) + 0.2
+    made = exclusions.respected(rows, origins)
+    assert torch.equal(made[:, 0].round(), made[:, 1:].argmax(1).float())
+
+
+def test_the_range_of_a_number_excludes_levels(random):
+    layout = TableLayout((NumberSlot(0, -3.0, 3.0, 0.0),), (), heads(1, 2))
+    numbers = random.uniform(-3, 3, size=(3000, 1))
+    table = make_table(layout, numbers > 0, numbers)
+    (exclusions,) = exclusions_of_classes(table)
+    origins = table.expand(torch.arange(3000))
+    rows = origins.clone()
+    rows[:, 1:] = rows[:, 1:].roll(1, dims=0)
+    made = exclusions.respected(rows, origins)
+    is_right = (made[:, 0] > 0) == (made[:, 2] == 1)
+    assert is_right[made[:, 0].abs() > 0.6].all()
+
+
+def test_numbers_of_many_values_exclude_nothing(random):
+    layout = TableLayout(tuple(NumberSlot(k, -3.0, 3.0, 0.0) for k in range(2)), (), ())
+    numbers = np.repeat(random.normal(size=(3000, 1)), 2, axis=1)
+    (exclusions,) = exclusions_of_classes(make_table(layout, np.empty((3000, 0)), numbers))
+    assert len(exclusions) == 0
+
+
+def test_a_mixture_of_levels_is_nothing_to_go_back_to(departments):
+    exclusions = exclusions_of_classes(departments)[0]
+    rows = independent_rows(departments, 500)
+    origins = departments.expand(torch.arange(500))
+    origins[:, 6:12] = 1 / 6
+    made = exclusions.respected(rows, origins)
+    assert torch.equal(made[:, 6:], rows[:, 6:])
+
+
+def test_tables_of_very_many_levels_exclude_nothing(random):
+    levels = random.integers(600, size=20_000)
+    table = make_table(TableLayout((), (), heads(2, 600)), np.c_[levels, levels])
+    assert len(exclusions_of_classes(table)[0]) == 0
