@@ -20,7 +20,8 @@ TINY = "n_steps=60,hidden_layer_sizes=(16,),batch_size=32,learning_rate=0.2"
 def fold():
     table = mixed_table(120, 30)
     y = table.pop("target").to_numpy()
-    return Fold(table, y, ("colour", "answer"))
+    table["warm"] = table["colour"].map({"red": "yes", "green": "no", "blue": "no"})
+    return Fold(table, y, ("colour", "answer", "warm"))
 
 
 def rows_without(part, fold):
@@ -52,6 +53,7 @@ def test_the_control_stays_among_neighbours_in_its_class(fold):
     assert made["number"].min() >= fold.X["number"].min()
     assert abs(made["number"].mean() - real["number"].mean()) < real["number"].std()
     assert set(made["colour"]) <= set(real["colour"])
+    assert ((made["colour"] == "red") == (made["warm"] == "yes")).all()
     assert (made["count"] % 1 == 0).all()
 
 
