@@ -196,52 +196,54 @@ def exclusions_of_classes(table: DeviceTable) -> list[ClassExclusions]:
 
     One of two columns at least has few values: levels, or a number of at most 32.
     """
-    random = random_generator(SEED, device=table.device)
-    n_classes, width = len(table.counts), table.layout.width
-    rows = [table.class_rows(code, MAX_ROWS // n_classes, random) for code in range(n_classes)]
+    layout, device, n_classes = table.layout, table.device, len(table.counts)
+    no_cells = torch.zeros(0, 0, dtype=torch.bool, device=device)
+    nothing = [ClassExclusions((), no_cells, (), layout.width)] * n_classes
+    if layout.one_hot_width + len(layout.numbers) > MAX_CODES:
+        return nothing
+    random, share = random_generator(SEED, device=device), max(MAX_ROWS // n_classes, 1)
+    rows = [table.class_rows(code, share, random) for code in range(n_classes)]
     in_full = table.expand(torch.cat(rows))
-    columns = _columns(table.layout, in_full)
-    impossible = torch.zeros(0, 0, dtype=torch.bool, device=table.device)
-    pairs: list[list[tuple[int, int]]] = [[]] * n_classes
+    columns = _columns(layout, in_full)
     n_codes = sum(len(column.is_value()) for column in columns)
-    if n_codes <= MAX_CODES and any(column.is_few for column in columns):
-        codes = CodeBook(columns, width, table.device)(in_full).T
-        places = codes + torch.tensor(_starts(columns), device=table.device)
-        one_hot = in_full.new_zeros(len(places), n_codes).scatter_(1, places, 1.0)
-        impossible, pairs = _excluded(columns, one_hot.split([len(part) for part in rows]))
-    return [ClassExclusions(columns, impossible, part, width) for part in pairs]
+    if n_codes > MAX_CODES or not any(column.is_few for column in columns):
+        return nothing
+    codes = CodeBook(columns, layout.width, device)(in_full).T
+    places = codes + torch.tensor(_starts(columns), device=device)
+    one_hot = in_full.new_zeros(len(places), n_codes).scatter_(1, places, 1.0)
+    impossible, pairs = _excluded(columns, one_hot, [len(part) for part in rows])
+    return [ClassExclusions(columns, impossible, part, layout.width) for part in pairs]
 
 
 def _excluded(
-    columns: Sequence[Column], one_hot: Sequence[Tensor]
+    columns: Sequence[Column], one_hot: Tensor, class_counts: list[int]
 ) -> tuple[Tensor, list[list[tuple[int, int]]]]:
     """Return which two codes never meet, and for each class the pairs of columns that show it.
 
     Parameters
     ----------
     columns : sequence of Column
-    one_hot : sequence of Tensor of shape (n_rows, n_codes)
-        Codes of the rows of each class.
+    one_hot : Tensor of shape (n_rows, n_codes)
+        Codes of rows, one class after the other.
+    class_counts : list of int
     """
-    n_rows, member, is_pair = sum(map(len, one_hot)), _member(columns), _is_pair(columns)
-    member, is_pair = member.to(one_hot[0]), is_pair.to(one_hot[0].device)
-    is_cell = member @ is_pair.to(DTYPE) @ member.T > 0
-    together = torch.stack([codes.T @ codes for codes in one_hot]).sum(dim=0)
+    member, is_pair = _member(columns).to(one_hot), _is_pair(columns).to(one_hot)
+    is_cell = member @ is_pair @ member.T > 0
+    together = one_hot.T @ one_hot
     counts, n_cells = together.diagonal(), max(int(is_cell.sum()) // 2, 1)
     # independent values never meet with a probability of exp(-expected)
-    is_often = torch.outer(counts, counts) / n_rows > math.log(n_cells / MISTAKEN_CELLS)
+    is_often = torch.outer(counts, counts) / len(one_hot) > math.log(n_cells / MISTAKEN_CELLS)
     impossible = is_cell & is_often & (together == 0)
     # a row that is alone in its cell would have been called impossible without it
     is_alone = is_cell & is_often & (together == 1)
-    few = is_alone.any(dim=0).nonzero().flatten()
-    alone, members = is_alone[few][:, few].to(DTYPE), member[few]
-    mistaken = [
-        members.T @ (codes[:, few].T @ codes[:, few] * alone) @ members for codes in one_hot
-    ]
+    some = is_alone.any(dim=0).nonzero().flatten()
+    alone, members = is_alone[some][:, some].to(DTYPE), member[some]
+    of_classes = one_hot[:, some].split(class_counts)
+    mistaken = [members.T @ (codes.T @ codes * alone) @ members for codes in of_classes]
     is_rule = member.T @ impossible.to(DTYPE) @ member > 0
-    is_rule &= torch.stack(mistaken).sum(dim=0) <= MISTAKEN_ROWS * n_rows
-    of_classes = [(is_rule & (part == 0)).triu().nonzero().tolist() for part in mistaken]
-    return impossible, [[(first, second) for first, second in part] for part in of_classes]
+    is_rule &= torch.stack(mistaken).sum(dim=0) <= MISTAKEN_ROWS * len(one_hot)
+    pairs = [(is_rule & (part == 0)).triu().nonzero().tolist() for part in mistaken]
+    return impossible, [[(first, second) for first, second in part] for part in pairs]
 
 
 def _columns(layout: TableLayout, rows: Tensor) -> list[Column]:

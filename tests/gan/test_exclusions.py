@@ -155,7 +155,13 @@ def test_a_mixture_of_levels_is_nothing_to_go_back_to(departments):
     assert torch.equal(made[:, 6:], rows[:, 6:])
 
 
-def test_tables_of_very_many_levels_exclude_nothing(random):
-    levels = random.integers(600, size=20_000)
-    table = make_table(TableLayout((), (), heads(2, 600)), np.c_[levels, levels])
-    assert len(exclusions_of_classes(table)[0]) == 0
+@pytest.mark.parametrize(("size", "n_pairs"), [(30, 1), (600, 0)])
+def test_tables_of_very_many_levels_exclude_nothing(random, size, n_pairs):
+    levels = random.integers(size, size=20_000)
+    table = make_table(TableLayout((), (), heads(2, size)), np.c_[levels, levels])
+    assert len(exclusions_of_classes(table)[0]) == n_pairs
+
+
+def test_hundreds_of_classes_are_looked_at_together(random):
+    table = make_table(TableLayout((), (), heads(3)), nested(1200, random), counts=[4] * 300)
+    assert {len(exclusions) for exclusions in exclusions_of_classes(table)} == {1}
