@@ -85,9 +85,23 @@ def test_independent_columns_exclude_nothing(seed):
     assert sum(len(exclusions) for exclusions in exclusions_of_classes(table)) <= 2
 
 
-def test_too_few_rows_show_nothing(random):
-    table = make_table(TableLayout((), (), heads(3)), nested(40, random), counts=[30, 10])
-    assert [len(exclusions) for exclusions in exclusions_of_classes(table)] == [0, 0]
+@pytest.mark.parametrize(("n_rows", "n_rules"), [(6, 0), (60, 1)])
+def test_a_few_rows_show_nothing_and_some_dozens_do(random, n_rows, n_rules):
+    layout, counts = TableLayout((), (), heads(3)), [n_rows - 4, 4]
+    table = make_table(layout, nested(n_rows, random), counts=counts)
+    assert [len(exclusions) for exclusions in exclusions_of_classes(table)] == [n_rules] * 2
+
+
+def test_rules_that_unseen_rows_of_a_class_would_break_are_not_for_it(random):
+    """Each of many columns hardly ever breaks its rule, all together often do."""
+    codes = np.repeat(random.integers(3, size=(240, 1)), 13, axis=1)
+    odd = np.arange(60)
+    codes[odd, odd % 12 + 1] = (codes[odd, odd % 12 + 1] + 1) % 3
+    layout = TableLayout((), (), heads(13, 3))
+    wild = make_table(layout, np.r_[codes[60:], codes[:60]], counts=[180, 60])
+    calm, few = (len(exclusions) for exclusions in exclusions_of_classes(wild))
+    assert calm > 0
+    assert few == 0
 
 
 def test_a_class_whose_rows_come_where_none_was_before_excludes_nothing(random):
