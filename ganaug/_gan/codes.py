@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from ganaug._encoding.layout import TableLayout
+from ganaug._encoding.layout import HeadSlot, TableLayout, VectorSlot
 from ganaug._gan.runtime import DTYPE
 
 # Each value of a number is a part of its own if there are no more. Other numbers fall into as many
@@ -21,33 +22,54 @@ CELL_ROWS = 20
 
 @dataclass(frozen=True)
 class Column:
-    """How the values of a column are told apart: by levels, by states, or by parts of a number.
+    """How the values of a column are told apart.
+
+    Those of a head are its levels or states, those of a number the parts between edges, those of a
+    vector the levels that are nearest to it.
 
     Parameters
     ----------
+    place : int
+        Of the column in the table.
     head : slice or None
         Where its levels or states lie in a row.
-    number : int or None
-        Which it has, or whose states these are.
+    continuous : slice or None
+        Where its number or vector does, if that goes with what is told apart.
     edges : Tensor of shape (n_parts - 1,) or None
-        Between parts of the number; None looks at levels or states alone.
+    vectors : Tensor of shape (n_parts, size) or None
     n_states : int
-        So many states, after the first one, in which the number is of no part.
+        So many states, after the first one, in which a number or vector is of no part.
     is_few : bool
         Whether there are few values, each with a code.
     """
 
+    place: int
     head: slice | None
-    number: int | None = None
+    continuous: slice | None = None
     edges: Tensor | None = None
+    vectors: Tensor | None = None
     n_states: int = 0
     is_few: bool = True
 
     def is_value(self) -> list[bool]:
         """Return for each code whether it stands for a value, or for being of no part."""
-        if self.edges is not None:
-            return [True] * (len(self.edges) + 1) + [False] * (self.n_states > 0)
+        if self.n_parts:
+            return [True] * self.n_parts + [False] * (self.n_states > 0)
         return [True] * (self.head.stop - self.head.start if self.head else 0)
+
+    @property
+    def n_parts(self) -> int:
+        """How many parts there are of its number or vector; 0 if these are not looked at."""
+        if self.edges is not None:
+            return len(self.edges) + 1
+        return 0 if self.vectors is None else len(self.vectors)
+
+    def parts(self, rows: Tensor) -> Tensor:
+        """Return the part of the number or vector of rows (n, width), of shape (n,)."""
+        values = rows[:, self.continuous]
+        if self.edges is not None:
+            return torch.bucketize(values[:, 0].contiguous(), self.edges)
+        return torch.cdist(values, cast(Tensor, self.vectors)).argmin(dim=1)
 
     def is_mixture(self, rows: Tensor) -> Tensor:
         """Return which rows (n, width) have some of each of several levels, (n,)."""
@@ -60,8 +82,8 @@ class Column:
         mask = torch.zeros(width, dtype=torch.bool)
         if self.head is not None:
             mask[self.head] = True
-        if self.number is not None:
-            mask[self.number] = True
+        if self.continuous is not None:
+            mask[self.continuous] = True
         return mask
 
 
@@ -77,41 +99,48 @@ class CodeBook:
     """
 
     def __init__(self, columns: Sequence[Column], width: int, device: torch.device) -> None:
+        self._columns = columns
         # of a one-hot head the product with 0, 1, 2, ... is its level
-        levels = torch.zeros(width, len(columns), dtype=DTYPE)
+        self._levels = torch.zeros(width, len(columns), dtype=DTYPE, device=device)
         for k, column in enumerate(columns):
             if column.head is not None:
                 size = column.head.stop - column.head.start
-                levels[column.head, k] = torch.arange(size, dtype=DTYPE)
-        parts = [(k, c, c.edges) for k, c in enumerate(columns) if c.edges is not None]
-        self._levels = levels.to(device)
-        self._with_parts = [k for k, _, _ in parts]
-        self._numbers = [column.number for _, column, _ in parts]
-        self._edges = _padded([edges for *_, edges in parts], device)
-        self._n_states = torch.tensor([[column.n_states] for _, column, _ in parts], device=device)
-        self._no_part = torch.tensor([[len(edges) + 1] for *_, edges in parts], device=device)
+                self._levels[column.head, k] = torch.arange(size, dtype=DTYPE, device=device)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return the codes of rows (n, width), of shape (n_columns, n)."""
         codes = (rows @ self._levels).T.round().int()
-        if self._numbers:
-            part = torch.searchsorted(self._edges, rows[:, self._numbers].T.contiguous())
-            level = codes[self._with_parts]
-            is_state = (level > 0) & (level <= self._n_states)
-            codes[self._with_parts] = torch.where(is_state, self._no_part, part).int()
+        for of_column, column in zip(codes, self._columns, strict=True):
+            if column.n_parts:
+                is_state = (of_column > 0) & (of_column <= column.n_states)
+                of_column.copy_(torch.where(is_state, column.n_parts, column.parts(rows)))
         return codes
 
 
-def columns_of(layout: TableLayout, rows: Tensor) -> list[Column]:
-    """Return how to tell apart the values of columns, of rows (n, width) like these."""
+def columns_of(layout: TableLayout, rows: Tensor, max_codes: int) -> list[Column]:
+    """Return how to tell apart the values of columns, of rows (n, width) like these.
+
+    Vectors have a code for each level, and are left out where all codes would be too many.
+    """
     start = layout.one_hot.start
-    heads = [slice(start + part.start, start + part.stop) for part in layout.head_slices]
-    of_heads = list(zip(layout.heads, heads, strict=True))
-    states = {slot.number: (head, slot.has_missing) for slot, head in of_heads}
-    columns = [Column(head) for slot, head in of_heads if slot.number is None]
-    for number in range(len(layout.numbers)):
-        columns += _of_number(number, rows, *states.get(number, (None, False)))
+    heads = {
+        slot.column: (slot, slice(start + part.start, start + part.stop))
+        for slot, part in zip(layout.heads, layout.head_slices, strict=True)
+    }
+    beside = {slot.column for slot in layout.numbers} | {slot.column for slot in layout.vectors}
+    columns = [Column(place, head) for place, (_, head) in heads.items() if place not in beside]
+    for k, number in enumerate(layout.numbers):
+        columns += _of_number(number.column, slice(k, k + 1), heads.get(number.column), rows)
+    for vector, part in zip(layout.vectors, layout.vector_slices, strict=True):
+        of_vector = _of_vector(vector, part, heads.get(vector.column), rows.device)
+        if n_codes([*columns, *of_vector]) <= max_codes:
+            columns += of_vector
     return columns
+
+
+def n_codes(columns: Sequence[Column]) -> int:
+    """Return how many codes all columns have."""
+    return sum(len(column.is_value()) for column in columns)
 
 
 def code_slices(columns: Sequence[Column]) -> list[slice]:
@@ -127,28 +156,37 @@ def membership(columns: Sequence[Column]) -> Tensor:
     return torch.eye(len(columns), dtype=DTYPE).repeat_interleave(sizes, dim=0) * is_value[:, None]
 
 
-def _of_number(number: int, rows: Tensor, states: slice | None, has_missing: bool) -> list[Column]:
+def _of_number(
+    place: int, part: slice, states: tuple[HeadSlot, slice] | None, rows: Tensor
+) -> list[Column]:
     """Return how to tell apart the values of a number, and whether it is missing or common."""
+    slot, head = states or (None, None)
+    has_missing = slot is not None and slot.has_missing
     level = torch.zeros(len(rows), dtype=torch.long, device=rows.device)
-    if states is not None:
-        level = rows[:, states].argmax(dim=1)
-    distinct = rows[(level == 0) | (level > has_missing), number].unique()
+    if head is not None:
+        level = rows[:, head].argmax(dim=1)
+    values = rows[:, part.start]
+    distinct = values[(level == 0) | (level > has_missing)].unique()
     if len(distinct) <= MAX_VALUES:
         edges = (distinct[1:] + distinct[:-1]) / 2
-        values = Column(states, number, edges, n_states=int(has_missing))
-        return [values, Column(states, number)] if has_missing else [values]
-    present = rows[level == 0, number]
+        number = Column(place, head, part, edges, n_states=int(has_missing))
+        return [number, Column(place, head, part)] if has_missing else [number]
+    present = values[level == 0]
     n_parts = min(max(math.isqrt(len(present) // CELL_ROWS), 2), MAX_VALUES)
     edges = present.quantile(torch.linspace(0, 1, n_parts + 1, device=rows.device)[1:-1]).unique()
+    if slot is None:
+        return [Column(place, None, part, edges, is_few=False)]
+    number = Column(place, head, part, edges, n_states=slot.size - 1, is_few=False)
+    return [number, Column(place, head, part)]
+
+
+def _of_vector(
+    slot: VectorSlot, part: slice, states: tuple[HeadSlot, slice] | None, device: torch.device
+) -> list[Column]:
+    """Return how to tell apart the levels of a vector, and whether it is missing."""
+    vectors = torch.from_numpy(slot.vectors).to(device)
     if states is None:
-        return [Column(None, number, edges, is_few=False)]
-    n_states = states.stop - states.start - 1
-    return [Column(states, number, edges, n_states, is_few=False), Column(states, number)]
-
-
-def _padded(edges: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Return edges as lines of one length, (n_numbers, most), with infinite ones after the last."""
-    lines = torch.full((len(edges), max(map(len, edges), default=0)), torch.inf, dtype=DTYPE)
-    for line, of_number in zip(lines, edges, strict=True):
-        line[: len(of_number)] = of_number
-    return lines.to(device)
+        return [Column(slot.column, None, part, vectors=vectors)]
+    _, head = states
+    levels = Column(slot.column, head, part, vectors=vectors, n_states=1)
+    return [levels, Column(slot.column, head, part)]

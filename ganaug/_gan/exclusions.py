@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.codes import CodeBook, Column, code_slices, columns_of, membership
+from ganaug._gan.codes import CodeBook, Column, code_slices, columns_of, membership, n_codes
 from ganaug._gan.runtime import DTYPE, random_generator
 
 # Rows that are looked at, of all classes alike.
@@ -126,9 +126,8 @@ def exclusions_of_classes(table: DeviceTable) -> list[ClassExclusions]:
     random, share = random_generator(SEED, device=device), max(MAX_ROWS // n_classes, 1)
     rows = [table.class_rows(code, share, random) for code in range(n_classes)]
     in_full = table.expand(torch.cat(rows))
-    columns = columns_of(layout, in_full)
-    n_codes = sum(len(column.is_value()) for column in columns)
-    if n_codes > MAX_CODES or not any(column.is_few for column in columns):
+    columns = columns_of(layout, in_full, MAX_CODES)
+    if n_codes(columns) > MAX_CODES or not any(column.is_few for column in columns):
         return nothing
     codes = CodeBook(columns, layout.width, device)(in_full)
     counts = torch.tensor([len(part) for part in rows], device=device)
@@ -156,9 +155,9 @@ class Search:
         self._starts = torch.tensor([part.start for part in self._slices], device=device)
         self._member = membership(columns).to(device)
         is_few = torch.tensor([column.is_few for column in columns])
-        # a number and its states are of one column of the table
-        source = torch.tensor([~k if c.number is None else c.number for k, c in enumerate(columns)])
-        self._is_pair = ((is_few[:, None] | is_few) & (source[:, None] != source)).to(device)
+        # a number and its states are at one place of the table
+        places = torch.tensor([column.place for column in columns])
+        self._is_pair = ((is_few[:, None] | is_few) & (places[:, None] != places)).to(device)
         self._is_cell = self._member @ self._is_pair.to(DTYPE) @ self._member.T > 0
 
     def rules_that_hold(self, codes: Tensor, classes: Tensor) -> list[list[Rule]]:
@@ -209,17 +208,18 @@ class Search:
         together = one_hot.T @ one_hot
         counts = together.diagonal()
         expected = torch.outer(counts, counts) / max(len(classes), 1)
-        kinds = [expected > self._surprise(self._is_cell)]
-        if is_wide:
-            kinds.insert(0, (counts > 1) & (counts[:, None] > 1))
+        is_often = expected > self._surprise(self._is_cell)
+        kinds = [(is_often, is_often)]
+        if is_wide:  # one row of a value can't show what others would do
+            kinds.insert(0, ((counts > 1) & (counts[:, None] > 1), expected > 0))
         rules: list[list[Rule]] = [[] for _ in range(self._n_classes)]
         is_left = self._is_pair.triu().repeat(self._n_classes, 1, 1)
-        for kind in kinds:
-            cells = self._is_cell & kind
-            is_empty = cells & (together == 0)
-            missed = self._member.T @ (expected * is_empty) @ self._member
+        for judged, excluded in kinds:
+            cells = self._is_cell & judged
+            missed = self._member.T @ (expected * (cells & (together == 0))) @ self._member
             is_rule = is_left & (missed > self._surprise(self._is_pair))
             is_rule &= self._is_kept(one_hot, classes, cells & (together == 1))
+            is_empty = self._is_cell & excluded & (together == 0)
             for class_code, first, second in is_rule.nonzero().tolist():
                 impossible = is_empty[self._slices[first], self._slices[second]]
                 rules[class_code].append(Rule(first, second, impossible.contiguous()))

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout
+from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.exclusions import exclusions_of_classes
 
@@ -27,8 +27,8 @@ def levels_of(table):
     return torch.stack([one_hot[:, part].argmax(1) for part in table.layout.head_slices], 1)
 
 
-def heads(n, size=N_LEVELS):
-    return tuple(HeadSlot(k, size) for k in range(n))
+def heads(n, size=N_LEVELS, first=0):
+    return tuple(HeadSlot(first + k, size) for k in range(n))
 
 
 def nested(n, random):
@@ -129,7 +129,7 @@ def test_values_that_are_missing_together_stay_so(random):
 
 
 def test_a_number_of_few_values_excludes_levels(random):
-    layout = TableLayout((NumberSlot(0, 0.0, 5.0, 1.0),), (), heads(1))
+    layout = TableLayout((NumberSlot(0, 0.0, 5.0, 1.0),), (), heads(1, first=1))
     levels = random.integers(N_LEVELS, size=600)
     table = make_table(layout, levels[:, None], levels[:, None] + 0.0)
     (exclusions,) = exclusions_of_classes(table)
@@ -141,7 +141,7 @@ def test_a_number_of_few_values_excludes_levels(random):
 
 
 def test_the_range_of_a_number_excludes_levels(random):
-    layout = TableLayout((NumberSlot(0, -3.0, 3.0, 0.0),), (), heads(1, 2))
+    layout = TableLayout((NumberSlot(0, -3.0, 3.0, 0.0),), (), heads(1, 2, first=1))
     numbers = random.uniform(-3, 3, size=(3000, 1))
     table = make_table(layout, numbers > 0, numbers)
     (exclusions,) = exclusions_of_classes(table)
@@ -151,6 +151,27 @@ def test_the_range_of_a_number_excludes_levels(random):
     made = exclusions.respected(rows, origins)
     is_right = (made[:, 0] > 0) == (made[:, 2] == 1)
     assert is_right[made[:, 0].abs() > 0.6].all()
+
+
+def test_levels_of_a_vector_exclude_others(random):
+    vectors = random.normal(size=(60, 3)).astype(np.float32)
+    layout = TableLayout((), (VectorSlot(0, vectors),), heads(1, first=1))
+    towns = np.minimum(random.zipf(1.4, size=900), 60) - 1
+    table = make_table(layout, np.c_[towns, towns % N_LEVELS])
+    (exclusions,) = exclusions_of_classes(table)
+    origins = table.expand(torch.arange(900))
+    rows = torch.cat([origins[:, :3] + 0.01, origins[:, 3:].roll(1, dims=0)], dim=1)
+    made = exclusions.respected(rows, origins)
+    found = layout.vectors[0].nearest_levels(made[:, :3].numpy())
+    assert (torch.from_numpy(found % N_LEVELS) == made[:, 3:].argmax(1)).all()
+
+
+def test_vectors_of_very_many_levels_leave_the_rules_of_others(random):
+    vectors = random.normal(size=(3000, 3)).astype(np.float32)
+    layout = TableLayout((), (VectorSlot(0, vectors),), heads(2, first=1))
+    roles = random.integers(N_LEVELS, size=900)
+    table = make_table(layout, np.c_[random.integers(3000, size=900), roles, roles // 2])
+    assert [len(exclusions) for exclusions in exclusions_of_classes(table)] == [1]
 
 
 def test_numbers_of_many_values_exclude_nothing(random):
