@@ -77,6 +77,7 @@ def sample(args: argparse.Namespace) -> None:
         raise DataError(f"name the column of {args.input} with the labels: --target.")
     table = read_table(args.input, args.target, args.categorical)
     label = None if args.label is None else _class_named(args.label, table.classes)
+    _check_conditions(args.where, table.names, args.target)
     with _refusals():
         sampler = _sampler(args).fit(table.X, table.y)
         X, y = sampler.sample(args.n_samples, y=label, where=_where(args.where, sampler))
@@ -219,6 +220,18 @@ def _fitted_columns(model: Any, path: Path) -> list[FittedColumn]:
         FittedColumn(name, getattr(codec, "levels", None), getattr(codec, "unit", None))
         for name, codec in zip(encoder.names_, encoder.codecs_, strict=True)
     ]
+
+
+def _check_conditions(texts: Sequence[tuple[str, str]], names: Sequence[str], target: str) -> None:
+    """Refuse conditions on columns that there are none of, before anything is trained."""
+    for name, _ in texts:
+        if name == target:
+            raise DataError(f"--where {name}=... asks for labels; name a class with --class.")
+        if name not in names:
+            raise DataError(
+                f"--where asks for column {name!r}, which is not in the table; its columns are "
+                f"{', '.join(names)}."
+            )
 
 
 def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, Any] | None:

@@ -119,6 +119,20 @@ def test_mistakes_with_models(model, mixed_files, tmp_path, capsys, arguments, m
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [("y=yes", "name a class with --class"), ("tall=1", "'tall', which is not in the table")],
+)
+def test_conditions_on_no_feature_are_told_before_training(
+    mixed_files, tmp_path, capsys, monkeypatch, suffix, condition, message
+):
+    monkeypatch.setattr(GANSampler, "_train", lambda *_: pytest.fail("training has started"))
+    where = ["--target", "y", "-n", 5, "--where", condition, "-o", tmp_path / "out.csv"]
+    assert ganaug("sample", mixed_files[suffix], *where) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet", "folder", "model.ganaug"])
 @pytest.mark.parametrize("command", ["resample", "fit", "score"])
 def test_an_input_that_is_not_there_is_named(tmp_path, capsys, command, name):
