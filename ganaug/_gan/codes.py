@@ -18,6 +18,9 @@ from ganaug._gan.runtime import DTYPE
 # parts as leave so many rows for a cell of two columns.
 MAX_VALUES = 32
 CELL_ROWS = 20
+# Of all columns, and of these and those that have few values.
+MAX_CODES = 2048
+MAX_CELLS = 2**18
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,10 @@ class CodeBook:
         return codes
 
 
-def columns_of(layout: TableLayout, rows: Tensor, max_codes: int) -> list[Column]:
+def columns_of(layout: TableLayout, rows: Tensor) -> list[Column]:
     """Return how to tell apart the values of columns, of rows (n, width) like these.
 
-    Vectors have a code for each level, and are left out where all codes would be too many.
+    Vectors have a code for each level, and are left out where these would be too many.
     """
     start = layout.one_hot.start
     heads = {
@@ -133,14 +136,18 @@ def columns_of(layout: TableLayout, rows: Tensor, max_codes: int) -> list[Column
         columns += _of_number(number.column, slice(k, k + 1), heads.get(number.column), rows)
     for vector, part in zip(layout.vectors, layout.vector_slices, strict=True):
         of_vector = _of_vector(vector, part, heads.get(vector.column), rows.device)
-        if n_codes([*columns, *of_vector]) <= max_codes:
+        if not are_too_many([*columns, *of_vector]):
             columns += of_vector
     return columns
 
 
-def n_codes(columns: Sequence[Column]) -> int:
-    """Return how many codes all columns have."""
-    return sum(len(column.is_value()) for column in columns)
+def are_too_many(columns: Sequence[Column]) -> bool:
+    """Tell whether to compare the codes of columns with those of few values would take too long."""
+    n_few, n_codes = (
+        sum(len(column.is_value()) for column in columns if column.is_few or not only_few)
+        for only_few in (True, False)
+    )
+    return n_codes > MAX_CODES or n_few * n_codes > MAX_CELLS
 
 
 def code_slices(columns: Sequence[Column]) -> list[slice]:

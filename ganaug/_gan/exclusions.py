@@ -20,13 +20,19 @@ import torch
 from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.codes import CodeBook, Column, code_slices, columns_of, membership, n_codes
+from ganaug._gan.codes import (
+    MAX_CODES,
+    CodeBook,
+    Column,
+    are_too_many,
+    code_slices,
+    columns_of,
+    membership,
+)
 from ganaug._gan.runtime import DTYPE, random_generator
 
 # Rows that are looked at, of all classes alike.
 MAX_ROWS = 10_000
-# Tables of more codes exclude nothing: time and memory are those of all pairs.
-MAX_CODES = 512
 # In a table of independent columns so many rules would be found by mistake.
 MISTAKEN = 0.05
 # Of all rows, each left out in turn, so many may break a rule.
@@ -126,8 +132,8 @@ def exclusions_of_classes(table: DeviceTable) -> list[ClassExclusions]:
     random, share = random_generator(SEED, device=device), max(MAX_ROWS // n_classes, 1)
     rows = [table.class_rows(code, share, random) for code in range(n_classes)]
     in_full = table.expand(torch.cat(rows))
-    columns = columns_of(layout, in_full, MAX_CODES)
-    if n_codes(columns) > MAX_CODES or not any(column.is_few for column in columns):
+    columns = columns_of(layout, in_full)
+    if are_too_many(columns) or not any(column.is_few for column in columns):
         return nothing
     codes = CodeBook(columns, layout.width, device)(in_full)
     counts = torch.tensor([len(part) for part in rows], device=device)
@@ -154,11 +160,15 @@ class Search:
         self._slices = code_slices(columns)
         self._starts = torch.tensor([part.start for part in self._slices], device=device)
         self._member = membership(columns).to(device)
+        self._column = self._member.argmax(dim=1)
         is_few = torch.tensor([column.is_few for column in columns])
-        # a number and its states are at one place of the table
+        # one column of a pair has few values; a number and its states are at one place of the table
         places = torch.tensor([column.place for column in columns])
-        self._is_pair = ((is_few[:, None] | is_few) & (places[:, None] != places)).to(device)
-        self._is_cell = self._member @ self._is_pair.to(DTYPE) @ self._member.T > 0
+        is_pair = is_few[:, None] & (places[:, None] != places)
+        is_pair &= ~(is_few & torch.ones_like(is_pair).tril())
+        self._is_pair = is_pair.to(device)
+        self._few = (self._member @ is_few.to(self._member) > 0).nonzero().flatten()
+        self._is_cell = self._of_cells(self._is_pair)
 
     def rules_that_hold(self, codes: Tensor, classes: Tensor) -> list[list[Rule]]:
         """Return for each class the widest rules to which rows that they have not seen keep.
@@ -178,6 +188,8 @@ class Search:
             ):
                 found[class_code] = rules[class_code]
                 undecided.remove(class_code)
+            if not undecided:
+                break
         return found
 
     def _refused(self, codes: Tensor, classes: Tensor, *, is_wide: bool) -> Tensor:
@@ -205,48 +217,62 @@ class Search:
         places = (codes + self._starts[:, None]).T
         one_hot = torch.zeros(len(classes), len(self._member), dtype=DTYPE, device=codes.device)
         one_hot.scatter_(1, places, 1.0)
-        together = one_hot.T @ one_hot
-        counts = together.diagonal()
-        expected = torch.outer(counts, counts) / max(len(classes), 1)
+        of_few = one_hot[:, self._few].T
+        together, class_sums = of_few @ one_hot, of_few @ (one_hot * classes[:, None])
+        counts = one_hot.sum(dim=0)
+        expected = torch.outer(counts[self._few], counts) / max(len(classes), 1)
         is_often = expected > self._surprise(self._is_cell)
         kinds = [(is_often, is_often)]
         if is_wide:  # one row of a value can't show what others would do
-            kinds.insert(0, ((counts > 1) & (counts[:, None] > 1), expected > 0))
+            kinds.insert(0, ((counts[self._few, None] > 1) & (counts > 1), expected > 0))
         rules: list[list[Rule]] = [[] for _ in range(self._n_classes)]
-        is_left = self._is_pair.triu().repeat(self._n_classes, 1, 1)
+        is_left = self._is_pair.repeat(self._n_classes, 1, 1)
         for judged, excluded in kinds:
             cells = self._is_cell & judged
-            missed = self._member.T @ (expected * (cells & (together == 0))) @ self._member
+            missed = self._of_pairs(expected * (cells & (together == 0)))
             is_rule = is_left & (missed > self._surprise(self._is_pair))
-            is_rule &= self._is_kept(one_hot, classes, cells & (together == 1))
-            is_empty = self._is_cell & excluded & (together == 0)
+            is_rule &= self._is_kept(class_sums, cells & (together == 1), len(classes))
+            is_empty = torch.zeros_like(self._member @ self._member.T, dtype=torch.bool)
+            is_empty[self._few] = self._is_cell & excluded & (together == 0)
             for class_code, first, second in is_rule.nonzero().tolist():
                 impossible = is_empty[self._slices[first], self._slices[second]]
                 rules[class_code].append(Rule(first, second, impossible.contiguous()))
             is_left &= ~is_rule
         return rules
 
-    def _surprise(self, is_candidate: Tensor) -> float:
-        """Return how many rows must be missed for fewer than `MISTAKEN` of all to be so by chance.
-
-        Of independent columns rows are missed with a probability of exp(-expected).
-        """
-        return math.log(max(int(is_candidate.sum()) // 2, 1) / MISTAKEN)
-
-    def _is_kept(self, one_hot: Tensor, classes: Tensor, is_alone: Tensor) -> Tensor:
+    def _is_kept(self, class_sums: Tensor, is_alone: Tensor, n_rows: int) -> Tensor:
         """Return in which columns the rows of each class keep to what the others show.
 
-        Without a row that is alone in its cell (n_codes, n_codes), the cell would have been empty.
+        Without a row that is alone in its cell, the cell would have been empty.
+
+        Parameters
+        ----------
+        class_sums : Tensor of shape (n_few, n_codes)
+            Of a cell with one row, the class of that.
+        is_alone : Tensor of shape (n_few, n_codes)
+        n_rows : int
 
         Returns
         -------
         Tensor of shape (n_classes, n_columns, n_columns)
         """
-        some = is_alone.any(dim=0).nonzero().flatten()
-        alone, member = is_alone[some][:, some].to(DTYPE), self._member[some]
-        breaking = []
-        for class_code in range(self._n_classes):
-            of_class = one_hot[classes == class_code][:, some]
-            breaking.append(member.T @ (of_class.T @ of_class * alone) @ member)
-        of_each = torch.stack(breaking)
-        return (of_each == 0) & (of_each.sum(dim=0) <= MAX_BREAKING * len(classes))
+        few, other = is_alone.nonzero().T
+        breaking = torch.zeros(self._n_classes, *self._is_pair.shape, device=is_alone.device)
+        cells = class_sums[few, other].long(), self._column[self._few[few]], self._column[other]
+        breaking.index_put_(cells, breaking.new_ones(()), accumulate=True)
+        return (breaking == 0) & (breaking.sum(dim=0) <= MAX_BREAKING * n_rows)
+
+    def _surprise(self, is_candidate: Tensor) -> float:
+        """Return how many rows must be missed for fewer than `MISTAKEN` of all to be so by chance.
+
+        Of independent columns rows are missed with a probability of exp(-expected).
+        """
+        return math.log(max(int(is_candidate.sum()), 1) / MISTAKEN)
+
+    def _of_cells(self, of_pairs: Tensor) -> Tensor:
+        """Return for each cell (n_few, n_codes) whether its columns are a pair."""
+        return self._member[self._few] @ of_pairs.to(DTYPE) @ self._member.T > 0
+
+    def _of_pairs(self, of_cells: Tensor) -> Tensor:
+        """Return the sums over the cells (n_few, n_codes) of each two columns."""
+        return self._member[self._few].T @ of_cells @ self._member
