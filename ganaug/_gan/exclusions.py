@@ -201,9 +201,10 @@ class Search:
             rules = self._rules(codes[:, rest], classes[rest], is_wide=is_wide)
             for class_code, of_class in enumerate(rules):
                 own = ((halves == half) & (classes == class_code)).nonzero().flatten()
+                of_own, is_broken = codes[:, own], torch.zeros_like(own, dtype=torch.bool)
                 for rule in of_class:
-                    broken = rule.is_broken(codes[rule.first, own], codes[rule.second, own])
-                    is_refused[own[broken]] = 1
+                    is_broken |= rule.is_broken(of_own[rule.first], of_own[rule.second])
+                is_refused[own] = is_broken.to(DTYPE)
         sums = torch.zeros(self._n_classes, device=codes.device)
         counts = torch.bincount(classes, minlength=self._n_classes)
         return sums.index_add_(0, classes, is_refused) / counts
@@ -232,7 +233,8 @@ class Search:
             missed = self._of_pairs(expected * (cells & (together == 0)))
             is_rule = is_left & (missed > self._surprise(self._is_pair))
             is_rule &= self._is_kept(class_sums, cells & (together == 1), len(classes))
-            is_empty = torch.zeros_like(self._member @ self._member.T, dtype=torch.bool)
+            is_empty = torch.zeros(one_hot.shape[1], one_hot.shape[1], dtype=torch.bool)
+            is_empty = is_empty.to(codes.device)
             is_empty[self._few] = self._is_cell & excluded & (together == 0)
             for class_code, first, second in is_rule.nonzero().tolist():
                 impossible = is_empty[self._slices[first], self._slices[second]]
