@@ -180,7 +180,8 @@ def _of_number(
         return [number, Column(place, head, part)] if has_missing else [number]
     present = values[level == 0]
     n_parts = min(max(math.isqrt(len(present) // CELL_ROWS), 2), MAX_VALUES)
-    edges = present.quantile(torch.linspace(0, 1, n_parts + 1, device=rows.device)[1:-1]).unique()
+    shares = torch.linspace(0, 1, n_parts + 1, dtype=rows.dtype, device=rows.device)[1:-1]
+    edges = present.quantile(shares).unique()
     if slot is None:
         return [Column(place, None, part, edges, is_few=False)]
     number = Column(place, head, part, edges, n_states=slot.size - 1, is_few=False)

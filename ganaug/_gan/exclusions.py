@@ -205,7 +205,7 @@ class Search:
                 for rule in of_class:
                     is_broken |= rule.is_broken(of_own[rule.first], of_own[rule.second])
                 is_refused[own] = is_broken.to(DTYPE)
-        sums = torch.zeros(self._n_classes, device=codes.device)
+        sums = is_refused.new_zeros(self._n_classes)
         counts = torch.bincount(classes, minlength=self._n_classes)
         return sums.index_add_(0, classes, is_refused) / counts
 
@@ -259,7 +259,7 @@ class Search:
         Tensor of shape (n_classes, n_columns, n_columns)
         """
         few, other = is_alone.nonzero().T
-        breaking = torch.zeros(self._n_classes, *self._is_pair.shape, device=is_alone.device)
+        breaking = class_sums.new_zeros(self._n_classes, *self._is_pair.shape)
         cells = class_sums[few, other].long(), self._column[self._few[few]], self._column[other]
         breaking.index_put_(cells, breaking.new_ones(()), accumulate=True)
         return (breaking == 0) & (breaking.sum(dim=0) <= MAX_BREAKING * n_rows)
