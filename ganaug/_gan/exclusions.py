@@ -183,11 +183,10 @@ class Search:
         for is_wide in (True, False):
             refused = self._refused(codes, classes, is_wide=is_wide)
             rules = self._rules(codes, classes, is_wide=is_wide)
-            for class_code in undecided & set(
-                (refused <= MAX_REFUSED).nonzero().flatten().tolist()
-            ):
+            settled = {code for code in undecided if refused[code] <= MAX_REFUSED}
+            for class_code in settled:
                 found[class_code] = rules[class_code]
-                undecided.remove(class_code)
+            undecided -= settled
             if not undecided:
                 break
         return found
@@ -233,8 +232,7 @@ class Search:
             missed = self._of_pairs(expected * (cells & (together == 0)))
             is_rule = is_left & (missed > self._surprise(self._is_pair))
             is_rule &= self._is_kept(class_sums, cells & (together == 1), len(classes))
-            is_empty = torch.zeros(one_hot.shape[1], one_hot.shape[1], dtype=torch.bool)
-            is_empty = is_empty.to(codes.device)
+            is_empty = cells.new_zeros(one_hot.shape[1], one_hot.shape[1])
             is_empty[self._few] = self._is_cell & excluded & (together == 0)
             for class_code, first, second in is_rule.nonzero().tolist():
                 impossible = is_empty[self._slices[first], self._slices[second]]
