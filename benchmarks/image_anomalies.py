@@ -19,6 +19,7 @@ from sklearn.svm import OneClassSVM
 from benchmarks.command import RESULTS, names, new_parser
 from benchmarks.images import Images, Labels, read_digits
 from benchmarks.markdown import section
+from benchmarks.ranking import wilcoxon_p
 from benchmarks.store import Results
 from ganaug import GANSampler
 from ganaug._scoring import ScoreScale
@@ -34,6 +35,7 @@ example:
 
 COLUMNS = ("digit", "group", "detector", "auroc", "seconds")
 KEY_COLUMNS = ("digit", "group")
+OURS = "ganaug"
 N_NEIGHBORS = 5
 
 # Training images, their labels and test images -> scores by name, higher = more anomalous.
@@ -48,7 +50,7 @@ def ganaug(X: Images, y: Labels, test_X: Images) -> Scores:
     logits, test_logits = (density_logits(sampler, images) for images in (X, test_X))
     scale = ScoreScale.fit(logits[np.arange(len(codes)), codes], codes, len(sampler.classes_))
     by_logit = -scale.normality(test_logits).max(axis=1)
-    return {"ganaug": sampler.anomaly_score(test_X), "ganaug's density logit": by_logit}
+    return {OURS: sampler.anomaly_score(test_X), "ganaug's density logit": by_logit}
 
 
 @torch.no_grad()
@@ -88,30 +90,41 @@ def pixels(images: Images) -> NDArray[np.float32]:
 DETECTORS: dict[str, Detector] = {
     "kNN": knn,
     "scikit-learn": outlier_detectors,
-    "ganaug": ganaug,
+    OURS: ganaug,
 }
 
 
 def report(path: Path) -> str:
     """Return the areas by detector and digit as Markdown."""
     table = pd.read_csv(path)
-    wide = table.pivot_table(index="detector", columns="digit", values="auroc")
+    wide = table.pivot(index="digit", columns="detector", values="auroc")
     seconds = table.groupby("detector")["seconds"].mean()
-    order = wide.mean(axis=1).sort_values(ascending=False).index
-    header = ["detector", "mean", *map(str, wide.columns), "s"]
+    order = wide.mean().sort_values(ascending=False).index
+    header = ["detector", "mean", *map(str, wide.index), "p", "s"]
     rows = [
         [
             name,
-            f"{wide.loc[name].mean():.3f}",
-            *(f"{value:.3f}" for value in wide.loc[name]),
+            f"{wide[name].mean():.3f}",
+            *(f"{value:.3f}" for value in wide[name]),
+            p_value(wide, name),
             f"{seconds[name]:.1f}",
         ]
         for name in order
     ]
     title = "AUROC of the digit that was left out"
-    note = "Seconds are of the processor, for fit and scores of those that ran together."
+    note = (
+        "p is Wilcoxon's, of the digits' differences from ganaug. Seconds are of the processor, "
+        "for fit and scores of those that ran together."
+    )
     command = f"`python -m benchmarks.image_anomalies`, {path.name}."
     return "\n".join(["# Unseen digits", "", command, "", section(title, header, rows, note)])
+
+
+def p_value(areas: pd.DataFrame, detector: str) -> str:
+    """Return Wilcoxon's p of a detector's areas and ganaug's, "" without these."""
+    if detector == OURS or OURS not in areas:
+        return ""
+    return f"{wilcoxon_p(areas[OURS] - areas[detector]):.3f}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
