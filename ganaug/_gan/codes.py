@@ -67,19 +67,6 @@ class Column:
             return len(self.edges) + 1
         return 0 if self.vectors is None else len(self.vectors)
 
-    def parts(self, rows: Tensor) -> Tensor:
-        """Return the part of the number or vector of rows (n, width), of shape (n,)."""
-        values = rows[:, self.continuous]
-        if self.edges is not None:
-            return torch.bucketize(values[:, 0].contiguous(), self.edges)
-        return torch.cdist(values, cast(Tensor, self.vectors)).argmin(dim=1)
-
-    def is_mixture(self, rows: Tensor) -> Tensor:
-        """Return which rows (n, width) have some of each of several levels, (n,)."""
-        if self.head is None:
-            return torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
-        return rows[:, self.head].amax(dim=1) < 1
-
     def coordinates(self, width: int) -> Tensor:
         """Return which coordinates of a row are of the column, (width,)."""
         mask = torch.zeros(width, dtype=torch.bool)
@@ -102,22 +89,55 @@ class CodeBook:
     """
 
     def __init__(self, columns: Sequence[Column], width: int, device: torch.device) -> None:
-        self._columns = columns
         # of a one-hot head the product with 0, 1, 2, ... is its level
         self._levels = torch.zeros(width, len(columns), dtype=DTYPE, device=device)
+        self._heads = torch.zeros_like(self._levels)
         for k, column in enumerate(columns):
             if column.head is not None:
                 size = column.head.stop - column.head.start
                 self._levels[column.head, k] = torch.arange(size, dtype=DTYPE, device=device)
+                self._heads[column.head, k] = 1.0
+        numbers = [(k, column) for k, column in enumerate(columns) if column.edges is not None]
+        self._vectors = [(c.continuous, c.vectors) for c in columns if c.vectors is not None]
+        in_parts = [k for k, _ in numbers]
+        in_parts += [k for k, column in enumerate(columns) if column.vectors is not None]
+        self._numbers = torch.tensor(
+            [cast(slice, column.continuous).start for _, column in numbers],
+            dtype=torch.long, device=device,
+        )
+        # filled up with edges that no number is beyond, so that all are looked up at once
+        edges = [cast(Tensor, column.edges) for _, column in numbers]
+        self._edges = torch.full(
+            (len(edges), max(map(len, edges), default=0)), torch.inf, dtype=DTYPE, device=device
+        )
+        for own, of_number in zip(self._edges, edges, strict=True):
+            own[: len(of_number)] = of_number
+        self._in_parts = torch.tensor(in_parts, dtype=torch.long, device=device)
+        sizes = [(columns[k].n_parts, columns[k].n_states) for k in in_parts]
+        self._n_parts, self._n_states = (
+            torch.tensor(sizes, dtype=torch.int32, device=device).reshape(-1, 2, 1).unbind(1)
+        )
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return the codes of rows (n, width), of shape (n_columns, n)."""
         codes = (rows @ self._levels).T.round().int()
-        for of_column, column in zip(codes, self._columns, strict=True):
-            if column.n_parts:
-                is_state = (of_column > 0) & (of_column <= column.n_states)
-                of_column.copy_(torch.where(is_state, column.n_parts, column.parts(rows)))
-        return codes
+        level = codes[self._in_parts]
+        is_state = (level > 0) & (level <= self._n_states)
+        return codes.index_copy_(
+            0, self._in_parts, torch.where(is_state, self._n_parts, self._parts(rows))
+        )
+
+    def mixtures(self, rows: Tensor) -> Tensor:
+        """Return where rows (n, width) have some of each of several levels, (n_columns, n)."""
+        return (((rows > 0) & (rows < 1)).to(DTYPE) @ self._heads > 0).T
+
+    def _parts(self, rows: Tensor) -> Tensor:
+        """Return the part of each number and vector of rows (n, width), of shape (n_both, n)."""
+        numbers = rows[:, self._numbers].T.contiguous()
+        parts = [torch.searchsorted(self._edges, numbers, out_int32=True)]
+        for place, vectors in self._vectors:
+            parts.append(torch.cdist(rows[:, place], vectors).argmin(dim=1).int()[None])
+        return torch.cat(parts)
 
 
 def columns_of(layout: TableLayout, rows: Tensor) -> list[Column]:

@@ -87,32 +87,40 @@ class ClassExclusions:
         self._coordinates = torch.zeros(len(used), width, dtype=DTYPE, device=device)
         for k, column in enumerate(self._columns):
             self._coordinates[k] = column.coordinates(width)
+        # a number and its states are two columns, and go back together
+        self._is_same_place = (self._coordinates @ self._coordinates.T > 0).to(DTYPE)
 
     def __len__(self) -> int:
         """Return how many pairs of columns exclude something."""
         return len(self._rules)
 
     def respected(self, rows: Tensor, origins: Tensor) -> Tensor:
-        """Return rows (n, width) in which no value excludes another.
+        """Return rows (n_each, n_origins, width) in which no value excludes another.
 
-        Those that do go back to those of real rows, `origins` (n, width), and so does what then
-        excludes one of these. A mixture of levels is nothing to go back to.
+        Those that do go back to those of real rows, `origins` (n_origins, width), and so does what
+        then excludes one of these. A mixture of levels is nothing to go back to.
         """
         if not len(self):
             return rows
-        clashing = self.clashes(rows).any(dim=0).nonzero().flatten()
-        some, origins = rows[clashing], origins[clashing]
-        can_go_back = self._codes(some) != self._codes(origins)
-        can_go_back &= ~torch.stack([column.is_mixture(origins) for column in self._columns])
-        while (goes_back := self.clashes(some) & can_go_back).any():
-            some = torch.where(goes_back.T.to(DTYPE) @ self._coordinates > 0, origins, some)
+        in_turn = rows.flatten(0, 1)
+        codes = self._codes(in_turn)
+        clashing = self._clashes(codes).any(dim=0).nonzero().flatten()
+        own = clashing % len(origins)
+        codes, real = codes[:, clashing], self._codes(origins)[:, own]
+        can_go_back = (codes != real) & ~self._codes.mixtures(origins)[:, own]
+        has_gone = torch.zeros_like(can_go_back)
+        while (goes_back := self._clashes(codes) & can_go_back).any():
+            goes_back = self._is_same_place @ goes_back.to(DTYPE) > 0
+            codes = torch.where(goes_back, real, codes)
+            has_gone |= goes_back
             can_go_back &= ~goes_back
-        return rows.index_copy(0, clashing, some)
+        is_real = has_gone.T.to(DTYPE) @ self._coordinates > 0
+        mended = torch.where(is_real, origins[own], in_turn[clashing])
+        return in_turn.index_copy(0, clashing, mended).view_as(rows)
 
-    def clashes(self, rows: Tensor) -> Tensor:
-        """Return which of the columns exclude another in rows (n, width): (n_columns, n)."""
-        codes = self._codes(rows)
-        clashes = torch.zeros(codes.shape, dtype=torch.bool, device=rows.device)
+    def _clashes(self, codes: Tensor) -> Tensor:
+        """Return where codes (n_columns, n) exclude another, of the same shape."""
+        clashes = torch.zeros(codes.shape, dtype=torch.bool, device=codes.device)
         for rule in self._rules:
             is_broken = rule.is_broken(codes[rule.first], codes[rule.second])
             clashes[rule.first] |= is_broken

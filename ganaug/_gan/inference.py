@@ -229,8 +229,8 @@ class RowSampler:
         gumbel += conditions.log_allowed
         shares = self._shares(anchor, anchored, n_each, random)
         rows = self._generator(anchor, anchored, latent, gumbel, classes, shares)
-        possible = self._exclusions.respected(rows.flatten(0, 1), origins.repeat(n_each, 1))
-        return conditions.impose(possible, self._level_shares).view_as(rows)
+        possible = self._exclusions.respected(rows, origins)
+        return conditions.impose(possible.flatten(0, 1), self._level_shares).view_as(rows)
 
     def _origins(self, homes: Tensor) -> Tensor:
         """Return the anchors of homes, and any for those that are none, (n_homes,)."""

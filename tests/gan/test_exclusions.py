@@ -66,7 +66,7 @@ def test_what_never_meets_is_kept_apart(departments):
     assert len(exclusions) == 1
     rows = independent_rows(departments, 2000)
     origins = departments.expand(torch.arange(2000) % 200 + 700)
-    made = exclusions.respected(rows, origins)
+    made = exclusions.respected(rows[None], origins)[0]
     department, role = made[:, :6].argmax(1), made[:, 6:12].argmax(1)
     assert (department == role // 3).all()
     possible = rows[:, :6].argmax(1) == rows[:, 6:12].argmax(1) // 3
@@ -123,7 +123,7 @@ def test_values_that_are_missing_together_stay_so(random):
     origins = table.expand(torch.arange(800))
     rows = origins.roll(1, dims=0)
     rows[:, [1, 4, 5]] = origins.roll(2, dims=0)[:, [1, 4, 5]]  # the second column of another row
-    made = exclusions.respected(rows, origins)
+    made = exclusions.respected(rows[None], origins)[0]
     assert torch.equal(made[:, 3], made[:, 5])
     assert (made[:, :2][made[:, [3, 5]] == 1] == 0).all()
 
@@ -136,7 +136,7 @@ def test_a_number_of_few_values_excludes_levels(random):
     origins = table.expand(torch.arange(600))
     rows = origins.clone()
     rows[:, 0] = rows[:, 0].roll(1) + 0.2
-    made = exclusions.respected(rows, origins)
+    made = exclusions.respected(rows[None], origins)[0]
     assert torch.equal(made[:, 0].round(), made[:, 1:].argmax(1).float())
 
 
@@ -148,7 +148,7 @@ def test_the_range_of_a_number_excludes_levels(random):
     origins = table.expand(torch.arange(3000))
     rows = origins.clone()
     rows[:, 1:] = rows[:, 1:].roll(1, dims=0)
-    made = exclusions.respected(rows, origins)
+    made = exclusions.respected(rows[None], origins)[0]
     is_right = (made[:, 0] > 0) == (made[:, 2] == 1)
     assert is_right[made[:, 0].abs() > 0.6].all()
 
@@ -161,7 +161,7 @@ def test_levels_of_a_vector_exclude_others(random):
     (exclusions,) = exclusions_of_classes(table)
     origins = table.expand(torch.arange(900))
     rows = torch.cat([origins[:, :3] + 0.01, origins[:, 3:].roll(1, dims=0)], dim=1)
-    made = exclusions.respected(rows, origins)
+    made = exclusions.respected(rows[None], origins)[0]
     found = layout.vectors[0].nearest_levels(made[:, :3].numpy())
     assert (torch.from_numpy(found % N_LEVELS) == made[:, 3:].argmax(1)).all()
 
@@ -186,7 +186,7 @@ def test_a_mixture_of_levels_is_nothing_to_go_back_to(departments):
     rows = independent_rows(departments, 500)
     origins = departments.expand(torch.arange(500))
     origins[:, 6:12] = 1 / 6
-    made = exclusions.respected(rows, origins)
+    made = exclusions.respected(rows[None], origins)[0]
     assert torch.equal(made[:, 6:], rows[:, 6:])
 
 
