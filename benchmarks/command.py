@@ -11,7 +11,8 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 # For libraries that start threads of their own, in this process and in those that it starts.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD = dict.fromkeys(THREAD_SETTINGS, "1")
 
 
 def new_parser(name: str, overview: str | None) -> argparse.ArgumentParser:

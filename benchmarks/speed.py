@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.command import ONE_THREAD, RESULTS, new_parser
+from benchmarks.command import RESULTS, THREAD_SETTINGS, new_parser
 from benchmarks.speed_jobs import CTGAN_DEFAULT_EPOCHS, CTGAN_EPOCHS, JOBS, Figures
 
 OVERVIEW = """\
-Measure seconds and peak memory on one core.
+Measure seconds and peak memory, on one thread unless more are asked for.
 
 Every measurement has a process of its own; imports and a first fit of a toy table come before it.
 Methods take turns, so that a busy machine slows all alike; medians over the repeats are shown, of
@@ -28,8 +28,9 @@ wall-clock and of processor seconds (the former count what other programs took).
 of the resident memory during the call less what was resident before, input included there.
 
 examples:
-  python -m benchmarks.speed --parts small,sample   # prints these parts
-  python -m benchmarks.speed                        # everything: about an hour
+  python -m benchmarks.speed --parts small,sample                # prints these parts
+  python -m benchmarks.speed --parts million,sample --threads 2  # of all jobs, SMOTE's too
+  python -m benchmarks.speed                                     # everything: about an hour
 """
 
 
@@ -95,10 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures: dict[int, list[Figures]] = {number: [] for number in range(len(wanted))}
     for _ in range(args.repeats):
         for number, case in enumerate(wanted):
-            figures[number].append(run(case))
+            figures[number].append(run(case, args.threads))
             print(f"{case.part}: {case.job}, {case.label}: {figures[number][-1]}", flush=True)
     measured = [(case, median(figures[number])) for number, case in enumerate(wanted)]
-    text = report(measured, args.repeats)
+    text = report(measured, args.repeats, args.threads)
     if args.out is None and set(args.parts) < set(PARTS):
         print(text)  # in the place of the whole report it would lose the other parts
         return 0
@@ -108,12 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(case: Case) -> Figures:
-    """Run one case in a process of its own."""
+def run(case: Case, n_threads: int) -> Figures:
+    """Run one case in a process of its own, which may have so many threads."""
     command = [sys.executable, "-m", "benchmarks.speed", "--one"]
     done = subprocess.run(
         [*command, json.dumps([case.job, case.arguments])],
-        env=os.environ | ONE_THREAD,
+        env=os.environ | dict.fromkeys(THREAD_SETTINGS, str(n_threads)),
         stdout=subprocess.PIPE,
         check=True,
         text=True,
@@ -130,14 +131,14 @@ def median(figures: Sequence[Figures]) -> Figures:
 # --- report -------------------------------------------------------------------------------------
 
 
-def report(measured: Sequence[tuple[Case, Figures]], n_repeats: int) -> str:
+def report(measured: Sequence[tuple[Case, Figures]], n_repeats: int, n_threads: int) -> str:
     """Return the tables as Markdown."""
     lines = [
         "# Seconds and memory",
         "",
-        f"`python -m benchmarks.speed`, {date.today()}, on one core of: {machine()}. Medians of "
-        f"{n_repeats} runs, each in its own process. CPU s are processor seconds; s counts what "
-        "other programs took, too. Peak MB are beyond the input.",
+        f"`python -m benchmarks.speed`, {date.today()}, threads: {n_threads}, {machine()}. "
+        f"Medians of {n_repeats} runs, each in its own process. CPU s are processor seconds; s "
+        "counts what other programs took, too. Peak MB are beyond the input.",
         "",
         "| part | job | table | s | CPU s | peak MB | input MB | |",
         "|---|---|---|--:|--:|--:|--:|---|",
@@ -212,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"which of {', '.join(PARTS)}, separated by commas; printed unless --out is given",
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each (default 3)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch and others (default 1)")
     parser.add_argument("--out", type=Path, help="by default results/speed.md, for all parts")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser

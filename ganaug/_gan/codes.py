@@ -103,7 +103,8 @@ class CodeBook:
         in_parts += [k for k, column in enumerate(columns) if column.vectors is not None]
         self._numbers = torch.tensor(
             [cast(slice, column.continuous).start for _, column in numbers],
-            dtype=torch.long, device=device,
+            dtype=torch.long,
+            device=device,
         )
         # filled up with edges that no number is beyond, so that all are looked up at once
         edges = [cast(Tensor, column.edges) for _, column in numbers]

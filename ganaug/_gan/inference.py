@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from ganaug._gan.gate import Validity
 from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator, activate
 from ganaug._gan.noise import draw_noise
-from ganaug._gan.runtime import DTYPE, device_for_doubles, random_generator
+from ganaug._gan.runtime import DTYPE, device_for_doubles, in_threads, random_generator
 from ganaug._gan.selection import LOOK_REAL, TRAIN_CLASSIFIERS, Selection
 
 SCORED_AT_ONCE = 256
@@ -80,16 +79,17 @@ class Block:
     n_each: int
 
 
-def blocks() -> Iterator[Block]:
-    """Give the blocks of a class, without end."""
-    n_rows, first_home = FIRST_BLOCK_ROWS, 0
-    for number in count():
+def blocks(n_wanted: int) -> Iterator[Block]:
+    """Give the blocks that hold the first so many rows of a class."""
+    n_rows, first_home, number = FIRST_BLOCK_ROWS, 0, 0
+    while n_wanted > 0:
         if first_home < FEW_ROWS:
             n_homes, n_each = n_rows, POOL_FACTOR
         else:
             n_homes, n_each = LATER_HOMES, LATER_EACH
         yield Block(number, n_rows, first_home, n_homes, n_each)
-        first_home += n_homes
+        n_wanted -= n_rows
+        first_home, number = first_home + n_homes, number + 1
         n_rows = min(2 * n_rows, BLOCK_ROWS)
 
 
@@ -158,16 +158,32 @@ class RowSampler:
         """Give the first `n_rows` rows, of shape (at most 4096, width) at a time."""
         if n_rows == 0:
             return
+        for rows in self._in_blocks(blocks(n_rows)):
+            yield rows[:n_rows]
+            n_rows -= len(rows)
+
+    def _in_blocks(self, wanted: Iterator[Block]) -> Iterator[Tensor]:
+        """Give the rows of blocks: one after another while these learn from each other."""
         margins = Margins(self._table, self._class_code, self._anchors, self._random)
         selection = Selection(
             self._table.layout, self._mean(margins), self._aim, margins.share_among_others()
         )
-        for block in blocks():
-            rows = self._block(block, margins, selection)[:n_rows]
-            yield rows
-            n_rows -= len(rows)
-            if n_rows == 0:
-                return
+
+        def with_neighbours_known() -> Iterator[Block]:
+            for block in wanted:
+                if block.n_each == LATER_EACH:
+                    margins.look_around(self._homes(block.first_home, block.n_homes)[0])
+                yield block
+
+        def rows_of(block: Block) -> Tensor:
+            return self._block(block, margins, selection)
+
+        ready = with_neighbours_known()
+        for block in ready:
+            yield rows_of(block)
+            if selection.is_settled:
+                break
+        yield from in_threads(rows_of, ready, self._table.device)
 
     def _mean(self, margins: Margins) -> Tensor:
         """Return the mean that rows should have: that of the class, or of what is wanted of it."""

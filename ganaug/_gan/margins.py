@@ -112,7 +112,7 @@ class Margins:
         Only the real rows near an anchor are looked at, so that the nearest of all may be missed;
         for many rows beside each anchor that takes a tenth of the time.
         """
-        self._look_around(homes)
+        self.look_around(homes)
         square = torch.linalg.vector_norm(rows, dim=2).square()
         own, others = (
             references.distances_beside(rows, square, homes)
@@ -120,13 +120,15 @@ class Margins:
         )
         return others - own
 
-    def _look_around(self, homes: Tensor) -> None:
+    def look_around(self, homes: Tensor) -> None:
         """Find the references near these anchors, once for each."""
+        homes = homes[homes < len(self._anchors)]
         new = homes[~self._is_known[homes]].unique()
-        anchors = self._table.expand(self._anchors[new])
-        self._own.look_around(new, anchors)
-        self._others.look_around(new, anchors)
-        self._is_known[new] = True
+        if len(new):
+            anchors = self._table.expand(self._anchors[new])
+            self._own.look_around(new, anchors)
+            self._others.look_around(new, anchors)
+            self._is_known[new] = True
 
 
 class KnownRows:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from textwrap import shorten
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from ganaug.exceptions import DeviceError
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 # float32 everywhere, whatever the caller's default dtype is
 DTYPE = torch.float32
@@ -159,3 +165,39 @@ def threads_for(multiplications: float) -> int:
     One for small networks; for large ones as many as the caller lets torch have.
     """
     return 1 if multiplications < SMALL_STEP else limited_threads.available()
+
+
+# What is done with the results, one after another, takes a sixth of the time or so.
+MAX_WORKERS = 8
+
+
+def in_threads(
+    function: Callable[[Argument], Result], arguments: Iterable[Argument], device: torch.device
+) -> Iterator[Result]:
+    """Give what a function, which learns nothing, returns for each argument, in their order.
+
+    On a CPU calls are made side by side, each on one thread of torch's, and all together on as many
+    as the caller lets torch have: of many small operations that is faster than threads for each.
+    Arguments are taken in the thread that asks for results, not many more than were asked for.
+    """
+    n_workers = min(limited_threads.available(), MAX_WORKERS) if device.type == "cpu" else 1
+    if n_workers == 1:
+        yield from map(function, arguments)
+        return
+
+    def alone(argument: Argument) -> Result:
+        with limited_threads(1), torch.inference_mode():
+            return function(argument)
+
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(n_workers) as pool:
+        try:
+            for argument in arguments:
+                waiting.append(pool.submit(alone, argument))
+                if len(waiting) > n_workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -80,6 +80,11 @@ class Selection:
         self._ridge = torch.where(self._says_missing, MISSING_RIDGE, aim.ridge)
         self._kept_tilt: Tensor | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is learned from candidates."""
+        return self._kept_tilt is not None
+
     def choose(
         self,
         candidates: Tensor,

@@ -7,8 +7,10 @@ from benchmarks import speed
 
 @pytest.fixture(autouse=True)
 def quick_runs(monkeypatch, tmp_path):
-    figures = {"seconds": 1.0, "cpu_seconds": 1.0, "megabytes": 1.0}
-    monkeypatch.setattr(speed, "run", lambda case: figures)
+    def run(case, n_threads):
+        return {"seconds": float(n_threads), "cpu_seconds": 1.0, "megabytes": 1.0}
+
+    monkeypatch.setattr(speed, "run", run)
     monkeypatch.setattr(speed, "RESULTS", tmp_path)
 
 
@@ -28,3 +30,10 @@ def test_some_parts_do_not_replace_the_report_of_all(capsys, tmp_path):
     assert (tmp_path / "speed.md").read_text() == whole
     assert speed.main(["--parts", "small", "--repeats", "1", "--out", str(tmp_path / "s.md")]) == 0
     assert "| small |" in (tmp_path / "s.md").read_text()
+
+
+def test_jobs_get_the_threads_that_are_asked_for(capsys):
+    speed.main(["--parts", "machine", "--repeats", "1", "--threads", "7"])
+    shown = capsys.readouterr().out
+    assert "threads: 7" in shown
+    assert "| 7.00 | 1.00 |" in shown

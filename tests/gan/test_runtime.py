@@ -1,9 +1,11 @@
 import threading
+import time
 
 import pytest
 import torch
 
 from ganaug._gan.runtime import (
+    in_threads,
     limited_threads,
     random_generator,
     resolve_device,
@@ -123,3 +125,59 @@ def test_only_large_networks_get_the_callers_threads():
         assert threads_for(1e11) == 2
     finally:
         torch.set_num_threads(1)
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[1, 2, 3])
+def n_threads(request):
+    """So many threads of the caller."""
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(1)
+
+
+def test_calls_side_by_side_give_their_results_in_order(n_threads):
+    met = threading.Barrier(n_threads)
+
+    def squared(value):
+        met.wait(20)  # for ever, were calls made one after another
+        time.sleep(0.01 * (6 - value))
+        assert torch.get_num_threads() == (1 if n_threads > 1 else n_threads)
+        return torch.tensor(value).square()
+
+    with limited_threads(1):
+        found = list(in_threads(squared, range(6), CPU))
+    assert [int(value) for value in found] == [0, 1, 4, 9, 16, 25]
+    assert torch.get_num_threads() == n_threads
+
+
+def test_no_more_calls_are_made_than_results_are_asked_for(n_threads):
+    taken = []
+
+    def arguments():
+        for value in range(100):
+            taken.append(value)
+            yield value
+
+    before = threading.active_count()
+    results = in_threads(lambda value: value, arguments(), CPU)
+    assert next(results) == 0
+    results.close()
+    assert len(taken) <= n_threads + 1
+    assert threading.active_count() == before
+
+
+def test_errors_of_calls_are_those_of_the_caller(n_threads):
+    def fail(value):
+        raise KeyError(value)
+
+    with pytest.raises(KeyError, match="3"):
+        list(in_threads(fail, [3, 4, 5], CPU))
+    assert torch.get_num_threads() == n_threads
+
+
+def test_calls_for_a_gpu_are_made_one_after_another(n_threads):
+    callers = list(in_threads(lambda _: threading.get_ident(), range(4), torch.device("cuda")))
+    assert callers == [threading.get_ident()] * 4

@@ -15,7 +15,7 @@ from ganaug._gan.margins import Margins
 from ganaug._gan.monitor import QualityMonitor
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
-from ganaug._gan.runtime import random_generator
+from ganaug._gan.runtime import limited_threads, random_generator
 from ganaug._gan.states import copied
 from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 from ganaug.exceptions import PersistenceError, TrainingError
@@ -122,6 +122,19 @@ def test_sampled_rows_are_valid(table, trained, exclusions, n, share):
     assert (rows[:, :2].abs() <= 4).all()
     assert torch.allclose((rows[:, 1] * 2).round(), rows[:, 1] * 2, atol=1e-4)
     assert torch.allclose(rows[:, LAYOUT.one_hot].sum(dim=1), torch.ones(n))
+
+
+def test_rows_do_not_depend_on_how_many_threads_draw_them(table, trained, exclusions):
+    def drawn(n_threads):
+        sampler = RowSampler(trained, table, 1, SamplingConfig(0.9), exclusions[1], (1,))
+        torch.set_num_threads(n_threads)
+        try:
+            with limited_threads(1), torch.inference_mode():
+                return torch.cat(list(sampler.rows(30_000)))
+        finally:
+            torch.set_num_threads(1)
+
+    assert torch.equal(drawn(1), drawn(3))
 
 
 def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, trained, exclusions):
