@@ -413,6 +413,19 @@ def test_a_row_is_scored_alone_bit_for_bit(seed):
     np.testing.assert_array_equal(detector.score_samples(rows[k : k + 1]), scores[k : k + 1])
 
 
+def test_fit_and_scores_do_not_depend_on_how_many_threads_there_are():
+    X, new = np.random.default_rng(0).normal(size=(2, 1500, 4))
+
+    def scores(n_threads):
+        torch.set_num_threads(n_threads)
+        try:
+            return quick().fit(X).score_samples(new)
+        finally:
+            torch.set_num_threads(1)
+
+    np.testing.assert_array_equal(scores(1), scores(3))
+
+
 def test_two_fits_agree_bit_for_bit_and_leave_no_trace(table, detector):
     state = np.random.get_state()[1].copy()
     again = GANOutlierDetector(random_state=0).fit(table)

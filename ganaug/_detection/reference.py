@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ganaug._gan.runtime import DTYPE
+from ganaug._gan.runtime import DTYPE, in_threads
 
 CHUNK_ROWS = 512
+CPU = torch.device("cpu")
 N_NEIGHBORS = 10
 N_NEAREST = 5
 RIDGE = 0.5
@@ -135,11 +136,12 @@ class ReferenceRows:
         if kinds is not None:
             of_places = torch.full((len(self.rows),), NO_ROW)
             of_places[: self.n_rows] = torch.from_numpy(kinds)
-        found = [
-            self._relations(chunk, unseen, left_out, of_places)[:n]
-            for chunk, unseen, left_out, n in self._chunks(points, own)
-        ]
-        return torch.cat(found)
+
+        def of_chunk(chunk: tuple[Tensor, Tensor, Tensor, int]) -> Tensor:
+            rows, unseen, left_out, n = chunk
+            return self._relations(rows, unseen, left_out, of_places)[:n]
+
+        return torch.cat(list(in_threads(of_chunk, self._chunks(points, own), CPU)))
 
     def _chunks(
         self, points: NDArray[np.float32], own: NDArray[np.int64]

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
 from textwrap import shorten
 from typing import TypeVar
 
@@ -176,23 +177,25 @@ def in_threads(
 ) -> Iterator[Result]:
     """Give what a function, which learns nothing, returns for each argument, in their order.
 
-    On a CPU calls are made side by side, each on one thread of torch's, and all together on as many
-    as the caller lets torch have: of many small operations that is faster than threads for each.
-    Arguments are taken in the thread that asks for results, not many more than were asked for.
+    Each is made on one thread of torch's and without gradients, and on a CPU side by side, on as
+    many threads as the caller lets torch have: of small operations that is faster than many for
+    each. Arguments are taken where results are asked for, and not many more than these.
     """
-    n_workers = min(limited_threads.available(), MAX_WORKERS) if device.type == "cpu" else 1
-    if n_workers == 1:
-        yield from map(function, arguments)
-        return
 
     def alone(argument: Argument) -> Result:
         with limited_threads(1), torch.inference_mode():
             return function(argument)
 
+    arguments = iter(arguments)
+    first = list(islice(arguments, 2))
+    n_workers = min(limited_threads.available(), MAX_WORKERS) if device.type == "cpu" else 1
+    if n_workers == 1 or len(first) < 2:
+        yield from map(alone, chain(first, arguments))
+        return
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(n_workers) as pool:
         try:
-            for argument in arguments:
+            for argument in chain(first, arguments):
                 waiting.append(pool.submit(alone, argument))
                 if len(waiting) > n_workers:
                     yield waiting.popleft().result()
