@@ -127,7 +127,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     Notes
     -----
     A row's score does not depend on the rows that it is scored with. Everything runs on the CPU:
-    neighbours are looked for on as many threads as ``torch.get_num_threads()``, at most 8, all else
+    neighbours are looked for on as many threads as ``torch.get_num_threads()``, at most 4, all else
     on one, and scores are the same on any number.
 
     References

@@ -189,7 +189,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     While training, torch runs on one thread (small networks are no faster on more; those of tables
     that are many times larger than the default, and networks of your own, get the caller's
     threads), and goes back to the caller's setting afterwards. Beyond some thousand rows of a
-    class, rows of tables are drawn on as many threads as ``torch.get_num_threads()``, at most 8,
+    class, rows of tables are drawn on as many threads as ``torch.get_num_threads()``, at most 4,
     and are the same on any number. Nothing else outside of the sampler is touched: neither the
     random states of torch, numpy and Python, nor torch's default dtype.
 

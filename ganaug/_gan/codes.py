@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ganaug._encoding.layout import HeadSlot, TableLayout, VectorSlot
 from ganaug._gan.runtime import DTYPE
@@ -97,42 +98,53 @@ class CodeBook:
                 size = column.head.stop - column.head.start
                 self._levels[column.head, k] = torch.arange(size, dtype=DTYPE, device=device)
                 self._heads[column.head, k] = 1.0
-        numbers = [(k, column) for k, column in enumerate(columns) if column.edges is not None]
-        self._vectors = [(c.continuous, c.vectors) for c in columns if c.vectors is not None]
-        in_parts = [k for k, _ in numbers]
-        in_parts += [k for k, column in enumerate(columns) if column.vectors is not None]
-        self._numbers = torch.tensor(
-            [cast(slice, column.continuous).start for _, column in numbers],
-            dtype=torch.long,
-            device=device,
-        )
-        # filled up with edges that no number is beyond, so that all are looked up at once
-        edges = [cast(Tensor, column.edges) for _, column in numbers]
-        self._edges = torch.full(
-            (len(edges), max(map(len, edges), default=0)), torch.inf, dtype=DTYPE, device=device
-        )
-        for own, of_number in zip(self._edges, edges, strict=True):
-            own[: len(of_number)] = of_number
-        self._in_parts = torch.tensor(in_parts, dtype=torch.long, device=device)
-        sizes = [(columns[k].n_parts, columns[k].n_states) for k in in_parts]
-        self._n_parts, self._n_states = (
-            torch.tensor(sizes, dtype=torch.int32, device=device).reshape(-1, 2, 1).unbind(1)
-        )
+        self._parts = _Parts(columns, device)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return the codes of rows (n, width), of shape (n_columns, n)."""
-        codes = (rows @ self._levels).T.round().int()
-        level = codes[self._in_parts]
-        is_state = (level > 0) & (level <= self._n_states)
-        return codes.index_copy_(
-            0, self._in_parts, torch.where(is_state, self._n_parts, self._parts(rows))
-        )
+        return self._parts.or_levels((rows @ self._levels).T.round().int(), rows)
 
     def mixtures(self, rows: Tensor) -> Tensor:
         """Return where rows (n, width) have some of each of several levels, (n_columns, n)."""
         return (((rows > 0) & (rows < 1)).to(DTYPE) @ self._heads > 0).T
 
-    def _parts(self, rows: Tensor) -> Tensor:
+
+class _Parts:
+    """Parts of numbers and vectors, of all columns at once.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    device : torch.device
+    """
+
+    def __init__(self, columns: Sequence[Column], device: torch.device) -> None:
+        numbers = [(k, column) for k, column in enumerate(columns) if column.edges is not None]
+        vectors = [(k, column) for k, column in enumerate(columns) if column.vectors is not None]
+
+        def integers(values: Sequence[int], dtype: torch.dtype = torch.long) -> Tensor:
+            return torch.tensor(values, dtype=dtype, device=device)
+
+        both = [column for _, column in (*numbers, *vectors)]
+        self._columns = integers([k for k, _ in (*numbers, *vectors)])
+        self._n_parts = integers([column.n_parts for column in both], torch.int32)[:, None]
+        self._n_states = integers([column.n_states for column in both], torch.int32)[:, None]
+        self._numbers = integers([cast(slice, column.continuous).start for _, column in numbers])
+        # no number is beyond what fills edges up, so that all can be looked up at once
+        edges = [cast(Tensor, column.edges).to(DTYPE) for _, column in numbers]
+        self._edges = torch.empty(0, 0, dtype=DTYPE, device=device)
+        if edges:
+            self._edges = pad_sequence(edges, batch_first=True, padding_value=torch.inf)
+        self._vectors = [(column.continuous, cast(Tensor, column.vectors)) for _, column in vectors]
+
+    def or_levels(self, levels: Tensor, rows: Tensor) -> Tensor:
+        """Return levels (n_columns, n) of rows (n, width), or parts where columns have these."""
+        level = levels[self._columns]
+        is_state = (level > 0) & (level <= self._n_states)
+        parts = torch.where(is_state, self._n_parts, self._of(rows))
+        return levels.index_copy(0, self._columns, parts)
+
+    def _of(self, rows: Tensor) -> Tensor:
         """Return the part of each number and vector of rows (n, width), of shape (n_both, n)."""
         numbers = rows[:, self._numbers].T.contiguous()
         parts = [torch.searchsorted(self._edges, numbers, out_int32=True)]

@@ -168,8 +168,8 @@ def threads_for(multiplications: float) -> int:
     return 1 if multiplications < SMALL_STEP else limited_threads.available()
 
 
-# What is done with the results, one after another, takes a sixth of the time or so.
-MAX_WORKERS = 8
+# Each keeps some 30 MB to itself, and they share Python's lock and whoever takes their results.
+MAX_WORKERS = 4
 
 
 def in_threads(
