@@ -169,16 +169,15 @@ class RowSampler:
             self._table.layout, self._mean(margins), self._aim, margins.share_among_others()
         )
 
-        def with_neighbours_known() -> Iterator[Block]:
+        def in_turn() -> Iterator[Block]:
             for block in wanted:
-                if block.n_each == LATER_EACH:
-                    margins.look_around(self._homes(block.first_home, block.n_homes)[0])
+                margins.get_ready(self._homes(block.first_home, block.n_homes)[0], block.n_each)
                 yield block
 
         def rows_of(block: Block) -> Tensor:
             return self._block(block, margins, selection)
 
-        ready = with_neighbours_known()
+        ready = in_turn()
         for block in ready:
             yield rows_of(block)
             if selection.is_settled:

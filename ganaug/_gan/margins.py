@@ -112,7 +112,7 @@ class Margins:
         Only the real rows near an anchor are looked at, so that the nearest of all may be missed;
         for many rows beside each anchor that takes a tenth of the time.
         """
-        self.look_around(homes)
+        self._look_around(homes)
         square = torch.linalg.vector_norm(rows, dim=2).square()
         own, others = (
             references.distances_beside(rows, square, homes)
@@ -120,7 +120,12 @@ class Margins:
         )
         return others - own
 
-    def look_around(self, homes: Tensor) -> None:
+    def get_ready(self, homes: Tensor, n_each: int) -> None:
+        """Learn what it takes to measure so many rows of each home; threads then only read it."""
+        if n_each >= MANY_ROWS:
+            self._look_around(homes)
+
+    def _look_around(self, homes: Tensor) -> None:
         """Find the references near these anchors, once for each."""
         homes = homes[homes < len(self._anchors)]
         new = homes[~self._is_known[homes]].unique()
