@@ -34,6 +34,7 @@ GROUPS = {
     "matrix products": ("_nn.linear", "matmul", "'mm'", "bmm", "built-in method numpy.dot"),
     "optimiser": ("_fused_adam", "_foreach"),
     "random numbers": ("torch.rand", "torch.randn", "log_", "uniform_", "exponential_"),
+    "values that never meet": ("exclusions.py", "codes.py", "searchsorted"),
     "nearest rows": ("cdist", "topk", "torch.minimum", "torch.maximum", "margins.py"),
     "decoding": ("_encoding/", "numpy", "pandas"),
     "other functions of torch": ("TensorBase", "built-in method torch"),

@@ -29,6 +29,7 @@ def test_shares_are_those_of_all_time():
         ("~ <method 'run_backward' of 'torch._C._EngineBase' objects>", "backward pass"),
         ("~ <built-in method torch._C._nn.linear>", "matrix products"),
         ("/ganaug/_gan/margins.py smallest", "nearest rows"),
+        ("/ganaug/_gan/exclusions.py respected", "values that never meet"),
         ("/ganaug/_gan/gate.py forward", "operators (+, @, [...]) and Python in `_gan`"),
         ("/ganaug/_encoding/numbers.py decode", "decoding"),
     ],
