@@ -207,8 +207,8 @@ class ClassBalancedBatches:
     def current(self) -> Batch:
         """Return the batch that `advance` moved on to: all of this happens on the device."""
         classes, rows, targets = self._indices
-        anchor = self._table.expand(rows) * self._anchored
-        target = self._table.expand(targets)
+        in_full, target = self._table.expand(torch.cat([rows, targets])).chunk(2)
+        anchor = in_full * self._anchored
         reflected = slice(0, self._n_anchored // 2)
         target[reflected] = self._reflect(anchor[reflected], target[reflected])
         return Batch(anchor, self._anchored, target, classes.clone())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import cast
 
 import torch
@@ -81,7 +81,7 @@ class Generator(nn.Module):
     ) -> Tensor:
         out = self._first_layer(anchor, anchored, latent)
         out = activate(out + self.class_shift(classes))
-        for layer in self.hidden[1:]:
+        for layer in islice(self.hidden, 1, None):
             out = activate(layer(out))
         out = self.last(out)
         start, levels = anchor[:, : self.continuous_width], anchor[:, self.continuous_width :]
@@ -230,7 +230,7 @@ class Discriminator(nn.Module):
 
     def density_layers(self) -> list[tuple[Tensor, Tensor]]:
         """Return weight and bias of each layer from free rows to their logits for all classes."""
-        later = [cast(nn.Linear, layer) for layer in self.hidden[1:]]
+        later = [cast(nn.Linear, layer) for layer in islice(self.hidden, 1, None)]
         hidden = [self._free_layer(), *((layer.weight, layer.bias) for layer in later)]
         return [*hidden, self.density.layer()]
 
@@ -246,7 +246,7 @@ class Discriminator(nn.Module):
     def _later_features(self, out: Tensor) -> list[Tensor]:
         """Return the output of the first layer and of each after it."""
         features = [out]
-        for layer in self.hidden[1:]:
+        for layer in islice(self.hidden, 1, None):
             features.append(activate(layer(features[-1])))
         return features
 
