@@ -123,8 +123,9 @@ def _neighbours_in_place_of_rows(
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
     start, end = anchor[:, layout.continuous], target[:, layout.continuous]
     shares = self._shares(anchor, torch.ones_like(anchor[:, :1]), 1, random)[0]
-    made = torch.cat([start + shares * (end - start), levels], dim=1)
-    return self._validity(self._exclusions.respected(made, anchor)).unflatten(0, (n_each, -1))
+    made = torch.cat([start + shares * (end - start), levels], dim=1).unflatten(0, (n_each, -1))
+    possible = self._exclusions.respected(made, anchor[: len(homes)])
+    return self._validity(possible.flatten(0, 1)).view_as(made)
 
 
 @lru_cache(maxsize=1)
