@@ -19,7 +19,7 @@ from torch import Tensor
 import ganaug.sampler
 from ganaug._fitting import TABLE_AUTO
 from ganaug._gan import batches, inference, selection, table_gan
-from ganaug._gan.batches import Batch, ClassBalancedBatches, DeviceTable, nearest_in_class
+from ganaug._gan.batches import Batch, DeviceTable, nearest_in_class
 from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.gate import Validity
 from ganaug._gan.inference import RowSampler
@@ -57,10 +57,6 @@ class Part:
 
 
 # --- what parts are replaced by -------------------------------------------------------------------
-
-
-def _target_as_it_is(self: ClassBalancedBatches, anchor: Tensor, target: Tensor) -> Tensor:
-    return target
 
 
 def _nothing(*args: object, **keywords: object) -> None:
@@ -141,7 +137,6 @@ _NO_CALIBRATION: Replacement = (table_gan, "calibrate_levels", _nothing)
 PARTS: dict[str, Part] = {
     "geometry": Part(((table_gan, "measure_classes", _no_geometry),)),
     "shares": Part(((RowSampler, "_shares", _all_the_way),)),
-    "mirroring": Part(((ClassBalancedBatches, "_reflect", _target_as_it_is),)),
     # what is left is a plain conditional GAN
     "anchors": Part(((batches, "ANCHORED_SHARE", 0.0),), {"anchored_share": 0.0}),
     # a few free pairs stay for the density readout; they can't tell when to stop any more

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._encoding.layout import EncodedTable, TableLayout
-from ganaug._gan.gate import StateGate
 from ganaug._gan.runtime import DTYPE, in_double
 from ganaug._gan.states import State
 
@@ -152,8 +151,8 @@ class BatchConfig:
 class ClassBalancedBatches:
     """Draws batches in which all classes are equally likely.
 
-    An anchored pair is a row and one of its nearest neighbours in the class, or the neighbour's
-    mirror image; in the others the anchor is dropped and the target is the row itself.
+    An anchored pair is a row and one of its nearest neighbours in the class; in the others the
+    anchor is dropped and the target is the row itself.
 
     Parameters
     ----------
@@ -180,7 +179,6 @@ class ClassBalancedBatches:
         self._n_anchored = int(config.batch_size * ANCHORED_SHARE)
         self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
         self._anchored[: self._n_anchored] = 1.0
-        self._gate = StateGate(table.layout, table.device)
         self._drawn = 0
         # of the batch that is next: written to in place, so that a recorded step finds it there
         self._indices = torch.zeros(3, config.batch_size, dtype=torch.long, device=table.device)
@@ -208,25 +206,7 @@ class ClassBalancedBatches:
         """Return the batch that `advance` moved on to: all of this happens on the device."""
         classes, rows, targets = self._indices
         in_full, target = self._table.expand(torch.cat([rows, targets])).chunk(2)
-        anchor = in_full * self._anchored
-        reflected = slice(0, self._n_anchored // 2)
-        target[reflected] = self._reflect(anchor[reflected], target[reflected])
-        return Batch(anchor, self._anchored, target, classes.clone())
-
-    def _reflect(self, anchor: Tensor, target: Tensor) -> Tensor:
-        """Return targets whose numbers are mirrored through their anchor.
-
-        Neighbours lie towards the dense middle of a class. A generator that only ever moved that
-        way would shrink it; with the mirror image as likely as the neighbour it does not.
-        """
-        layout, gate = self._table.layout, self._gate
-        as_it_is = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(
-            target[:, layout.one_hot]
-        )
-        as_it_is[:, len(layout.numbers) :].zero_()  # a vector has no level on its other side
-        towards = anchor[:, layout.continuous] - target[:, layout.continuous]
-        mirrored = target[:, layout.continuous] + 2 * as_it_is * towards
-        return torch.cat([mirrored, target[:, layout.one_hot]], dim=1)
+        return Batch(in_full * self._anchored, self._anchored, target, classes.clone())
 
     def _draw_indices(self) -> None:
         shape = (BATCHES_PER_DRAW, self._config.batch_size)

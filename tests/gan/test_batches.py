@@ -75,9 +75,9 @@ def test_rows_have_the_class_of_their_pair(table):
     config = BatchConfig(batch_size=200, n_neighbors=2)
     batch = next_batch(ClassBalancedBatches(table, config, random_generator(0, device=CPU)))
     bounds = table.starts
-    # the number of a row is its position, but for targets that are mirrored
+    # the number of a row is its position
     for rows, classes in (
-        (batch.target[50:], batch.classes[50:]),
+        (batch.target, batch.classes),
         (batch.anchor[:100], batch.classes[:100]),
     ):
         position = rows[:, 0].long()
@@ -99,31 +99,3 @@ def test_weights_say_how_much_a_row_counts():
     assert counts[51] == 0
     assert counts[0] / counts[:50].sum() == pytest.approx(25 / 74, abs=0.03)
     assert counts[50] / counts[52] == pytest.approx(1, abs=0.1)
-
-
-def test_half_of_the_targets_beside_an_anchor_are_mirrored(table):
-    # numbers grow along the class, so neighbours of its first row are all above it
-    config = BatchConfig(batch_size=400, n_neighbors=2)
-    batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
-    moves = []
-    for _ in range(20):
-        batch = next_batch(batches)
-        moves.append((batch.target - batch.anchor)[:200, 0][batch.anchor[:200, 0] == 0])
-    moved = torch.cat(moves)
-    below = (moved < 0).float().mean()
-    assert 0.35 < below < 0.65
-    assert moved.abs().max() <= 5
-
-
-def test_missing_numbers_are_not_mirrored():
-    layout = TableLayout(
-        (NumberSlot(0, 0.0, 9.0, 0.0),), (), (HeadSlot(0, 2, 0, (0.0, 0.0), has_missing=True),)
-    )
-    numbers = np.array([[5.0], [0.0]] * 20, np.float32)
-    codes = np.array([[0], [1]] * 20, np.int32)  # every second number is missing
-    table = DeviceTable(layout, EncodedTable(numbers, codes), np.array([40]), CPU)
-    config = BatchConfig(batch_size=100, n_neighbors=20)
-    batches = ClassBalancedBatches(table, config, random_generator(0, device=CPU))
-    for _ in range(10):
-        target = next_batch(batches).target
-        assert (target[target[:, 2] == 1, 0] == 0).all()
