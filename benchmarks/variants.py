@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 import ganaug.sampler
-from ganaug._fitting import TABLE_AUTO
 from ganaug._gan import batches, inference, selection, table_gan
 from ganaug._gan.batches import Batch, DeviceTable, nearest_in_class
 from ganaug._gan.exclusions import ClassExclusions
@@ -28,7 +27,6 @@ from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 
 Replacement = tuple[object, str, object]
 
-AUTO_STEPS = TABLE_AUTO.n_steps
 NEARLY_ALL = 0.99
 
 
@@ -139,17 +137,15 @@ PARTS: dict[str, Part] = {
     "shares": Part(((RowSampler, "_shares", _all_the_way),)),
     # what is left is a plain conditional GAN
     "anchors": Part(((batches, "ANCHORED_SHARE", 0.0),), {"anchored_share": 0.0}),
-    # a few free pairs stay for the density readout; they can't tell when to stop any more
-    "free_half": Part(
-        ((batches, "ANCHORED_SHARE", NEARLY_ALL), _KEEP_THE_LAST), {"n_steps": AUTO_STEPS}
-    ),
+    # a few free pairs stay for the density readout; they can't tell which is best any more
+    "free_half": Part(((batches, "ANCHORED_SHARE", NEARLY_ALL), _KEEP_THE_LAST)),
     "selection": Part(((inference, "POOL_FACTOR", 1),)),
     "acceptance": Part(((selection, "acceptance_weights", _even_weights),)),
     "tilt": Part(((Selection, "_tilt", _no_tilt),)),
     "calibration": Part((_NO_CALIBRATION,)),
     "exclusions": Part(((ClassExclusions, "respected", _clashes_as_they_are),)),
     "averaging": Part(((ganaug.sampler, "TrainingConfig", _without_averaging),)),
-    "early_stopping": Part((_KEEP_THE_LAST,), {"n_steps": AUTO_STEPS}),
+    "best_check": Part((_KEEP_THE_LAST,)),
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
     "validity": Part(((Validity, "__call__", _rows_as_they_are),)),
     # the control: the same targets, selection and validity, and nothing is trained

@@ -37,7 +37,6 @@ class Auto:
     """What "auto" stands for, and what else depends on what rows are."""
 
     n_steps: int
-    patience: int | None
     batch_size: int
     learning_rate: float
     averaging_decay: float = 0.99
@@ -45,14 +44,13 @@ class Auto:
     keeps_last: bool = False
 
 
-TABLE_AUTO = Auto(n_steps=350, patience=6, batch_size=192, learning_rate=3e-3)
+TABLE_AUTO = Auto(n_steps=350, batch_size=192, learning_rate=3e-3)
 # Tables of few rows learn as much from smaller batches; larger ones lose a little by them.
 SMALL_TABLE_ROWS = 2000
 SMALL_TABLE_AUTO = replace(TABLE_AUTO, batch_size=128)
-OWN_AUTO = replace(TABLE_AUTO, n_steps=500, patience=None, learning_rate=2e-3)
+OWN_AUTO = replace(TABLE_AUTO, n_steps=500, learning_rate=2e-3)
 IMAGE_AUTO = Auto(
     n_steps=300,
-    patience=None,
     batch_size=64,
     learning_rate=1e-3,
     averaging_decay=0.995,

@@ -90,9 +90,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Names, positions or a boolean mask (or a callable that takes X and returns one of them)
         name numeric columns that are categories too.
     n_steps : "auto" or int, default="auto"
-        Training steps. "auto" stops when generated rows have come no closer to real ones for a
-        while, after at most 500 steps, and keeps the best generator seen; for images it is
-        always 300 steps, of which the last generator is kept. An int trains exactly so many.
+        Training steps: "auto" means 350 for tables, 300 for images and 500 for networks of your
+        own. Now and then generated rows are compared with real ones, and the generator of the
+        best check is kept; of images the last one.
     batch_size : "auto" or int, default="auto"
         Rows in each training batch; all classes are drawn equally often. "auto" means 192 rows of
         a table, 128 if it has at most 2000 in all, or 64 images.
@@ -101,7 +101,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     latent_dim : int, default=16
         Size of the noise vector.
     learning_rate : "auto" or float, default="auto"
-        Step size of Adam, in both networks. "auto" means 2e-3 for tables and 1e-3 for images.
+        Step size of Adam, in both networks. "auto" means 3e-3 for tables, 1e-3 for
+        images and 2e-3 for networks of your own.
     betas : tuple of float, default=(0.0, 0.99)
         Decay of the means of gradients and of their squares in Adam.
     loss : {"relativistic", "bce", "hinge", "wasserstein"}, default="relativistic"
@@ -779,7 +780,6 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
     def _config(self, auto: Auto = TABLE_AUTO) -> GANConfig:
         """Return the parameters as the GAN takes them; a loaded one reads sizes and shares only."""
-        is_auto = self.n_steps == "auto"
         return GANConfig(
             NetworkConfig(validation.check_layer_sizes(self.hidden_layer_sizes), self.latent_dim),
             BatchConfig(
@@ -787,8 +787,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
                 self.n_neighbors,
             ),
             TrainingConfig(
-                n_steps=auto.n_steps if is_auto else int(self.n_steps),
-                patience=auto.patience if is_auto else None,
+                n_steps=auto.n_steps if self.n_steps == "auto" else int(self.n_steps),
                 learning_rate=(
                     auto.learning_rate
                     if self.learning_rate == "auto"

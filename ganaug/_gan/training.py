@@ -43,9 +43,6 @@ class TrainingConfig:
     Parameters
     ----------
     n_steps : int
-        Upper bound on the steps.
-    patience : int or None
-        Checks in a row without progress after which training ends; None trains all steps.
     loss : str
         One of `LOSSES`.
     betas : tuple of float
@@ -58,7 +55,6 @@ class TrainingConfig:
     """
 
     n_steps: int
-    patience: int | None
     learning_rate: float
     gradient_penalty: float
     loss: str = "relativistic"
@@ -66,12 +62,11 @@ class TrainingConfig:
     penalty_interval: int = 2
     averaging_decay: float = 0.99
     check_interval: int = 50
-    min_improvement: float = 0.002
     keeps_last: bool = False
 
     @property
     def max_checks(self) -> int:
-        """How many checks there are if training runs to its end."""
+        """How many checks there are if none sends training back."""
         return -(-self.n_steps // self.check_interval)
 
 
@@ -200,7 +195,6 @@ class Trainer(ABC):
         self._n_steps = 0
         self._best = self._copy_networks()
         self._best_quality = float("inf")
-        self._stale_checks = 0
 
     def train(self) -> abc.Generator[Check]:
         """Train, giving a `Check` now and then; the caller may stop between two of them.
@@ -215,7 +209,7 @@ class Trainer(ABC):
         """
         config = self._config
         try:
-            while self._n_steps < config.n_steps and not self._is_stale():
+            while self._n_steps < config.n_steps:
                 losses = torch.stack(self._step(self._n_steps))
                 self._losses[:, self._n_steps] = losses
                 self._n_steps += 1
@@ -236,7 +230,7 @@ class Trainer(ABC):
     def state_dict(self) -> State:
         """Return all that further steps depend on, to go on from after a `Check`, bit for bit."""
         history = self.history
-        counts = (self._n_steps, self._stale_checks, history.best_step)
+        counts = (self._n_steps, history.best_step)
         return {
             "counts": torch.tensor(counts),
             "best_quality": torch.tensor(self._best_quality, dtype=torch.float64),
@@ -264,14 +258,14 @@ class Trainer(ABC):
         """
         check_form(state, self.state_dict(), of_any_length=OF_EACH_STEP)
         history = self.history
-        n_steps, stale_checks, best_step = state["counts"].tolist()
+        n_steps, best_step = state["counts"].tolist()
         n_losses = state["losses"].shape[-1]
-        if not 0 <= best_step <= n_steps == n_losses <= self._config.n_steps or stale_checks < 0:
+        if not 0 <= best_step <= n_steps == n_losses <= self._config.n_steps:
             raise PersistenceError(
                 f"the saved state contradicts itself: {n_steps} steps of {self._config.n_steps}, "
-                f"{n_losses} losses, {stale_checks} checks after a best step {best_step}."
+                f"{n_losses} losses, and the best step is {best_step}."
             )
-        self._n_steps, self._stale_checks, history.best_step = n_steps, stale_checks, best_step
+        self._n_steps, history.best_step = n_steps, best_step
         self._best_quality = float(state["best_quality"])
         self._losses[:, : self._n_steps] = state["losses"]
         for name in ("check_step", "quality", "restart_step"):
@@ -293,8 +287,6 @@ class Trainer(ABC):
     def _check(self, quality: float) -> Check:
         step = self._n_steps
         is_best = self._config.keeps_last or quality < self._best_quality
-        is_progress = quality < self._best_quality - self._config.min_improvement
-        self._stale_checks = 0 if is_progress else self._stale_checks + 1
         if is_best:
             self._best_quality = quality
             self._best = self._copy_networks()
@@ -313,9 +305,6 @@ class Trainer(ABC):
             generator=self.average,
             discriminator=self.discriminator,
         )
-
-    def _is_stale(self) -> bool:
-        return self._config.patience is not None and self._stale_checks >= self._config.patience
 
     @torch.no_grad()
     def _is_finite(self, quality: float) -> bool:
@@ -346,7 +335,7 @@ class Trainer(ABC):
         self.generator.load_state_dict(self._best[0])
         for optimizer in (self._generator_optimizer, self._discriminator_optimizer):
             optimizer.restart(RESTART_RATE)
-        self._n_steps, self._stale_checks = history.best_step, 0
+        self._n_steps = history.best_step
         history.forget_after(self._n_steps)
 
     def _restore_best(self) -> None:

@@ -167,7 +167,7 @@ def test_report(tmp_path, three_samplers):
 
 
 @pytest.mark.parametrize("n_datasets", [1, 9])
-@pytest.mark.parametrize("name", ["none", 'ganaug:without="early_stopping"', "x" * 40])
+@pytest.mark.parametrize("name", ["none", 'ganaug:without="calibration"', "x" * 40])
 def test_nothing_of_a_picture_is_cut(tmp_path, name, n_datasets):
     samplers = ["ganaug", "svm_smote", *(name + str(i) for i in range(4))]
     drawn = np.random.default_rng(0).random((n_datasets, 6)).argsort(axis=1) + 1.0

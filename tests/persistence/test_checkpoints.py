@@ -107,7 +107,7 @@ def test_a_dataset_without_seed_goes_on_with_the_rows_of_the_checkpoint(tmp_path
     assert len(resumed.history_["quality"]) == 4
 
 
-def test_weights_and_early_stopping_go_on_too(tmp_path, monkeypatch):
+def test_a_fit_of_weighted_rows_goes_on_too(tmp_path, monkeypatch):
     weights = np.random.default_rng(0).random(len(Y))
     undisturbed = quick(n_steps="auto").fit(X, Y, sample_weight=weights)
     with monkeypatch.context() as patch:
@@ -166,8 +166,8 @@ def test_a_damaged_checkpoint_is_an_error_before_training(tmp_path):
         ({"document": {}}, "run"),
         ({"document": {"seed": "0", "run": {}}}, "seed"),
         ({"document": {"seed": 0, "run": {"table": 1}}}, "run.table"),
-        ({"tensors": {"counts": np.array([2**40, 0, 50])}}, "contradicts itself"),
-        ({"tensors": {"counts": np.array([200, 0, -50])}}, "contradicts itself"),
+        ({"tensors": {"counts": np.array([2**40, 50])}}, "contradicts itself"),
+        ({"tensors": {"counts": np.array([200, -50])}}, "contradicts itself"),
         ({"tensors": {"losses": np.zeros((2, 3), np.float32)}}, "contradicts itself"),
     ],
 )
