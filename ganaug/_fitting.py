@@ -44,7 +44,7 @@ class Auto:
     keeps_last: bool = False
 
 
-TABLE_AUTO = Auto(n_steps=350, batch_size=192, learning_rate=3e-3)
+TABLE_AUTO = Auto(n_steps=400, batch_size=192, learning_rate=2.5e-3)
 # Tables of few rows learn as much from smaller batches; larger ones lose a little by them.
 SMALL_TABLE_ROWS = 2000
 SMALL_TABLE_AUTO = replace(TABLE_AUTO, batch_size=128)

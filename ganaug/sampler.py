@@ -90,7 +90,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Names, positions or a boolean mask (or a callable that takes X and returns one of them)
         name numeric columns that are categories too.
     n_steps : "auto" or int, default="auto"
-        Training steps: "auto" means 350 for tables, 300 for images and 500 for networks of your
+        Training steps: "auto" means 400 for tables, 300 for images and 500 for networks of your
         own. Now and then generated rows are compared with real ones, and the generator of the
         best check is kept; of images the last one.
     batch_size : "auto" or int, default="auto"
@@ -101,7 +101,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     latent_dim : int, default=16
         Size of the noise vector.
     learning_rate : "auto" or float, default="auto"
-        Step size of Adam, in both networks. "auto" means 3e-3 for tables, 1e-3 for
+        Step size of Adam, in both networks. "auto" means 2.5e-3 for tables, 1e-3 for
         images and 2e-3 for networks of your own.
     betas : tuple of float, default=(0.0, 0.99)
         Decay of the means of gradients and of their squares in Adam.
