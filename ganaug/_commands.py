@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from ganaug._files.large import check_large_output, is_large, open_large
 from ganaug._files.output import check_output
 from ganaug._files.reading import check_suffix
 from ganaug._files.streams import as_arrow, write_tables
-from ganaug._files.tables import read_table
+from ganaug._files.tables import Table, read_table
 from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ MODEL_SUFFIX = ".ganaug"
 SCORE, P_VALUE = "anomaly_score", "p_value"
 # Rows that are made at a time, for a file; they may have long texts.
 BATCH_ROWS = 16_384
+# So many show which classes are asked for.
+REHEARSED_ROWS = 1000
 
 
 def resample(args: argparse.Namespace) -> None:
@@ -79,6 +82,8 @@ def sample(args: argparse.Namespace) -> None:
     label = None if args.label is None else _class_named(args.label, table.classes)
     _check_conditions(args.where, table.names, args.target)
     with _refusals():
+        if args.where:
+            _rehearse(args, table, label)
         sampler = _sampler(args).fit(table.X, table.y)
         X, y = sampler.sample(args.n_samples, y=label, where=_where(args.where, sampler))
     table.write(args.output, X, y, originals=False, mark=None, force=args.force)
@@ -232,6 +237,16 @@ def _check_conditions(texts: Sequence[tuple[str, str]], names: Sequence[str], ta
                 f"--where asks for column {name!r}, which is not in the table; its columns are "
                 f"{', '.join(names)}."
             )
+
+
+def _rehearse(args: argparse.Namespace, table: Table, label: Any) -> None:
+    """Refuse conditions that can't be met before training: one step is enough to know columns."""
+    from ganaug.sampler import GANSampler
+
+    with warnings.catch_warnings(action="ignore"):
+        sampler = GANSampler(n_steps=1, random_state=0, device="cpu").fit(table.X, table.y)
+        n_rows = min(args.n_samples, REHEARSED_ROWS)
+        sampler.sample(n_rows, y=label, where=_where(args.where, sampler))
 
 
 def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, Any] | None:

@@ -133,6 +133,28 @@ def test_conditions_on_no_feature_are_told_before_training(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [("job=retird", "'retird'"), ("age=900..", "900"), ("age=a", "number")],
+)
+def test_conditions_that_no_row_meets_are_told_before_training(
+    mixed_files, tmp_path, capsys, monkeypatch, suffix, condition, message
+):
+    train = GANSampler._train
+
+    def one_step_at_most(sampler, *given):
+        assert sampler.n_steps == 1
+        return train(sampler, *given)
+
+    monkeypatch.setattr(GANSampler, "_train", one_step_at_most)
+    where = ["--target", "y", "-n", 5, "--where", condition, "-o", tmp_path / "out.csv"]
+    assert ganaug("sample", mixed_files[suffix], *where) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Warning" not in err
+
+
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet", "folder", "model.ganaug"])
 @pytest.mark.parametrize("command", ["resample", "fit", "score"])
 def test_an_input_that_is_not_there_is_named(tmp_path, capsys, command, name):
