@@ -110,7 +110,7 @@ class ClassMoves(nn.Module):
         if self._is_plain:
             return anchor + units
         is_free = anchored[:, 0] == 0
-        start = anchor + (1 - anchored) * self.mean[classes]
+        start = anchor + (1 - anchored) * self.mean.index_select(0, classes)
         return start + self._mapped(units, self.out_of_units, classes + len(self.mean) * is_free)
 
     def units(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
@@ -138,7 +138,9 @@ class ClassMoves(nn.Module):
         if self.basis is not None:
             moves = moves @ self.basis
         products = (moves @ matrices).unflatten(-1, (-1, len(matrices)))
-        out = products[..., torch.arange(len(which), device=moves.device), which, :]
+        n_rows, n_matrices = products.shape[-3:-1]
+        places = torch.arange(0, n_rows * n_matrices, n_matrices, device=moves.device) + which
+        out = products.flatten(-3, -2).index_select(-2, places)
         return out if self.basis is None else out @ self.basis.T
 
 

@@ -76,9 +76,12 @@ class DifferenceNoise(Drawing):
         n = len(one_hot)
         is_swapped = self._uniform(n, self._n_heads) < scale / SCALES[1]
         is_kept = self._uniform(n, self._n_heads) >= ERASED_SHARE
-        donors = self._choose(len(others), n, self._n_heads)[:, self._head_of_level]
-        donated = others.gather(0, donors) * is_kept[:, self._head_of_level]
-        return torch.where(is_swapped[:, self._head_of_level], donated, one_hot)
+        donors = self._choose(len(others), n, self._n_heads)
+        donors, is_kept, is_swapped = (
+            of_head.index_select(1, self._head_of_level)
+            for of_head in (donors, is_kept, is_swapped)
+        )
+        return torch.where(is_swapped, others.gather(0, donors) * is_kept, one_hot)
 
     def _choose(self, n: int, *shape: int) -> Tensor:
         return torch.randint(n, shape, generator=self.random, device=self.random.device)

@@ -89,7 +89,8 @@ class Generator(nn.Module):
         if shares is not None:
             move = move * shares
         continuous = self.moves.moved(start, anchored, move, classes)
-        logits = logits + (ANCHOR_LOGIT * levels + self.level_bias[classes]) + gumbel
+        bias = ANCHOR_LOGIT * levels + self.level_bias.index_select(0, classes)
+        logits = logits + bias + gumbel
         one_hot = self.head(logits)
         return torch.cat([self.gate(continuous, one_hot), one_hot], dim=-1)
 
@@ -137,7 +138,8 @@ class CategoryHead(nn.Module):
             hard = torch.zeros_like(logits).scatter_(-1, levels, 1.0)
         if not torch.is_grad_enabled():
             return hard
-        soft = torch.exp((logits - peaks[..., self.head_of_level]) / SOFTMAX_TEMPERATURE)
+        peaks = peaks.index_select(-1, self.head_of_level)
+        soft = torch.exp((logits - peaks) / SOFTMAX_TEMPERATURE)
         soft = soft / ((soft @ self.member) @ self.member.T)
         return hard + (soft - soft.detach())
 
