@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,10 +82,11 @@ def sample(args: argparse.Namespace) -> None:
     table = read_table(args.input, args.target, args.categorical)
     label = None if args.label is None else _class_named(args.label, table.classes)
     _check_conditions(args.where, table.names, args.target)
+    sampler = _sampler(args)
     with _refusals():
         if args.where:
-            _rehearse(args, table, label)
-        sampler = _sampler(args).fit(table.X, table.y)
+            _rehearse(sampler, table, label, args)
+        sampler.fit(table.X, table.y)
         X, y = sampler.sample(args.n_samples, y=label, where=_where(args.where, sampler))
     table.write(args.output, X, y, originals=False, mark=None, force=args.force)
     _tell(args, f"{args.output}: {len(y):,} synthetic rows")
@@ -239,14 +241,19 @@ def _check_conditions(texts: Sequence[tuple[str, str]], names: Sequence[str], ta
             )
 
 
-def _rehearse(args: argparse.Namespace, table: Table, label: Any) -> None:
-    """Refuse conditions that can't be met before training: one step is enough to know columns."""
-    from ganaug.sampler import GANSampler
+def _rehearse(sampler: GANSampler, table: Table, label: Any, args: argparse.Namespace) -> None:
+    """Refuse conditions that can't be met before training: one step is enough to know the rows.
 
+    Which rows of a large class are trained on is the seed's choice, so both fits get the same one.
+    """
+    from sklearn.base import clone
+
+    if sampler.random_state is None:
+        sampler.set_params(random_state=secrets.randbits(31))
     with warnings.catch_warnings(action="ignore"):
-        sampler = GANSampler(n_steps=1, random_state=0, device="cpu").fit(table.X, table.y)
+        rehearsal = clone(sampler).set_params(n_steps=1, verbose=0).fit(table.X, table.y)
         n_rows = min(args.n_samples, REHEARSED_ROWS)
-        sampler.sample(n_rows, y=label, where=_where(args.where, sampler))
+        rehearsal.sample(n_rows, y=label, where=_where(args.where, rehearsal))
 
 
 def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, Any] | None:

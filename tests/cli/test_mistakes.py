@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ganaug import GANSampler, cli
+from ganaug.exceptions import DataError
 from tests.cli.running import ganaug, read
 
 
@@ -153,6 +156,22 @@ def test_conditions_that_no_row_meets_are_told_before_training(
     err = capsys.readouterr().err
     assert message in err
     assert "Warning" not in err
+
+
+@pytest.mark.parametrize(("seed", "status"), [(0, 2), (3, 0)])
+def test_conditions_are_judged_by_the_rows_that_are_trained_on(tmp_path, seed, status):
+    # of a class of 9,980 rows 5,000 are trained on, the only rare one among them or not
+    n = 10_000
+    jobs = np.where(np.arange(n) == 17, "rare", "clerk")
+    X = pd.DataFrame({"weight": np.random.default_rng(0).normal(70, 10, n), "job": jobs})
+    y = np.repeat(["no", "yes"], [n - 20, 20])
+    fitted = GANSampler(n_steps=1, random_state=seed, device="cpu").fit(X, y)
+    with pytest.raises(DataError) if status else nullcontext():
+        fitted.sample(3, y="no", where={"job": "rare"})
+    X.assign(y=y).to_csv(tmp_path / "in.csv", index=False)
+    asked = ["--target", "y", "-n", 3, "--class", "no", "--where", "job=rare", "--steps", 2]
+    out = tmp_path / "out.csv"
+    assert ganaug("sample", tmp_path / "in.csv", *asked, "--seed", seed, "-o", out) == status
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet", "folder", "model.ganaug"])
