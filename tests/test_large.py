@@ -1,15 +1,20 @@
 """Tables read in parts: `ganaug resample` on folders and large files."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from ganaug import GANSampler
-from ganaug._files import large, streams
+from ganaug._encoding import chosen_rows, scan
+from ganaug._files import csv_dataset, large, streams
 from ganaug._files.streams import as_arrow
 from ganaug.cli import main
 
@@ -187,8 +192,17 @@ def test_bad_input_is_refused_before_anything_is_written(
     whole = (folder / "a.parquet").read_bytes()
     (tmp_path / "bad.parquet").write_bytes(whole[: len(whole) // 2])
     refused("bad.parquet can't be read", tmp_path / "bad.parquet", "-o", out)
+    (tmp_path / "bad.parquet").write_bytes(whole[:4] + bytes([255] * 40) + whole[44:])
+    for size in (2**28, 0):  # read as a whole, and in parts
+        monkeypatch.setattr(large, "LARGE_BYTES", size)
+        refused("bad.parquet can't be read", tmp_path / "bad.parquet", "-o", out)
     pq.write_table(table.rename_columns(["size", "n", "zip", "day", "label"]), folder / "c.parquet")
     refused("c.parquet has no column 'count'", folder, "-o", out)
+    pq.write_table(table.drop_columns(["label"]), folder / "0.parquet")
+    refused("0.parquet has no target column 'label'", folder, "-o", out)
+    for path in folder.iterdir():
+        pq.write_table(table.slice(0, 0), path)
+    refused(f"files of {folder} have no rows", folder, "-o", out)
 
 
 @pytest.mark.parametrize(
@@ -285,3 +299,65 @@ def test_a_table_to_sample_from_needs_a_target(table, tmp_path, capsys):
     out = tmp_path / "out.parquet"
     assert main(["sample", str(tmp_path / "in.parquet"), "-n", "5", "-o", str(out)]) == 2
     assert "--target" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Let parts, buffers and what is kept of a table be small, so that small tables are large."""
+    for owner, name, value in (
+        (chosen_rows, "MIN_CLASS_ROWS", 200),
+        (chosen_rows, "MAX_ROWS", 1000),
+        (scan, "BATCH_ROWS", 1000),
+        (streams, "ROW_GROUP_ROWS", 2000),
+        (csv_dataset, "BLOCK_BYTES", 2**16),
+    ):
+        assert hasattr(owner, name)
+        monkeypatch.setattr(owner, name, value)
+
+
+def peak_of(call):
+    """Return the most bytes that numpy, Python and arrow held at once, beyond those before."""
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1] + pool.max_memory()
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(before)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_memory_does_not_grow_with_the_rows_of_a_file(table, tmp_path, suffix):
+    def peak(n_copies):
+        path, out = tmp_path / f"{n_copies}{suffix}", tmp_path / f"out{n_copies}{suffix}"
+        copies = pa.concat_tables([table] * n_copies)
+        write = pq.write_table if suffix == ".parquet" else pyarrow.csv.write_csv
+        write(copies, path)
+        n_new = ["--strategy", f"yes={pc.sum(pc.equal(copies['label'], 'yes')).as_py() + 50}"]
+        del copies
+        return peak_of(lambda: resample(path, "-o", out, *n_new))
+
+    peak(1)  # what a process pays once
+    few, many = peak(40), peak(100)  # arrow reads some dozens of blocks ahead
+    assert many < 1.2 * few
+    assert many < 100 * table.nbytes / 2
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.usefixtures("small_parts")
+def test_memory_does_not_grow_with_the_rows_that_are_asked_for(table, tmp_path, suffix):
+    X = table.drop_columns(["label"])
+    GANSampler(n_steps=5, random_state=0).fit(X, table["label"]).save(tmp_path / "model.ganaug")
+
+    def peak(n_rows):
+        out = tmp_path / f"{n_rows}{suffix}"
+        command = ["sample", str(tmp_path / "model.ganaug"), "-n", str(n_rows), "-o", str(out)]
+        return peak_of(lambda: main([*command, "--quiet"]))
+
+    peak(100)
+    few, many = peak(20_000), peak(60_000)
+    assert many < 1.2 * few

@@ -8,6 +8,8 @@ row alone, so the result depends neither on row groups nor on files.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +100,7 @@ def extract(dataset: Any, target: Any, seed: int) -> Extract:
         landmarks.offer(batch, n_bytes, start)
         start += len(batch)
     if start == 0:
-        raise DataError(f"{_name(dataset)} has no rows.")
+        raise DataError(_that_no_rows_are_in(dataset))
     return _joined(reservoir, landmarks, target, dataset.schema)
 
 
@@ -108,16 +110,17 @@ def check_dataset(dataset: Any, target: Any) -> None:
     So is one of a type that arrow does not compare, or that is filtered.
     """
     names = dataset.schema.names
+    first = _first_file(dataset)
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"{_name(dataset)} has more than one column {name!r}; rename one.")
+            raise DataError(f"{first} has more than one column {name!r}; rename one.")
     if target not in names:
         raise DataError(
-            f"{_name(dataset)} has no target column {target!r}; its columns are {', '.join(names)}."
+            f"{first} has no target column {target!r}; its columns are {', '.join(names)}."
         )
     if len(names) < 2:
         raise DataError(
-            f"{_name(dataset)} has no column besides the target {target!r}; features are needed."
+            f"{first} has no column besides the target {target!r}; features are needed."
         )
     for column in dataset.schema:
         _check_type(column)
@@ -240,12 +243,21 @@ def _explained(fragment: Any, read: Any) -> Any:
     try:
         return read()
     except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise
         raise DataError(f"{_path(fragment)} can't be read: {error}") from error
 
 
-def _name(dataset: Any) -> str:
+def _first_file(dataset: Any) -> str:
+    """Return the name of the file from which a dataset has its columns."""
+    return next(iter(getattr(dataset, "files", [])), "the dataset")
+
+
+def _that_no_rows_are_in(dataset: Any) -> str:
     files = list(getattr(dataset, "files", []))
-    return files[0] if len(files) == 1 else f"the dataset of {len(files)} files"
+    if len(files) < 2:
+        return f"{_first_file(dataset)} has no rows."
+    return f"the {len(files)} files of {os.path.commonpath(files)} have no rows."
 
 
 def _path(fragment: Any) -> str:

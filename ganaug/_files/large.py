@@ -95,8 +95,8 @@ class LargeParquet(LargeTable):
         if not self._whole.files:
             raise DataError(f"{path} has no Parquet files in it.")
         self.names = list(self._whole.schema.names)
-        check_columns(path, self.names, target, categorical)
         check_dataset(self._whole, target)
+        check_columns(path, self.names, target, categorical)
         schema = self._whole.schema
         self._index = stored_index(schema, target)
         kept = [column for column in schema if column.name not in self._index]

@@ -169,5 +169,7 @@ def explaining_arrow(path: Path) -> Iterator[None]:
     pa = optional_import("pyarrow", extra="io")
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # it names the file itself
+            raise
         raise DataError(f"{path} can't be read: {error}") from error

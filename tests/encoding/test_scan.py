@@ -1,3 +1,5 @@
+import errno
+import shutil
 from decimal import Decimal
 
 import numpy as np
@@ -192,7 +194,27 @@ def test_bad_datasets_are_refused_by_name(table, tmp_path):
     path.write_bytes((tmp_path / "a" / "0.parquet").read_bytes()[:-100])
     with pytest.raises(DataError, match=r"2\.parquet can't be read"):
         extract(ds.dataset(tmp_path / "a"), "label", 0)
-    path.unlink()
+    pq.write_table(table.slice(0, 0), path)
+    files = [path, shutil.copy(path, tmp_path / "a" / "3.parquet")]
+    with pytest.raises(DataError, match=r"the 2 files of .*a have no rows"):
+        extract(ds.dataset(files), "label", 0)
+    pq.write_table(table.drop_columns(["label"]), path)
+    with pytest.raises(DataError, match=r"2\.parquet has no target column 'label'; .* town"):
+        extract(ds.dataset([path, tmp_path / "a" / "0.parquet"]), "label", 0)
+
+
+def test_memory_that_runs_out_while_a_file_is_read_is_no_fault_of_the_file(
+    table, tmp_path, monkeypatch
+):
+    def run_out(*_):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("ganaug._encoding.scan._read_parquet", lambda *_: iter(run_out, None))
+    with pytest.raises(OSError, match="Cannot allocate"):
+        extract(written(table, tmp_path / "a"), "label", 0)
+
+
+def test_bad_values_of_a_dataset_are_refused_by_name(table, tmp_path):
 
     for values, message in (
         ({"label": pa.nulls(N, pa.string())}, "missing labels, the first in row 0"),
