@@ -62,21 +62,19 @@ def check_where(where: Any) -> Mapping[Any, Any]:
 
 def check_found(found: Found, conditions: TableConditions, label: Any) -> None:
     """Refuse conditions that a class can't meet, saying how much of each there is."""
-    if all(found.within_reach):
+    texts = [condition.text for condition in conditions.encoded]
+    if not all(found.within_reach):
+        refused = texts[found.within_reach.index(False)]
+        reason = f"none of its {found.n_rows} training rows is like that"
+    elif found.excluding is not None:
+        refused = " and ".join(texts[number] for number in found.excluding)
+        reason = f"in none of its {found.n_rows} training rows do values of these two meet"
+    else:
         return
-    counts = ", ".join(
-        f"{condition.text}: {n}"
-        for condition, n in zip(conditions.encoded, found.n_meeting_each, strict=True)
-    )
-    refused = next(
-        condition.text
-        for condition, is_within in zip(conditions.encoded, found.within_reach, strict=True)
-        if not is_within
-    )
+    counts = ", ".join(f"{text}: {n}" for text, n in zip(texts, found.n_meeting_each, strict=True))
     raise DataError(
-        f"class {label!s} can't be sampled with {refused}: none of its {found.n_rows} training "
-        f"rows is like that (rows that meet {counts}; all at once: {found.n_meeting_all}). "
-        "Ask for another class, or for less."
+        f"class {label!s} can't be sampled with {refused}: {reason} (rows that meet {counts}; all "
+        f"at once: {found.n_meeting_all}). Ask for another class, or for less."
     )
 
 

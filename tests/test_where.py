@@ -19,6 +19,7 @@ import ganaug
 from ganaug import GANSampler
 from ganaug._encoding import conditions
 from ganaug._encoding.layout import VectorSlot
+from ganaug._gan.networks import Generator
 from ganaug.exceptions import DataError
 
 TOWNS = [f"town{k}" for k in range(60)]
@@ -423,3 +424,76 @@ def test_dates_of_numpy_in_steps_of_ten_seconds():
     assert made.dtype == X.dtype
     assert set(made[:, 0].astype("M8[D]").astype(str)) <= {f"2020-02-0{k}" for k in (1, 2, 3)}
     assert np.isnat(sampler.sample(3, y=1, where={0: None})[0]).all()
+
+
+@pytest.fixture(scope="module")
+def staff():
+    """Return a sampler of a table in which each role is of one department."""
+    random = np.random.default_rng(0)
+    role = random.choice(["nurse", "doctor", "seller", "buyer"], 600)
+    table = pd.DataFrame(
+        {
+            "role": role,
+            "department": np.where(np.isin(role, ["nurse", "doctor"]), "care", "sales"),
+            "years": np.where(role == "buyer", np.nan, random.normal(10, 2, 600)),
+            "town": random.choice(TOWNS[:4], 600),
+            "pay": random.normal(size=600),
+        }
+    )
+    return GANSampler(n_steps=20, random_state=0).fit(table, np.repeat([0, 1], [480, 120]))
+
+
+@pytest.mark.parametrize(
+    ("where", "refused"),
+    [
+        (
+            {"department": "care", "role": "seller"},
+            r"role == 'seller'.*department == 'care'|"
+            r"department == 'care' and role == 'seller'",
+        ),
+        ({"town": "town1", "department": "sales", "role": ["nurse", "doctor"]}, "role in"),
+        ({"role": "buyer", "years": (5, 15)}, "role == 'buyer'"),
+    ],
+)
+def test_conditions_that_exclude_one_another_are_refused_with_figures(staff, where, refused):
+    counts = r"rows that meet .*: \d+, .*: \d+; all at once: 0"
+    with pytest.raises(DataError, match=rf"can't be sampled with .*({refused}).*{counts}"):
+        staff.sample(5, y=1, where=where)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"department": "care", "role": ["nurse", "seller"]},
+        {"role": ["buyer", "seller"], "years": (9, 10)},
+        {"town": ["town1", "town2"], "role": "doctor", "pay": (0, 0.001), "years": (10, 10.01)},
+    ],
+)
+def test_conditions_that_some_row_could_meet_at_once_are_met(staff, where):
+    X, _ = staff.sample(20, y=1, where=where)
+    wanted = where["role"] if isinstance(where["role"], list) else [where["role"]]
+    assert X["role"].isin(wanted).all()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"town": "town17"},
+        {"income": (4000.0, 4000.5)},
+        {"country": "DE", "age": (30, 31), "town": "town17", "price": (0.1, 0.15), "grade": 1.5},
+    ],
+)
+def test_conditions_cost_no_further_candidates(sampler, monkeypatch, where):
+    """However seldom rows meet them: nothing is drawn until it fits."""
+    n_made = Counter()
+    forward = Generator.forward
+
+    def counted(self, anchor, *others):
+        rows = forward(self, anchor, *others)
+        n_made[is_conditioned] += rows.shape[:-1].numel()
+        return rows
+
+    monkeypatch.setattr(Generator, "forward", counted)
+    for is_conditioned in (False, True):
+        sampler.sample(300, y=1, where=where if is_conditioned else None)
+    assert n_made[True] == n_made[False] > 0

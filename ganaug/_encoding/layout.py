@@ -210,12 +210,15 @@ class Found:
     n_meeting_all : int
     within_reach : tuple of bool
         Whether rows that meet a condition can be generated.
+    excluding : tuple of int or None
+        Two conditions that can't be met at once, as their values never meet.
     """
 
     n_rows: int
     n_meeting_each: tuple[int, ...]
     n_meeting_all: int
     within_reach: tuple[bool, ...]
+    excluding: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,19 @@ class Conditions:
     def __len__(self) -> int:
         return len(self._conditions)
 
+    def coordinates(self) -> Tensor:
+        """Return 1 where a condition says something of a coordinate, (n_conditions, width)."""
+        layout = self._layout
+        mask = torch.zeros(len(self), layout.width, dtype=DTYPE, device=self.log_allowed.device)
+        for row, condition in zip(mask, self._conditions, strict=True):
+            if condition.number is not None:
+                row[condition.number] = 1.0
+            if condition.vector is not None:
+                row[self._vector(condition)] = 1.0
+            if condition.head is not None:
+                row[layout.one_hot][layout.head_slices[condition.head]] = 1.0
+        return mask
+
     def holds(self, rows: Tensor) -> Tensor:
         """Return which conditions rows (n, width) meet, (n, n_conditions)."""
         if not self._conditions:

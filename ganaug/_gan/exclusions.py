@@ -63,6 +63,11 @@ class Rule:
         place = torch.add(second, first, alpha=self.impossible.shape[1])
         return self.impossible.flatten().index_select(0, place)
 
+    def excludes(self, first: Tensor, second: Tensor) -> bool:
+        """Tell whether each of some codes of the first column excludes each of the second."""
+        cells = self.impossible[first][:, second]
+        return bool(cells.numel() and cells.all())
+
 
 class ClassExclusions:
     """Which values of two columns never meet in a class.
@@ -117,6 +122,31 @@ class ClassExclusions:
         is_real = has_gone.T.to(DTYPE) @ self._coordinates > 0
         mended = torch.where(is_real, origins[own], in_turn[clashing])
         return in_turn.index_copy(0, clashing, mended).view_as(rows)
+
+    def between(self, parts: Tensor, rows: Tensor, holds: Tensor) -> tuple[int, int] | None:
+        """Return two conditions whose values all exclude one another, None if there are no such.
+
+        Parameters
+        ----------
+        parts : Tensor of shape (n_conditions, width)
+            1 at the coordinates of which a condition says something.
+        rows : Tensor of shape (n, width)
+            Real ones.
+        holds : Tensor of shape (n, n_conditions)
+            Which conditions these meet.
+        """
+        if not len(self):
+            return None
+        codes = self._codes(rows).long()
+        columns_of = (parts @ self._coordinates.T > 0).T  # (n_columns, n_conditions)
+        for rule in self._rules:
+            for one in columns_of[rule.first].nonzero().flatten().tolist():
+                for other in columns_of[rule.second].nonzero().flatten().tolist():
+                    first = codes[rule.first, holds[:, one]].unique()
+                    second = codes[rule.second, holds[:, other]].unique()
+                    if rule.excludes(first, second):
+                        return one, other
+        return None
 
     def _clashes(self, codes: Tensor) -> Tensor:
         """Return where codes (n_columns, n) exclude another, of the same shape."""

@@ -202,11 +202,14 @@ class TableGAN(GAN):
             self._table.class_rows(class_code, len(self._table), self._random(Stream.SAMPLE))
         )
         holds = wanted.holds(rows)
+        is_met = bool(holds.all(dim=1).any())
+        exclusions = self._exclusions[class_code]
         return Found(
             n_rows=len(rows),
             n_meeting_each=tuple(holds.sum(dim=0).tolist()),
             n_meeting_all=int(holds.all(dim=1).sum()),
             within_reach=tuple(wanted.within_reach(rows).tolist()),
+            excluding=None if is_met else exclusions.between(wanted.coordinates(), rows, holds),
         )
 
     def _possible(self, class_code: int, condition: Condition) -> Condition:
