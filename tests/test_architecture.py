@@ -83,6 +83,25 @@ def test_imports_go_one_way(path):
         assert name.split(".")[0] not in FORBIDDEN.get(part, set())
 
 
+# Of torch: what touches a kind of device, all its threads or its global random state.
+OF_THE_RUNTIME = {"cuda", "mps", "xpu", "backends", "accelerator"}
+OF_THE_RUNTIME |= {"set_num_threads", "set_num_interop_threads", "get_num_threads"}
+OF_THE_RUNTIME |= {"manual_seed", "seed", "get_rng_state", "set_rng_state", "set_default_dtype"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_devices_threads_and_randomness_have_one_door(path):
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "torch"
+    }
+    if path.relative_to(PACKAGE) != Path("_gan", "runtime.py"):
+        assert not used & OF_THE_RUNTIME
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_optional_packages_are_imported_where_they_are_used(path):
     top = {name.split(".")[0] for name in imports_of(path, top_level_only=True)}

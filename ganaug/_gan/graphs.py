@@ -11,45 +11,16 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import partial
 
 import torch
-from torch import Tensor
 
+from ganaug._gan.runtime import RECORDERS, Outputs
 from ganaug._memory import is_out_of_memory
-
-Outputs = tuple[Tensor, ...]
-# Takes a function and the generators it draws from, and returns how to replay it, and the tensors
-# that hold its outputs after each replay.
-Recorder = Callable[
-    [Callable[[], Outputs], Sequence[torch.Generator]], tuple[Callable[[], object], Outputs]
-]
 
 # Calls before a function is recorded: libraries allocate and choose their kernels in the first.
 WARM_UP_CALLS = 3
-
-
-def record_cuda_graph(
-    function: Callable[[], Outputs], randoms: Sequence[torch.Generator]
-) -> tuple[Callable[[], object], Outputs]:
-    """Record a function as a CUDA graph, without running it."""
-    device = randoms[0].device
-    graph = torch.cuda.CUDAGraph()
-    for random in randoms:
-        graph.register_generator_state(random)
-    with (
-        torch.cuda.device(device),
-        torch.cuda.graph(
-            graph, stream=torch.cuda.Stream(device), capture_error_mode="thread_local"
-        ),
-    ):
-        outputs = function()
-    return graph.replay, outputs
-
-
-# How to record on a type of device; everywhere else functions are called as they are.
-RECORDERS: dict[str, Recorder] = {"cuda": record_cuda_graph}
 
 
 class Replayed:

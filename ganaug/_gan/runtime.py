@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -18,6 +18,13 @@ from ganaug.exceptions import DeviceError
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+Outputs = tuple[torch.Tensor, ...]
+# Takes a function and the generators it draws from, and returns how to replay it, and the tensors
+# that hold its outputs after each replay.
+Recorder = Callable[
+    [Callable[[], Outputs], Sequence[torch.Generator]], tuple[Callable[[], object], Outputs]
+]
 
 # float32 everywhere, whatever the caller's default dtype is
 DTYPE = torch.float32
@@ -204,3 +211,25 @@ def in_threads(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def record_cuda_graph(
+    function: Callable[[], Outputs], randoms: Sequence[torch.Generator]
+) -> tuple[Callable[[], object], Outputs]:
+    """Record a function as a CUDA graph, without running it."""
+    device = randoms[0].device
+    graph = torch.cuda.CUDAGraph()
+    for random in randoms:
+        graph.register_generator_state(random)
+    with (
+        torch.cuda.device(device),
+        torch.cuda.graph(
+            graph, stream=torch.cuda.Stream(device), capture_error_mode="thread_local"
+        ),
+    ):
+        outputs = function()
+    return graph.replay, outputs
+
+
+# How to record on a type of device; everywhere else functions are called as they are.
+RECORDERS: dict[str, Recorder] = {"cuda": record_cuda_graph}
