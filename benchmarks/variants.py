@@ -21,6 +21,7 @@ from ganaug._gan import batches, inference, selection, table_gan
 from ganaug._gan.batches import Batch, DeviceTable, nearest_in_class
 from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.gate import Validity
+from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler
 from ganaug._gan.selection import Selection
 from ganaug._gan.training import AdversarialTrainer, TrainingConfig
@@ -28,6 +29,8 @@ from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 Replacement = tuple[object, str, object]
 
 NEARLY_ALL = 0.99
+# Directions in which a class is narrower than this share of its widest are none.
+SMALLEST_UNIT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ def _without_averaging(**given: Any) -> TrainingConfig:
     return TrainingConfig(**{**given, "averaging_decay": 0.0})
 
 
+def _without_laziness(**given: Any) -> TrainingConfig:
+    return TrainingConfig(**{**given, "penalty_interval": 1})
+
+
 def _even_weights(margins: Tensor, among_others: float) -> Tensor:
     return torch.ones_like(margins)
 
@@ -103,8 +110,8 @@ def _neighbours_in_place_of_rows(
 ) -> Tensor:
     """Return neighbours of anchors where the generator would make a row.
 
-    The targets that the generator learns from, a share of the way in each column as in the
-    default; each category is the anchor's or the neighbour's.
+    The targets that the generator learns from, a share of the way in each column, in units of the
+    class, as in the default; each category is the anchor's or the neighbour's.
     """
     table, layout = self._table, self._table.layout
     neighbours = _neighbours(table)
@@ -115,11 +122,31 @@ def _neighbours_in_place_of_rows(
     sizes = torch.tensor([slot.size for slot in layout.heads], dtype=torch.long)
     is_targets = (uniform < 0.5).repeat_interleave(sizes.to(rows.device), dim=1)
     levels = torch.where(is_targets, target[:, layout.one_hot], anchor[:, layout.one_hot])
-    start, end = anchor[:, layout.continuous], target[:, layout.continuous]
     shares = self._shares(anchor, torch.ones_like(anchor[:, :1]), 1, random)[0]
-    made = torch.cat([start + shares * (end - start), levels], dim=1).unflatten(0, (n_each, -1))
+    start, end = anchor[:, layout.continuous], target[:, layout.continuous]
+    both = self._validity.gate.as_it_is(anchor[:, layout.one_hot])
+    both = both * self._validity.gate.as_it_is(target[:, layout.one_hot])
+    moved = _part_of_the_way(
+        self._generator.moves, start, both * (end - start), shares, self._class_code
+    )
+    numbers = torch.where(both > 0, moved, torch.where(shares == 1, end, start))
+    made = torch.cat([numbers, levels], dim=1).unflatten(0, (n_each, -1))
     possible = self._exclusions.respected(made, anchor[: len(homes)])
     return self._validity(possible.flatten(0, 1)).view_as(made)
+
+
+def _part_of_the_way(
+    moves: ClassMoves, start: Tensor, move: Tensor, shares: Tensor, class_code: int
+) -> Tensor:
+    """Return numbers after a share of each unit of a move; units are columns if there are none."""
+    if moves.is_plain:
+        return start + shares * move
+    root = moves.out_of_units.unflatten(1, (-1, len(moves.out_of_units)))[:, class_code]
+    inverse = torch.linalg.pinv(root, rtol=SMALLEST_UNIT, hermitian=True)
+    basis = moves.basis
+    units = move @ inverse if basis is None else move @ basis @ inverse @ basis.T
+    classes = torch.full((len(start),), class_code, device=start.device)
+    return moves.moved(start, torch.ones_like(start[:, :1]), shares * units, classes)
 
 
 @lru_cache(maxsize=1)
@@ -145,6 +172,7 @@ PARTS: dict[str, Part] = {
     "calibration": Part((_NO_CALIBRATION,)),
     "exclusions": Part(((ClassExclusions, "respected", _clashes_as_they_are),)),
     "averaging": Part(((ganaug.sampler, "TrainingConfig", _without_averaging),)),
+    "laziness": Part(((ganaug.sampler, "TrainingConfig", _without_laziness),)),
     "best_check": Part((_KEEP_THE_LAST,)),
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
     "validity": Part(((Validity, "__call__", _rows_as_they_are),)),

@@ -75,8 +75,8 @@ class ClassMoves(nn.Module):
         super().__init__()
         self._n = layout.continuous_width
         self._gate = StateGate(layout, device)
-        self._is_plain = geometry is None or self._n == 0
-        if geometry is None or self._is_plain:
+        self.is_plain = geometry is None or self._n == 0
+        if geometry is None or self.is_plain:
             return
         near, wide = (
             in_double(torch.from_numpy(root))
@@ -107,7 +107,7 @@ class ClassMoves(nn.Module):
         units : Tensor of shape (..., batch, n_numbers)
         classes : Tensor of shape (batch,)
         """
-        if self._is_plain:
+        if self.is_plain:
             return anchor + units
         is_free = anchored[:, 0] == 0
         start = anchor + (1 - anchored) * self.mean.index_select(0, classes)
@@ -120,7 +120,7 @@ class ClassMoves(nn.Module):
         side has not moved.
         """
         difference = rows - anchor
-        if self._is_plain:
+        if self.is_plain:
             return difference
         numbers = difference[..., : self._n]
         if self._gate.gated:

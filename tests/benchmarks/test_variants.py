@@ -57,6 +57,16 @@ def test_the_control_stays_among_neighbours_in_its_class(fold):
     assert (made["count"] % 1 == 0).all()
 
 
+def test_the_control_moves_in_units_of_the_class():
+    """Shares of their own in each column would leave the line on which a class lies."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=150)
+    line = pd.DataFrame({"x": x, "sum": 3 * x + random.normal(size=150) * 0.01})
+    made = rows_without("network", Fold(line, np.repeat([0, 1], [120, 30]), ()))
+    thickness = (made["sum"] - 3 * made["x"]).std()
+    assert thickness < 0.05 < 0.2 < made["x"].std()
+
+
 def test_the_control_takes_tables_of_numbers(fold):
     numbers = Fold(fold.X[["count"]], fold.y, ())
     assert rows_without("network", numbers)["count"].between(0, 20).all()
