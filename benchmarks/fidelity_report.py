@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +16,9 @@ from benchmarks.likeness import MEASURES
 from benchmarks.markdown import goals_table, section
 from benchmarks.methods import label_of
 
-# What `sample` draws; "ganaug" are the rows that `fit_resample` adds, for classifiers.
-OURS = "ganaug_sample"
+# What `sample` draws, and the rows that `fit_resample` adds for classifiers.
+OURS, FOR_TRAINING = "ganaug_sample", "ganaug"
+CALLS = {OURS: "sample", FOR_TRAINING: "fit_resample"}
 TEST = "forest_accuracy"
 REFERENCES = ("smote", "ctgan")
 SHARE_OF_SETS = 0.8
@@ -38,8 +40,8 @@ New pairs: rows that combine two levels as no training row of the class does. Di
 median distance to the nearest training row, over that of held-out rows; distances of 0 count as
 equal. Copies: rows equal to a training row in every column. Both are beside what is found for
 held-out rows. "none" is the training rows in the place of made ones;
-"ganaug, sample()" draws rows that look real, and the goals are about it; "ganaug" are the rows that
-`fit_resample` adds, for classifiers to learn from.
+"ganaug, sample()" draws rows that look real; "ganaug" are the rows that `fit_resample` adds, for
+classifiers to learn from.
 """
 
 
@@ -64,20 +66,25 @@ def render(results: pd.DataFrame) -> str:
 
 def fidelity_goals(results: pd.DataFrame) -> list[Goal]:
     """Return the goals on fidelity; a data set is won where the mean over its halves is better."""
-    ours = _by_dataset(results[results["sampler"] == OURS])
-    return [
-        *(_more_real_than(results, name) for name in REFERENCES),
-        _no_copies(ours),
-        _not_too_close(ours),
-    ]
+    goals = []
+    for name, call in CALLS.items():
+        ours = _by_dataset(results[results["sampler"] == name])
+        if len(ours):
+            of_call = [
+                *(_more_real_than(results, name, reference) for reference in REFERENCES),
+                _no_copies(ours),
+                _not_too_close(ours),
+            ]
+            goals += [replace(goal, text=f"`{call}`: {goal.text}") for goal in of_call]
+    return goals
 
 
-def _more_real_than(results: pd.DataFrame, reference: str) -> Goal:
+def _more_real_than(results: pd.DataFrame, ours: str, reference: str) -> Goal:
     text = (
         f"two-sample accuracy of the forest below {label_of(reference)}'s "
         f"on at least {SHARE_OF_SETS:.0%} of the data sets"
     )
-    gains = _paired(results, reference)
+    gains = _paired(results, reference, ours)
     if gains.empty:
         return Goal(text)
     won = gains < 0
@@ -172,13 +179,13 @@ def _by_dataset(results: pd.DataFrame, *more: str) -> pd.DataFrame:
     return means.assign(closeness=_ratio(means["distance"], means["distance_real"]))
 
 
-def _paired(results: pd.DataFrame, reference: str) -> pd.Series:
+def _paired(results: pd.DataFrame, reference: str, ours: str = OURS) -> pd.Series:
     """Return ganaug's accuracy minus another's by data set, on the halves that both have."""
     ok = results[results["status"] == "ok"]
     wide = ok.pivot(index=ranking.FOLD, columns="sampler", values=TEST)
-    if not {OURS, reference} <= set(wide.columns):
+    if not {ours, reference} <= set(wide.columns):
         return pd.Series(dtype=float)
-    gains: pd.Series = (wide[OURS] - wide[reference]).dropna().groupby("dataset").mean()
+    gains: pd.Series = (wide[ours] - wide[reference]).dropna().groupby("dataset").mean()
     return gains
 
 

@@ -111,6 +111,10 @@ def test_goals():
     assert ctgan.met is None
     assert copies.met
     assert distance.met
+    accuracies |= {(f"set {i}", "ganaug"): 0.8 for i in range(5)}
+    *_, of_training, _, _, _ = fidelity_report.fidelity_goals(results_of(accuracies))
+    assert of_training.text.startswith("`fit_resample`: two-sample")
+    assert of_training.figure.startswith("0 of 5; not")
 
 
 def test_copies_and_close_rows_miss_the_goal():
