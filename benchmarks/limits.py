@@ -25,6 +25,7 @@ from benchmarks.speed_jobs import make_table
 from ganaug import GANSampler
 
 N_ROWS, N_MINORITY = 2_000, 200
+MILLION, FEW_OF_IT = 1_000_000, 10_000
 MATRIX = 512
 MATRIX_SECONDS = 0.5
 # Where time goes: the first group of which a part is in the place or the name of a function.
@@ -45,7 +46,8 @@ REST = "all else"
 OVERVIEW = """\
 Compare the time of a fit and of a sample with the floating-point operations of their matrix
 products, counted by torch, over the rate at which this core multiplies large matrices; and say
-where the time goes. A mixed table of 2,000 rows and 30 columns, processor seconds, one thread.
+where the time goes. A mixed table of 2,000 rows and 30 columns, and one of a million for
+`fit_resample`; processor seconds, one thread.
 
 example:
   python -m benchmarks.limits
@@ -85,13 +87,17 @@ def report(args: argparse.Namespace) -> str:
     def fit() -> GANSampler:
         return GANSampler(random_state=0).fit(X, y)
 
-    sampler = fit()
+    def resample_million() -> None:
+        GANSampler(random_state=0).fit_resample(*million)
+
+    sampler, million = fit(), make_table(MILLION, FEW_OF_IT)
     n_steps = len(sampler.history_["generator_loss"])
     costs = {
         "a step of training": measured(fit, n_steps, args.repeats),
         "a row of a sample": measured(
             partial(sampler.sample, args.samples, y=1), args.samples, args.repeats
         ),
+        "a row added to a million": measured(resample_million, MILLION - 2 * FEW_OF_IT, repeats=1),
     }
     rate = multiplication_rate()
     figures = [
@@ -114,7 +120,8 @@ def report(args: argparse.Namespace) -> str:
         f"of: {machine()}, which makes {rate / 1e9:.0f} billion operations a second in products of "
         f"{MATRIX} x {MATRIX} matrices. {N_ROWS:,} rows, 30 columns, 5 of them categories. A fit "
         f"of {n_steps} steps with all that is around them; a sample of {args.samples:,} rows, "
-        f"decoded; processor seconds, medians of {args.repeats}.\n"
+        f"decoded; processor seconds, medians of {args.repeats}. `fit_resample` of {MILLION:,} "
+        f"rows, {FEW_OF_IT:,} of them of the minority, the fit and the result included, once.\n"
     )
     return "\n".join(
         [

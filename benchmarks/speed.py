@@ -70,16 +70,25 @@ def cases() -> Iterator[Case]:
         for job in ("ganaug", "SMOTE"):
             yield Case("million", job, 1_000_000, n_minority)
     yield Case("sample", "sample", 20_000, 1000)
+    for n_rows in (2_000_000, 20_000_000):
+        yield Case("stream", "sample to Parquet", n_rows)
     yield Case("large", "resample in parts", 25_000_000, 1_000_000)
+    for n_rows in (2_000_000, 8_000_000):
+        yield Case("csv", "resample CSV in parts", n_rows, n_rows // 10)
     yield Case("detector", "detector: fit", 50_000)
     yield Case("detector", "detector: score", 100_000)
     yield Case("encode", "encode", 1_000_000, 100_000)
+    yield Case("encode", "decode", 1_000_000, 100_000)
+    yield Case("encode", "copies", 1_000_000)
+    for n_columns in (166, 1500):
+        yield Case("wide", "ganaug", 1000, 100, {"n_columns": n_columns})
     for n_rows in (5000, 20_000, 80_000, 320_000, 1_000_000):
         yield Case("model", "fit", n_rows, n_rows // 20)
-    for n_columns in (10, 100):
-        yield Case("model", "fit", 20_000, 1000, {"n_columns": n_columns})
-    for n_categorical in (0, 20):
-        yield Case("model", "fit", 20_000, 1000, {"n_categorical": n_categorical})
+    for n_columns in (10, 30, 100):
+        for n_categorical in (0, n_columns // 2):
+            shape = {"n_columns": n_columns, "n_categorical": n_categorical}
+            for n_rows in (20_000, 320_000):
+                yield Case("model", "fit", n_rows, n_rows // 20, shape)
 
 
 PARTS = list(dict.fromkeys(case.part for case in cases()))
@@ -171,8 +180,14 @@ def _remark(figures: Figures) -> str:
     if "operations" in figures:
         rate = figures["operations"] / figures["cpu_seconds"] / 1e9
         return f"{rate:.0f} billion operations per CPU s"
+    seconds = figures["cpu_seconds"]
+    remarks = []
     if "rows" in figures:
-        return f"{figures['rows'] / figures['cpu_seconds']:,.0f} rows per CPU s"
+        remarks.append(f"{figures['rows'] / seconds:,.0f} rows per CPU s")
+    if "bytes" in figures:  # read and written
+        remarks.append(f"{figures['bytes'] / seconds / 1e9:.2f} GB per CPU s")
+    if remarks:
+        return ", ".join(remarks)
     if "epoch" in figures:
         return (
             f"{figures['start']:.0f} CPU s to start, {figures['epoch']:.1f} an epoch, from "

@@ -11,8 +11,9 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +30,8 @@ LEVELS = (3, 6, 12, 24, 60)
 CTGAN_EPOCHS = (2, 8)
 CTGAN_DEFAULT_EPOCHS = 300
 MEGABYTE = 2**20
+DECODED_ROWS = 8192
+PART_ROWS = 500_000
 
 Figures = dict[str, float]
 
@@ -127,6 +130,48 @@ def ganaug_encode(n_rows: int, n_minority: int) -> Figures:
     return figures | {"rows": n_rows}
 
 
+def ganaug_decode(n_rows: int, n_minority: int) -> Figures:
+    """Decoding rows in full, as they come from a generator, some thousand at a time."""
+    import torch
+
+    from ganaug import _validation as validation
+    from ganaug._gan.batches import DeviceTable
+
+    sampler = _ready_sampler()
+    X, y = make_table(n_rows, n_minority)
+    encoder = sampler.fit(X[:20_000], y[:20_000]).encoder_
+    some = validation.check_rows(X[:DECODED_ROWS])
+    encoded = encoder.transform(validation.read_fitted_columns(some, encoder.is_categorical))
+    one_class = np.array([len(encoded)])
+    table = DeviceTable(encoder.layout_, encoded, one_class, torch.device("cpu"))
+    rows = table.expand(torch.arange(len(encoded))).numpy()
+    n_parts, n_bytes = n_rows // DECODED_ROWS, rows.nbytes
+    with _timed() as figures:
+        for _ in range(n_parts):
+            columns = encoder.inverse_transform(rows)
+    n_bytes += sum(column.values.nbytes + column.missing.nbytes for column in columns)
+    return figures | {"rows": n_parts * DECODED_ROWS, "bytes": n_parts * n_bytes}
+
+
+def copy_memory(n_rows: int, n_columns: int = N_COLUMNS, n_copies: int = 20) -> Figures:
+    """Copies of numbers that don't fit into the cache: what decoding can be compared with."""
+    source = np.ones((n_rows, n_columns))
+    target = source.copy()
+    with _timed() as figures:
+        for _ in range(n_copies):
+            np.copyto(target, source)
+    return figures | {"bytes": 2 * n_copies * source.nbytes}
+
+
+def ganaug_stream(n_rows: int) -> Figures:
+    """`ganaug sample model -o out.parquet`; megabytes are all that the process holds."""
+    with TemporaryDirectory() as folder:
+        model, out = Path(folder, "model.ganaug"), Path(folder, "out.parquet")
+        _ready_sampler().fit(*make_table(20_000, 1000)).save(model)
+        command = ["sample", str(model), "-n", str(n_rows), "--class", "1", "-o", str(out)]
+        return _command_line(command, out, n_rows) | {"rows": n_rows}
+
+
 def detector_fit(n_rows: int, n_columns: int = N_COLUMNS) -> Figures:
     """`GANOutlierDetector.fit` on numbers."""
     detector = _ready_detector()
@@ -154,38 +199,56 @@ def correlated_numbers(n_rows: int, n_columns: int, seed: int) -> NDArray[np.flo
     return random.normal(size=(n_rows, n_columns)) @ mixing + noise
 
 
-def ganaug_large(n_rows: int, n_minority: int) -> Figures:
-    """`ganaug resample` of a Parquet file in parts; megabytes are all that the process holds."""
+def ganaug_large(n_rows: int, n_minority: int, *, suffix: str = ".parquet") -> Figures:
+    """`ganaug resample` of a file in parts; megabytes are all that the process holds."""
+    n_new = n_minority // 10
+    with TemporaryDirectory() as folder:
+        path, out = Path(folder, f"in{suffix}"), Path(folder, f"out{suffix}")
+        n_bytes = _write_large(path, n_rows, n_minority)
+        command = [
+            *("resample", str(path), "-o", str(out), "--seed", "0", "--target", "target"),
+            *("--strategy", f"1={n_minority + n_new}", "--quiet"),
+        ]
+        return _command_line(command, out, n_rows + n_new) | {"input_mb": n_bytes / MEGABYTE}
+
+
+def _write_large(path: Path, n_rows: int, n_minority: int) -> int:
+    """Write a table part by part; return how many bytes it takes in memory, or as text."""
     import pyarrow as pa
+    import pyarrow.csv
     import pyarrow.parquet as pq
 
-    part_rows = 500_000
-    with TemporaryDirectory() as folder:
-        path, out = Path(folder, "in.parquet"), Path(folder, "out.parquet")
-        writer = None
-        n_bytes = 0
-        for k in range(n_rows // part_rows):
-            X, y = make_table(part_rows, n_minority * part_rows // n_rows, seed=k)
-            table = pa.Table.from_pandas(X.assign(target=y), preserve_index=False)
-            n_bytes += table.nbytes
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
-        assert writer is not None
+    n_parts, n_bytes, writer = n_rows // PART_ROWS, 0, None
+    kind = pyarrow.csv.CSVWriter if path.suffix == ".csv" else pq.ParquetWriter
+    for k in range(n_parts):
+        X, y = make_table(PART_ROWS, n_minority // n_parts, seed=k)
+        if path.suffix == ".csv":
+            X = X.astype(dict.fromkeys(X.columns[X.dtypes == "category"], str))
+        table = pa.Table.from_pandas(X.assign(target=y), preserve_index=False)
+        n_bytes += table.nbytes
+        writer = writer or kind(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
         writer.close()
-        n_new = n_minority // 10
-        command = [
-            *(sys.executable, "-m", "ganaug", "resample", str(path), "-o", str(out), "--seed", "0"),
-            *("--target", "target", "--strategy", f"1={n_minority + n_new}", "--quiet"),
-        ]
-        with _timed() as figures:
-            subprocess.run(command, check=True)
-        assert pq.read_metadata(out).num_rows == n_rows + n_new
+    return path.stat().st_size if path.suffix == ".csv" else n_bytes
+
+
+def _command_line(arguments: Sequence[str], out: Path, n_rows: int) -> Figures:
+    """Return what a call of ganaug's command line took, which has to write so many rows."""
+    import pyarrow.parquet as pq
+
+    with _timed() as figures:
+        subprocess.run([sys.executable, "-m", "ganaug", *arguments], check=True)
+    if out.suffix == ".parquet":
+        n_written = pq.read_metadata(out).num_rows
+    else:
+        with open(out, "rb") as file:
+            n_written = sum(1 for _ in file) - 1
+    if n_written != n_rows:
+        raise RuntimeError(f"{n_written:,} rows were written, not {n_rows:,}")
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return figures | {
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "megabytes": usage.ru_maxrss / 1024,
-        "input_mb": n_bytes / MEGABYTE,
-    }
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return figures | {"cpu_seconds": cpu_seconds, "megabytes": usage.ru_maxrss / 1024}
 
 
 def smote_resample(n_rows: int, n_minority: int) -> Figures:
@@ -208,6 +271,7 @@ def ctgan_resample(n_rows: int, n_minority: int) -> Figures:
     discrete = [name for name in X if isinstance(X[name].dtype, pd.CategoricalDtype)]
     numbers = X.drop(columns=discrete).fillna(0)  # it takes no gaps
     table = pd.concat([numbers, X[discrete]], axis=1).assign(target=y)
+    ctgan.CTGAN(epochs=1, enable_gpu=False).fit(table[:500], [*discrete, "target"])
     fits = []
     for epochs in CTGAN_EPOCHS:
         model = ctgan.CTGAN(epochs=epochs, enable_gpu=False)
@@ -248,9 +312,13 @@ JOBS: dict[str, Callable[..., Figures]] = {
     "fit": ganaug_fit,
     "sample": ganaug_sample,
     "encode": ganaug_encode,
+    "decode": ganaug_decode,
+    "copies": copy_memory,
+    "sample to Parquet": ganaug_stream,
     "detector: fit": detector_fit,
     "detector: score": detector_score,
     "resample in parts": ganaug_large,
+    "resample CSV in parts": partial(ganaug_large, suffix=".csv"),
     "SMOTE": smote_resample,
     "CTGAN": ctgan_resample,
 }
