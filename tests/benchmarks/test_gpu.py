@@ -21,7 +21,8 @@ def test_every_figure_is_measured(tmp_path, monkeypatch, capsys):
     assert gpu.main([*options, "--out", str(out)]) == 0
     text = out.read_text()
     assert text in capsys.readouterr().out
-    table = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     names = [name for name, *_ in table[1:]]
     assert names == [
         "a training step",
@@ -32,4 +33,19 @@ def test_every_figure_is_measured(tmp_path, monkeypatch, capsys):
         "average precision of gradient boosting, cpu",
         "balanced accuracy of gradient boosting, cpu",
     ]
-    assert all(0.5 < float(value) < 1 for name, value, _ in table[1:] if "balanced" in name)
+    assert all(0.5 < float(value) < 1 for name, value, *_ in table[1:] if "balanced" in name)
+    assert [row[3] for row in table[1:]][2:4] == ["20,000,000", "under 2 s"]
+
+
+def test_goals_are_met_or_not():
+    def is_met(step, products, rows, seconds):
+        figures = {
+            "a training step": (step, "ms"),
+            "its bare matrix products": (products, "ms"),
+            "sampling": (rows, "rows/s"),
+            "fit_resample of 284,807 x 30": (seconds, "s"),
+        }
+        return [reached for _, reached in gpu.goals(figures).values()]
+
+    assert is_met(1.9, 1.0, 21e6, 1.9) == [True, True, True]
+    assert is_met(2.1, 1.0, 19e6, 2.1) == [False, False, False]
