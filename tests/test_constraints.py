@@ -52,6 +52,10 @@ def test_what_is_required_is_pinned(name):
     assert set(required("io", "plot", "test", "lint")) <= set(pins(name))
 
 
+def test_what_the_benchmarks_require_is_pinned():
+    assert set(required("bench")) <= set(pins("benchmarks/constraints-bench.txt"))
+
+
 def test_the_lowest_versions_are_those_of_pyproject():
     pinned = pins("constraints-lowest.txt")
     for name, lowest in required("io", "plot", "test").items():
