@@ -8,13 +8,14 @@ import scipy.sparse as sp
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.stats import kstest
+from scipy.stats import kstest, kstwobign
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ganaug import GANOutlierDetector, GANSampler
+from ganaug._detection.model import MIN_HELD_OUT_ROWS
 from ganaug._detection.tails import Tails
 from ganaug.exceptions import DataError, RepeatedRowsWarning
 
@@ -204,6 +205,21 @@ def test_p_values_of_normal_rows_are_valid_and_uniform(rows, n, n_tables):
         sampling_error = shares.std(ddof=1) / np.sqrt(n_tables)
         assert shares.mean() <= level + 2 * sampling_error
     assert kstest(np.concatenate(found), "uniform").statistic < 0.07
+
+
+@pytest.mark.parametrize("rows", [normal_rows, mixed_rows])
+def test_p_values_by_rows_held_out_of_training_are_uniform(rows):
+    n_new, levels = 2000, []
+    for seed in range(8):
+        draw = rows(np.random.default_rng(seed))
+        detector = quick(n_steps=20, random_state=seed).fit(draw(6000))
+        n_held_out = len(detector._calibration.novelty)
+        assert n_held_out > MIN_HELD_OUT_ROWS  # no cross-fitting, as in smaller tables
+        distance = kstest(detector.p_value(draw(n_new)), "uniform").statistic
+        # both the held-out and the new rows are a sample: Smirnov's two-sample test
+        levels.append(kstwobign.sf(distance * np.sqrt(n_held_out * n_new / (n_held_out + n_new))))
+    assert np.median(levels) > 0.1
+    assert min(levels) > 0.001
 
 
 def rows_of_many_levels(random):

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ def test_the_first_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     exec(compile(first, "README.md", "exec"), {"__name__": "__main__"})
     shown = "".join(re.findall(r"^# (.*\n)", first, re.M))
     assert capsys.readouterr().out == shown
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_all_examples_of_the_readme_run_one_after_another(tmp_path, monkeypatch):
+    """With a few steps of training: what they show is looked at elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("TABLE_AUTO", "SMALL_TABLE_AUTO", "IMAGE_AUTO"):
+        auto = getattr(ganaug.sampler, name)
+        monkeypatch.setattr(ganaug.sampler, name, replace(auto, n_steps=5))
+    names = {"__name__": "__main__"}
+    for number, block in enumerate(code_blocks("python")):
+        exec(compile(block, f"README.md, example {number}", "exec"), names)
+    assert (tmp_path / "model.ganaug").exists()
 
 
 def test_commands_of_the_readme_parse():
