@@ -164,9 +164,9 @@ def report(measured: Sequence[tuple[Case, Figures]], n_repeats: int, n_threads: 
             _remark(figures),
         )
         lines.append(f"| {' | '.join(cells)} |")
-    exponent = rows_exponent(measured)
-    if exponent is not None:
-        lines += ["", f"Seconds of `fit` beyond 20,000 rows grow as rows^{exponent:.2f}."]
+    if exponents := rows_exponents(measured):
+        shapes = ", ".join(f"{exponent:.2f} ({shape})" for shape, exponent in exponents.items())
+        lines += ["", f"Exponents of the rows in the seconds of `fit` beyond 20,000: {shapes}."]
     return "\n".join(lines) + "\n"
 
 
@@ -196,17 +196,19 @@ def _remark(figures: Figures) -> str:
     return ""
 
 
-def rows_exponent(measured: Sequence[tuple[Case, Figures]]) -> float | None:
-    """Return the slope of log seconds over log rows of `fit`, beyond 20,000 rows."""
-    points = [
-        (case.n_rows, figures["cpu_seconds"])
-        for case, figures in measured
-        if case.job == "fit" and not case.shape and case.n_rows >= 20_000
-    ]
-    if len(points) < 2:
-        return None
-    rows, seconds = np.log(np.array(points)).T
-    return float(np.polyfit(rows, seconds, 1)[0])
+def rows_exponents(measured: Sequence[tuple[Case, Figures]]) -> dict[str, float]:
+    """Return the slope of log seconds over log rows of `fit`, beyond 20,000 rows, of each shape."""
+    points: dict[str, list[tuple[int, float]]] = {}
+    for case, figures in measured:
+        if case.job == "fit" and case.n_rows >= 20_000:
+            shape = ", ".join(f"{key} {n}" for key, n in case.shape.items()) or "as above"
+            points.setdefault(shape, []).append((case.n_rows, figures["cpu_seconds"]))
+    exponents = {}
+    for shape, some in points.items():
+        if len(some) > 1:
+            rows, seconds = np.log(np.array(some)).T
+            exponents[shape] = float(np.polyfit(rows, seconds, 1)[0])
+    return exponents
 
 
 def machine() -> str:

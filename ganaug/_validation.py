@@ -153,7 +153,7 @@ def check_target(y: Any, rows: Rows) -> Target:
     target = read_target(y)
     if len(target.classes) < 2:
         raise DataError(
-            f"y has one class only ({target.classes[0]!r}, {rows.n_rows} rows, n_samples="
+            f"y has one class only ({target.classes.tolist()[0]!r}, {rows.n_rows} rows, n_samples="
             f"{rows.n_rows}); expected at least 2 classes. Nothing can be balanced."
         )
     return target

@@ -215,7 +215,8 @@ def _range(codec: NumberCodec, name: Any, wanted: Any) -> tuple[Any, Any]:
         for end, open_end in zip(ends, (-np.inf, np.inf), strict=True)
     )
     if not low <= high:
-        raise DataError(f"where asks for {wanted!r} in column {name!r}; expected low <= high.")
+        asked = f"{ends[0]} to {ends[1]}"
+        raise DataError(f"where asks for {asked} in column {name!r}; expected low <= high.")
     return low, high
 
 
