@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import MISSING_CODE, Column, level_key
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
-from ganaug._encoding.levels import level_vectors
+from ganaug._encoding.levels import Context, level_vectors
 from ganaug._encoding.numbers import (
     SINGLE_PRECISION,
     Grid,
@@ -114,11 +114,11 @@ class Codec(ABC):
 
     @abstractmethod
     def lay_out(
-        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+        self, position: int, column: Column, context: Context, builder: LayoutBuilder
     ) -> None:
         """Claim the slots that the column needs.
 
-        `context` (n_rows, n_facts) is what is known about each row besides this column.
+        `context` is what is known about each row besides columns of many levels.
         """
 
     @abstractmethod
@@ -175,7 +175,7 @@ class NumberCodec(Codec):
         return cls(grid, scale, atoms, has_missing, column.unit)
 
     def lay_out(
-        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+        self, position: int, column: Column, context: Context, builder: LayoutBuilder
     ) -> None:
         if self.grid is None:
             return
@@ -318,7 +318,7 @@ class CategoryCodec(LevelCodec):
     head: int | None = None
 
     def lay_out(
-        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+        self, position: int, column: Column, context: Context, builder: LayoutBuilder
     ) -> None:
         if self.n_codes > 1:
             slot = HeadSlot(position, self.n_codes, has_missing=self.has_missing)
@@ -345,11 +345,10 @@ class VectorCodec(LevelCodec):
     head: int | None = None
 
     def lay_out(
-        self, position: int, column: Column, context: NDArray[np.float64], builder: LayoutBuilder
+        self, position: int, column: Column, context: Context, builder: LayoutBuilder
     ) -> None:
-        present = ~column.missing
-        codes = self.codes(column)[present]
-        vectors = level_vectors(codes, len(self.levels), context[present])
+        codes = np.where(column.missing, MISSING_CODE, self.codes(column))
+        vectors = level_vectors(codes, len(self.levels), context)
         self.vector = builder.add_vector(VectorSlot(position, vectors))
         if self.has_missing:
             self.head = builder.add_head(HeadSlot(position, size=2, has_missing=True))

@@ -8,19 +8,37 @@ categorical attributes"), plus a little noise of their own, so that no two level
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from ganaug._encoding.columns import MISSING_CODE
 
 VECTOR_SIZE = 8
 PRIOR_ROWS = 10.0
 NOISE_SHARE = 0.3
 
 
-def level_vectors(
-    codes: NDArray[np.int32], n_levels: int, context: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Return coordinates of shape (n_levels, 8).
+@dataclass(frozen=True)
+class Context:
+    """What is known about each row besides columns of many levels.
+
+    Parameters
+    ----------
+    numbers : sequence of ndarray of shape (n_rows,)
+        Numbers, none of them missing.
+    categories : sequence of (ndarray of shape (n_rows,), int)
+        Codes from 0 on, and how many there are.
+    """
+
+    numbers: Sequence[NDArray[np.float64]]
+    categories: Sequence[tuple[NDArray[np.int64], int]]
+
+
+def level_vectors(codes: NDArray[np.int32], n_levels: int, context: Context) -> NDArray[np.float32]:
+    """Return coordinates of shape (n_levels, 8), for codes that are -1 where they are missing.
 
     The mean squared distance of two rows is 2, as between two different one-hot categories.
     """
@@ -38,11 +56,39 @@ def level_vectors(
 
 
 def _shrunk_averages(
-    codes: NDArray[np.int32], n_levels: int, context: NDArray[np.float64]
+    codes: NDArray[np.int32], n_levels: int, context: Context
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    spread = context.std(axis=0)
-    standard = (context - context.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    rows = np.arange(len(codes))
-    member = sp.csr_array((np.ones(len(codes)), (codes, rows)), shape=(n_levels, len(codes)))
+    """Return each level's average row, in standard deviations from the mean, and its rows.
+
+    A fact at a time: one-hot rows of all of them would take many times the table's memory.
+    """
+    present = codes != MISSING_CODE
+    if not present.any():  # of a column that is missing in nearly all rows
+        return np.zeros((n_levels, 1)), np.ones(n_levels)
+    codes = codes[present]
     counts = np.bincount(codes, minlength=n_levels).astype(np.float64)
-    return (member @ standard) / (counts + PRIOR_ROWS)[:, None], counts
+    sums = [
+        *(_sums_of_number(codes, n_levels, values[present]) for values in context.numbers),
+        *(_sums_of_category(codes, counts, facts[present], n) for facts, n in context.categories),
+    ]
+    return np.hstack(sums) / (counts + PRIOR_ROWS)[:, None], counts
+
+
+def _sums_of_number(
+    codes: NDArray[np.int32], n_levels: int, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    standard = (values - values.mean()) / (values.std() or 1.0)
+    sums = np.bincount(codes, weights=standard, minlength=n_levels)
+    return sums.astype(np.float64)[:, None]
+
+
+def _sums_of_category(
+    codes: NDArray[np.int32], counts: NDArray[np.float64], facts: NDArray[np.int64], n_facts: int
+) -> NDArray[np.float64]:
+    size = len(counts) * n_facts
+    met = np.bincount(codes * np.int64(n_facts) + facts, minlength=size).astype(np.float64)
+    met = met.reshape(-1, n_facts)
+    share = met.sum(axis=0) / len(codes)
+    spread = np.sqrt(share * (1.0 - share))
+    sums: NDArray[np.float64] = (met - counts[:, None] * share) / np.where(spread > 0, spread, 1.0)
+    return sums

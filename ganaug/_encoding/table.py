@@ -22,6 +22,7 @@ from ganaug._encoding.codecs import (
 from ganaug._encoding.columns import Column
 from ganaug._encoding.conditions import TableConditions, encode_conditions
 from ganaug._encoding.layout import EncodedTable, TableLayout
+from ganaug._encoding.levels import Context
 from ganaug._encoding.rows import Rows
 
 MAX_CONTEXT_ROWS = 100_000
@@ -152,14 +153,15 @@ def _rows_for_context(n_rows: int) -> slice | NDArray[np.int64]:
 
 def _context(
     codecs: Sequence[Codec], columns: Sequence[Column], classes: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return what is known about each row besides columns of many levels: (n_rows, n_facts)."""
+) -> Context:
+    """Return what is known about each row besides columns of many levels."""
     if not any(isinstance(codec, VectorCodec) for codec in codecs):
-        return np.empty((len(classes), 0))
-    facts = [np.eye(classes.max() + 1)[classes]]
+        return Context([], [])
+    numbers = []
+    categories = [(classes, int(classes.max()) + 1)]
     for codec, column in zip(codecs, columns, strict=True):
         if isinstance(codec, NumberCodec) and codec.grid is not None:
-            facts.append(np.where(column.missing, 0.0, codec.scaled(column.values))[:, None])
+            numbers.append(np.where(column.missing, 0.0, codec.scaled(column.values)))
         elif isinstance(codec, CategoryCodec):
-            facts.append(np.eye(codec.n_codes)[codec.codes(column)])
-    return np.hstack(facts)
+            categories.append((codec.codes(column).astype(np.int64), codec.n_codes))
+    return Context(numbers, categories)

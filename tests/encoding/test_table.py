@@ -1,4 +1,5 @@
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -148,6 +149,31 @@ def test_levels_are_placed_by_a_part_of_very_many_rows(monkeypatch):
     encoder = TableEncoder().fit(columns, (town > 25).astype(np.int64))
     decoded = encoder.inverse_transform(expand(encoder, encoder.transform(columns)))
     np.testing.assert_array_equal(decoded[0].values, town)
+
+
+def test_levels_that_no_chosen_row_has_are_placed(monkeypatch):
+    cells = [None] * 5000
+    cells[:40] = [f"town {k}" for k in range(40)]
+    column = categorical("town", cells)
+    monkeypatch.setattr(table, "MAX_CONTEXT_ROWS", 1)
+    encoder = TableEncoder().fit([column], np.zeros(5000, np.int64))
+    decoded = encoder.inverse_transform(expand(encoder, encoder.transform([column])))
+    np.testing.assert_array_equal(decoded[0].values, column.values)
+
+
+def test_memory_does_not_grow_with_the_levels_of_other_columns():
+    random = np.random.default_rng(0)
+    columns = [
+        categorical(f"c{k}", [f"level {code}" for code in random.integers(0, n_levels, 20_000)])
+        for k, n_levels in enumerate([200, *[30] * 20])
+    ]
+    tracemalloc.start()
+    try:
+        TableEncoder().fit(columns, np.zeros(20_000, np.int64))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000 * 8 * len(columns) * 4  # as one-hot rows 29 times, and copies of them
 
 
 def test_rows_decoded_in_parts_share_one_search_for_levels(monkeypatch):
