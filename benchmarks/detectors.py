@@ -58,7 +58,7 @@ class Detector:
     raw : bool
         Whether it takes tables as they are, or numbers.
     slow : bool
-        Whether it runs on one seed only.
+        Whether it runs after all the others.
     """
 
     label: str
@@ -285,7 +285,7 @@ DETECTORS = {
     "copod": _pyod("COPOD", "copod", "COPOD"),
     "hbos": _pyod("HBOS", "hbos", "HBOS"),
     "cblof": _pyod("CBLOF", "cblof", "CBLOF"),
-    "ganaug-sampler": Detector("GANSampler's score", ganaug_sampler, "ganaug", raw=True, slow=True),
+    "ganaug-sampler": Detector("GANSampler's score", ganaug_sampler, "ganaug", raw=True),
     "deep_svdd": _pyod("DeepSVDD", "deep_svdd", "DeepSVDD", slow=True),
     "so_gaal": _pyod("SO_GAAL (turned round)", "so_gaal", "SO_GAAL", -1.0, slow=True),
     "mo_gaal": _pyod("MO_GAAL (turned round)", "mo_gaal", "MO_GAAL", -1.0, slow=True),
@@ -295,6 +295,7 @@ DETECTORS = {
 ABLATION = (
     "ganaug:discriminator_weight=0",
     "ganaug:tail_weight=0",
+    "ganaug:discriminator_weight=0,tail_weight=0",
     'ganaug:only="neighbours"',
     'ganaug:only="discriminators"',
     'ganaug:only="blocks"',
