@@ -41,6 +41,18 @@ def test_more_columns_than_rows(n_columns):
     assert nearer.mean() > 0.95
 
 
+def test_defaults_on_many_columns_that_go_together():
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [80, 20])
+    hidden = random.normal(size=(100, 5)) + [[3, 0, 0, 0, 0]] * y[:, None]
+    to_columns = random.normal(size=(5, 1500))
+    X = hidden @ to_columns + 0.1 * random.normal(size=(100, 1500))
+    new, _ = balanced(GANSampler(random_state=0), X, y)
+    found = new @ np.linalg.pinv(to_columns)  # rows keep to the five directions that there are
+    assert np.linalg.norm(new - found @ to_columns, axis=1).mean() < 0.2 * np.sqrt(1500)
+    assert (found[:, 0] > 1.5).mean() > 0.8
+
+
 @pytest.mark.parametrize("n_minority", range(2, 11))
 def test_a_handful_of_minority_rows(n_minority):
     random = np.random.default_rng(n_minority)
@@ -164,7 +176,8 @@ def numbered(X):
 
 
 def keys(X):
-    return X.astype(str).agg("|".join, axis=1)
+    first, *others = (X[name].astype(str) for name in X)
+    return first.str.cat(others, sep="|")
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
@@ -181,7 +194,40 @@ def test_a_part_of_a_grid_yields_new_and_mostly_right_combinations(share):
     is_new = ~keys(new).isin(set(keys(X)))
     assert is_new.mean() > 0.02
     truth = keys(new).map(class_of).to_numpy()
-    assert (truth[is_new] == labels[is_new]).mean() > 0.5
+    assert (truth[is_new] == labels[is_new]).mean() > 0.7
+
+
+def kings_and_rook():
+    """Return all legal positions of two kings and a rook, and whether the rook can be taken."""
+    squares = np.array(list(itertools.product(range(8), repeat=6)))
+    white, rook, black = squares[:, :2], squares[:, 2:4], squares[:, 4:]
+
+    def distance(one, other):
+        return np.abs(one - other).max(axis=1)
+
+    legal = (distance(white, black) > 1) & (distance(white, rook) > 0) & (distance(black, rook) > 0)
+    taken = (distance(black, rook) == 1) & (distance(white, rook) > 1)
+    names = ["white file", "white rank", "rook file", "rook rank", "black file", "black rank"]
+    X = pd.DataFrame(squares[legal], columns=names)
+    for name in names[::2]:
+        X[name] = X[name].map("abcdefgh".__getitem__)
+    return X, taken[legal]
+
+
+def test_new_positions_of_chess_are_legal_and_of_their_class():
+    X_all, taken = kings_and_rook()
+    random = np.random.default_rng(0)
+    few = random.choice(np.flatnonzero(taken), 100, replace=False)
+    known = np.r_[few, random.choice(np.flatnonzero(~taken), 2800, replace=False)]
+    X, y = X_all.iloc[known].reset_index(drop=True), taken[known]
+    sampler = GANSampler(n_steps=200, random_state=0)
+    X_resampled, _ = sampler.fit_resample(X, y)
+    made = keys(X_resampled[sampler.synthetic_mask_])
+    new = made[~made.isin(set(keys(X)))]
+    assert new.nunique() > 1000
+    is_taken = new.map(dict(zip(keys(X_all), taken, strict=True)))
+    assert is_taken.notna().mean() > 0.8
+    assert is_taken.eq(True).mean() > 0.5  # of positions at random one in ten
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, numbered])
