@@ -21,25 +21,36 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.command import RESULTS, new_parser
 from benchmarks.markdown import section
 from benchmarks.speed import machine
-from benchmarks.speed_jobs import make_table
-from ganaug import GANSampler
+from benchmarks.speed_jobs import N_COLUMNS, correlated_numbers, make_table
+from ganaug import GANOutlierDetector, GANSampler
 
 N_ROWS, N_MINORITY = 2_000, 200
 MILLION, FEW_OF_IT = 1_000_000, 10_000
+DETECTOR_ROWS, SCORED_ROWS = 50_000, 100_000
 MATRIX = 512
 MATRIX_SECONDS = 0.5
 RATE_REPEATS = 5
 # Where time goes: the first group of which a part is in the place or the name of a function.
 GROUPS = {
     "backward pass": ("run_backward",),
-    "matrix products": ("_nn.linear", "matmul", "'mm'", "bmm", "built-in method numpy.dot"),
+    "matrix products": (
+        "_nn.linear",
+        "matmul",
+        "'mm'",
+        "addmm",
+        "bmm",
+        "built-in method numpy.dot",
+    ),
     "optimiser": ("_fused_adam", "_foreach"),
     "random numbers": ("torch.rand", "torch.randn", "log_", "uniform_", "exponential_"),
     "values that never meet": ("exclusions.py", "codes.py", "searchsorted"),
-    "nearest rows": ("cdist", "topk", "torch.minimum", "torch.maximum", "margins.py"),
+    "nearest rows": (
+        *("cdist", "topk", "torch.minimum", "torch.maximum", "margins.py"),
+        *("'sort'", "'amin'", "reference.py", "cholesky"),
+    ),
     "decoding": ("_encoding/", "numpy", "pandas"),
     "other functions of torch": ("TensorBase", "built-in method torch"),
-    "operators (+, @, [...]) and Python in `_gan`": ("_gan/",),
+    "operators (+, @, [...]) and Python of ganaug": ("_gan/", "_detection/"),
     "Python in torch": ("/torch/",),
 }
 REST = "all else"
@@ -47,8 +58,8 @@ REST = "all else"
 OVERVIEW = """\
 Compare the time of a fit and of a sample with the floating-point operations of their matrix
 products, counted by torch, over the rate at which this core multiplies large matrices; and say
-where the time goes. A mixed table of 2,000 rows and 30 columns, and one of a million for
-`fit_resample`; processor seconds, one thread.
+where the time goes. A mixed table of 2,000 rows and 30 columns, one of a million for
+`fit_resample`, and numbers for a detector; processor seconds, one thread.
 
 example:
   python -m benchmarks.limits
@@ -91,6 +102,9 @@ def report(args: argparse.Namespace) -> str:
     def resample_million() -> None:
         GANSampler(random_state=0).fit_resample(*million)
 
+    usual = correlated_numbers(DETECTOR_ROWS, N_COLUMNS, seed=0)
+    scored = correlated_numbers(SCORED_ROWS, N_COLUMNS, seed=1)
+    detector = GANOutlierDetector(random_state=0).fit(usual)
     rate = max(multiplication_rate() for _ in range(RATE_REPEATS))  # of a core that is not slowed
     sampler, million = fit(), make_table(MILLION, FEW_OF_IT)
     n_steps = len(sampler.history_["generator_loss"])
@@ -100,6 +114,9 @@ def report(args: argparse.Namespace) -> str:
             partial(sampler.sample, args.samples, y=1), args.samples, args.repeats
         ),
         "a row added to a million": measured(resample_million, MILLION - 2 * FEW_OF_IT, repeats=1),
+        "a row scored by a detector": measured(
+            partial(detector.score_samples, scored), SCORED_ROWS, args.repeats
+        ),
     }
     figures = [
         [
@@ -122,7 +139,9 @@ def report(args: argparse.Namespace) -> str:
         f"{MATRIX} x {MATRIX} matrices. {N_ROWS:,} rows, 30 columns, 5 of them categories. A fit "
         f"of {n_steps} steps with all that is around them; a sample of {args.samples:,} rows, "
         f"decoded; processor seconds, medians of {args.repeats}. `fit_resample` of {MILLION:,} "
-        f"rows, {FEW_OF_IT:,} of them of the minority, the fit and the result included, once.\n"
+        f"rows, {FEW_OF_IT:,} of them of the minority, the fit and the result included, once. "
+        f"{SCORED_ROWS:,} rows of {N_COLUMNS} numbers scored by a detector of "
+        f"{DETECTOR_ROWS:,}.\n"
     )
     return "\n".join(
         [

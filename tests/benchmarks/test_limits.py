@@ -30,7 +30,7 @@ def test_shares_are_those_of_all_time():
         ("~ <built-in method torch._C._nn.linear>", "matrix products"),
         ("/ganaug/_gan/margins.py smallest", "nearest rows"),
         ("/ganaug/_gan/exclusions.py respected", "values that never meet"),
-        ("/ganaug/_gan/gate.py forward", "operators (+, @, [...]) and Python in `_gan`"),
+        ("/ganaug/_gan/gate.py forward", "operators (+, @, [...]) and Python of ganaug"),
         ("/ganaug/_encoding/numbers.py decode", "decoding"),
     ],
 )
