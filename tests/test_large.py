@@ -177,6 +177,9 @@ def test_bad_input_is_refused_before_anything_is_written(
 
     (tmp_path / "empty").mkdir()
     refused("has no Parquet files", tmp_path / "empty", "-o", out)
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / "1.csv").write_text("size,label\n1,no\n2,yes\n")
+    refused("csv holds 1.csv, and folders are read if", tmp_path / "csv", "-o", out)
     refused("must end with .parquet", folder, "-o", tmp_path / "out.csv")
     (tmp_path / "in.csv").write_text("size,label\n1,no\n2,yes\n")
     refused("must end with .csv", tmp_path / "in.csv", "-o", out)

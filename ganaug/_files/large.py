@@ -90,6 +90,7 @@ class LargeParquet(LargeTable):
     def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
         super().__init__(target)
         dataset = optional_import("pyarrow.dataset", extra="io")
+        _refuse_csv_in_folder(path)
         with explaining_arrow(path):
             self._whole = dataset.dataset(path, format="parquet", partitioning="hive")
         if not self._whole.files:
@@ -167,6 +168,15 @@ class LargeCsv(LargeTable):
         table = X.append_column(self.target, y)
         frame = table.to_pandas(integer_object_nulls=True)  # floats would round large integers
         return (column.format(frame[name]) for name, column in self._columns.items())
+
+
+def _refuse_csv_in_folder(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if is_csv(path):
+            raise DataError(
+                f"{folder} holds {path.name}, and folders are read if all their files are Parquet; "
+                "join the CSV files into one, or convert them."
+            )
 
 
 def is_large(path: Path) -> bool:

@@ -81,13 +81,18 @@ def check_columns(
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file name that doesn't say its format.
+    """Refuse a folder, and a file name that doesn't say its format.
 
     Raises
     ------
     DataError
-        If the name ends with none of the known suffixes.
+        If it is a folder, or the name ends with none of the known suffixes.
     """
+    if path.is_dir():
+        raise DataError(
+            f"{path} is a folder, which only `ganaug resample` and `ganaug fit` read; sample from "
+            "a model that was fitted on it, and score its files one by one."
+        )
     if not path.name.lower().endswith(SUFFIXES):
         raise DataError(f"{path} must end with one of {', '.join(SUFFIXES)}.")
 

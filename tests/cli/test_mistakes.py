@@ -174,6 +174,15 @@ def test_conditions_are_judged_by_the_rows_that_are_trained_on(tmp_path, seed, s
     assert ganaug("sample", tmp_path / "in.csv", *asked, "--seed", seed, "-o", out) == status
 
 
+def test_a_folder_where_files_are_read_is_told(model, tmp_path, capsys):
+    (tmp_path / "parts").mkdir()
+    parts, out = tmp_path / "parts", tmp_path / "s.csv"
+    assert ganaug("score", model, parts, "-o", out) == 2
+    assert "score its files one by one" in capsys.readouterr().err
+    assert ganaug("sample", parts, "--target", "y", "-n", 5, "-o", out) == 2
+    assert "sample from a model that was fitted on it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet", "folder", "model.ganaug"])
 @pytest.mark.parametrize("command", ["resample", "fit", "score"])
 def test_an_input_that_is_not_there_is_named(tmp_path, capsys, command, name):
