@@ -69,7 +69,7 @@ def test_other_errors_are_left_alone(error):
         "ganaug._gan.training.AdversarialTrainer._play",
         "ganaug._gan.table_gan.calibrate_levels",
         "ganaug._gan.model.coverage",
-        "ganaug._gan.table_gan.density_logits",
+        "ganaug._gan.table_gan.score_logits",
         "ganaug._gan.inference.RowSampler._draw",
     ],
 )

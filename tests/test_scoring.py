@@ -127,6 +127,24 @@ def test_rows_of_the_wrong_class_are_less_normal(table, sampler):
     np.testing.assert_array_equal(sampler.score_samples(X), np.maximum(right, wrong))
 
 
+@pytest.mark.parametrize("spread", [0.3, 1.0, 3.0])
+def test_rows_between_two_classes_are_less_normal_for_the_less_likely_one(spread):
+    rng = np.random.default_rng(0)
+
+    def rows_of(classes):
+        X = rng.normal(size=(len(classes), 5))
+        X[classes == 1, :2] = 1.5 + spread * X[classes == 1, :2]
+        return X
+
+    train, classes = np.repeat([0, 1], [600, 100]), np.repeat([0, 1], 500)
+    sampler = GANSampler(random_state=0).fit(rows_of(train), train)
+    X = rows_of(classes)
+    right, wrong = sampler.score_samples(X, classes), sampler.score_samples(X, 1 - classes)
+    assert roc_auc_score(np.repeat([1, 0], 1000), np.r_[right, wrong]) > 0.75
+    assert (right > wrong)[classes == 0].mean() > 0.7
+    assert (right > wrong)[classes == 1].mean() > 0.7
+
+
 def test_about_one_in_twenty_training_rows_is_past_one_half(table, sampler):
     X, y = table
     assert (sampler.anomaly_score(X, y) > 0.5).mean() == pytest.approx(0.05, abs=0.01)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 from torch import Tensor
 from torch.nn import functional
 
@@ -274,17 +275,21 @@ def _slices(n: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, n, size))
 
 
-def density_logits(
+def score_logits(
     discriminator: Discriminator, layout: TableLayout, rows: EncodedTable, device: torch.device
 ) -> NDArray[np.float64]:
-    """Return the density logit of each row for each class, of shape (n_rows, n_classes).
+    """Return how much each row looks like a row of each class, of shape (n_rows, n_classes).
+
+    The density logits, averaged by how likely each class is, less how much less likely the class is
+    than the likeliest one. Each class's density logit alone says how usual a row is among rows
+    moved by noise, and these logits can't be compared.
 
     In double precision, and to the last bit the same whatever rows are beside a row: all products
     are of chunks of one size, whose rows are aligned.
     """
     device = device_for_doubles(device)
-    layers = deepcopy(discriminator).to(device).double().density_layers()
-    n_classes = len(layers[-1][0])
+    layers = deepcopy(discriminator).to(device).double().score_layers()
+    n_logits = len(layers[-1][0])
     first, *later = [_aligned(*layer) for layer in layers]
 
     def logits(chunk: Tensor) -> Tensor:
@@ -296,7 +301,12 @@ def density_logits(
 
     table = DeviceTable(layout, rows, np.array([len(rows)]), device)
     numbers = torch.arange(len(rows), device=device)
-    return table.in_full_chunks(logits, numbers, SCORED_AT_ONCE)[:, :n_classes].cpu().numpy()
+    both = table.in_full_chunks(logits, numbers, SCORED_AT_ONCE)[:, :n_logits].cpu().numpy()
+    density, classes = np.hsplit(both, 2)
+    log_likely = log_softmax(classes, axis=1)
+    average = (np.exp(log_likely) * density).sum(axis=1, keepdims=True)
+    of_class: NDArray[np.float64] = average + log_likely - log_likely.max(axis=1, keepdims=True)
+    return of_class
 
 
 def _aligned(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -163,12 +163,13 @@ class CategoryHead(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Two logits for a row of a class, read from the same features.
+    """Logits for a row of a class, read from the same features.
 
     The *adversarial* logit (`forward`) is what the generator plays against: how much the row looks
     like a real one of its class, next to its anchor. The *density* logit tells real rows from rows
-    moved by noise; it is what scores are made of. They are kept apart because a generator that is
-    punished for whatever looks like noise keeps to the middle of its class.
+    moved by noise, and *class logits* of which class a row is; scores are made of these. They are
+    kept apart because a generator that is punished for whatever looks like noise keeps to the
+    middle of its class.
 
     Shapes: anchor (batch, width), anchored (batch, 1), rows (batch, width), classes (batch,) ->
     logits (batch,).
@@ -189,6 +190,7 @@ class Discriminator(nn.Module):
         self.hidden = _hidden_layers(sizes, random)
         self.adversarial = ClassReadout(sizes[-1], n_classes, random)
         self.density = ClassReadout(sizes[-1], n_classes, random)
+        self.class_logits = ZeroLinear(sizes[-1], n_classes, device=random.device, dtype=DTYPE)
 
     def forward(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
         logits: Tensor = self.adversarial(
@@ -230,11 +232,17 @@ class Discriminator(nn.Module):
         logits: Tensor = self.density(self._free_features(rows), classes)
         return logits
 
-    def density_layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Return weight and bias of each layer from free rows to their logits for all classes."""
+    def score_layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Return weight and bias of each layer from free rows to what scores are made of.
+
+        The last one gives the density logits of all classes, then the class logits.
+        """
         later = [cast(nn.Linear, layer) for layer in islice(self.hidden, 1, None)]
         hidden = [self._free_layer(), *((layer.weight, layer.bias) for layer in later)]
-        return [*hidden, self.density.layer()]
+        weight, bias = self.density.layer()
+        classes = self.class_logits
+        weights = torch.cat([weight, classes.weight])
+        return [*hidden, (weights, torch.cat([bias.expand(len(weight)), classes.bias]))]
 
     def _free_features(self, rows: Tensor) -> Tensor:
         """Return the last features of rows without an anchor."""
@@ -315,6 +323,15 @@ class SeededLinear(nn.Linear):
 
     def reset_parameters(self) -> None:
         """Leave the weights to `__init__`: torch would draw them from its global state."""
+
+
+class ZeroLinear(nn.Linear):
+    """A linear layer that starts at zero: at first all classes are equally likely."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing: torch would, from its global state."""
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
 
 
 def _zero_embedding(n: int, size: int, device: torch.device) -> nn.Embedding:

@@ -18,7 +18,7 @@ from ganaug._gan.calibration import calibrate_levels
 from ganaug._gan.conditions import MISSING_STATE, Conditions
 from ganaug._gan.exclusions import ClassExclusions, exclusions_of_classes
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
-from ganaug._gan.inference import RowSampler, SamplingConfig, density_logits
+from ganaug._gan.inference import RowSampler, SamplingConfig, score_logits
 from ganaug._gan.margins import KnownRows
 from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows, weights_of
 from ganaug._gan.monitor import QualityMonitor
@@ -236,4 +236,4 @@ class TableGAN(GAN):
     def logits(self, rows: EncodedTable) -> NDArray[np.float64]:
         """Return how much each row looks like each class, of shape (n_rows, n_classes)."""
         with limited_threads(1):
-            return density_logits(self.discriminator, self._table.layout, rows, self._device)
+            return score_logits(self.discriminator, self._table.layout, rows, self._device)

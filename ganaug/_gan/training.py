@@ -397,6 +397,7 @@ class AdversarialTrainer(Trainer):
         real_logits, fake_logits = self.discriminator.adversarial(features[-1], batch.classes)
         loss = self._loss.discriminator(real_logits, fake_logits)
         objective = loss + self._density_loss(batch, features[-1][0])
+        objective = objective + self._class_loss(batch, features[-1][0])
         if is_penalised:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
             gradients = self.discriminator.input_gradient(features, batch.classes)
@@ -411,6 +412,15 @@ class AdversarialTrainer(Trainer):
         real_logits = self.discriminator.density(features[-len(noise) :], free.classes)
         noise_logits = self.discriminator.density_logits(noise, free.classes)
         return noise_contrastive_loss(real_logits, noise_logits)
+
+    def _class_loss(self, batch: Batch, features: Tensor) -> Tensor:
+        """Return the loss of the class logits, given the features of the real rows.
+
+        It trains none of these, so that generators are the same with it and without.
+        """
+        classes = batch.free().classes
+        logits = self.discriminator.class_logits(features[-len(classes) :].detach())
+        return nn.functional.cross_entropy(logits, classes)
 
     def _generator_step(self, batch: Batch, fake: Tensor, real_logits: Tensor) -> Tensor:
         fake_logits = self.discriminator(batch.anchor, batch.anchored, fake, batch.classes)

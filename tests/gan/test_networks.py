@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._gan.batches import DeviceTable, nearest_in_class
 from ganaug._gan.gate import StateGate
 from ganaug._gan.geometry import ClassMoves, measure_classes
-from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig
+from ganaug._gan.networks import CategoryHead, Discriminator, Generator, NetworkConfig, activate
 from ganaug._gan.noise import draw_noise
 from ganaug._gan.runtime import random_generator
 
@@ -159,6 +160,23 @@ def test_density_logits_read_the_features_of_free_rows(layout, random):
     features = discriminator.features(nothing, nothing[:, :1], rows, classes)
     logits = discriminator.density(features[-1], classes)
     assert torch.allclose(logits, discriminator.density_logits(rows, classes), atol=1e-6)
+
+
+def test_score_layers_give_density_logits_and_class_logits(layout, random):
+    discriminator = Discriminator(layout, 3, CONFIG, random, plain(layout))
+    for weight in (discriminator.density.by_class.weight, discriminator.class_logits.weight):
+        weight.data.normal_(generator=random)
+    rows, nothing = torch.randn(8, layout.width, generator=random), torch.zeros(8, layout.width)
+    features = discriminator.features(nothing, nothing[:, :1], rows, torch.arange(8) % 3)[-1]
+    (*hidden, last), out = discriminator.score_layers(), rows
+    for layer in hidden:
+        out = activate(nn.functional.linear(out, *layer))
+    found = nn.functional.linear(out, *last)
+    expected = [
+        discriminator.density.of_all_classes(features),
+        discriminator.class_logits(features),
+    ]
+    assert torch.allclose(found, torch.cat(expected, dim=1), atol=1e-5)
 
 
 def test_weights_depend_on_the_seed_alone(layout):
