@@ -215,6 +215,28 @@ def wilcoxon_p(gains: pd.Series) -> float:
     return float(stats.wilcoxon(gains).pvalue)
 
 
+def exact_wilcoxon_p(gains: pd.Series) -> float:
+    """Return the same by counting how all signs would come out, ties and all.
+
+    Where gains are tied, as ranks are, scipy approximates by a normal distribution, and of 15 data
+    sets no difference could then be beyond chance after a correction for a hundred pairs.
+
+    Examples
+    --------
+    >>> exact_wilcoxon_p(pd.Series([1.0, 1.0, 1.0, 2.0, 2.0, 0.0]))  # 2 of the 32 ways
+    0.0625
+    """
+    gains = gains.round(9)
+    gains = gains[gains != 0]
+    doubled = (2 * stats.rankdata(gains.abs())).round().astype(int)  # ranks of ties are halves
+    ways = np.ones(1)
+    for rank in doubled:  # ways in which the ranks of gains add up to 0, 1, 2, ...
+        ways = np.append(ways, np.zeros(rank)) + np.append(np.zeros(rank), ways)
+    total = int(doubled[gains.to_numpy() > 0].sum())
+    fewer = min(ways[: total + 1].sum(), ways[total:].sum())
+    return float(min(1.0, 2 * fewer / ways.sum()))
+
+
 def friedman_p(ranks: pd.DataFrame) -> float:
     """Return the p of Friedman's test that all samplers are alike; NaN with fewer than three."""
     if ranks.shape[1] < 3 or len(ranks) < 2:
@@ -237,7 +259,7 @@ def nemenyi_distance(n_samplers: int, n_datasets: int, alpha: float = 0.05) -> f
 def alike_pairs(ranks: pd.DataFrame, alpha: float = 0.05) -> set[frozenset[str]]:
     """Return the pairs that Wilcoxon's test with Holm's correction can't tell apart."""
     pairs = list(combinations(ranks.columns, 2))
-    p_values = np.array([wilcoxon_p(ranks[a] - ranks[b]) for a, b in pairs])
+    p_values = np.array([exact_wilcoxon_p(ranks[a] - ranks[b]) for a, b in pairs])
     order = np.argsort(p_values, kind="stable")
     limits = alpha / np.arange(len(pairs), 0, -1)
     kept = np.flatnonzero(p_values[order] > limits)

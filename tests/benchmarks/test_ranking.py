@@ -130,6 +130,22 @@ def test_nemenyi_distance():
     assert ranking.nemenyi_distance(5, 30) == pytest.approx(2.728 * np.sqrt(30 / 180), abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_exact_signed_ranks_are_those_of_all_signs(seed):
+    gains = pd.Series(np.random.default_rng(seed).normal(0.5, 1, 9))
+    assert ranking.exact_wilcoxon_p(gains) == pytest.approx(stats.wilcoxon(gains).pvalue)
+    tied = gains.round()[gains.round() != 0]
+    every = stats.PermutationMethod(n_resamples=2**9)
+    expected = stats.wilcoxon(tied, method=every).pvalue
+    assert ranking.exact_wilcoxon_p(tied) == pytest.approx(expected)
+
+
+def test_ties_of_fifteen_data_sets_can_be_beyond_chance_among_fifteen_samplers():
+    ranks = pd.DataFrame([[k // 2 for k in range(15)]] * 15, columns=list("abcdefghijklmno"))
+    alike = {frozenset(pair) for pair in ("ab", "cd", "ef", "gh", "ij", "kl", "mn")}
+    assert ranking.alike_pairs(ranks) == alike
+
+
 def test_holm_joins_those_that_are_alike():
     random = np.random.default_rng(0)
     ranks = pd.DataFrame(
