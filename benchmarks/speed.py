@@ -101,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         job, arguments = json.loads(args.one)
         print(json.dumps(JOBS[job](**arguments)))
         return 0
-    wanted = [case for case in cases() if case.part in args.parts]
+    largest = args.max_rows or float("inf")
+    wanted = [case for case in cases() if case.part in args.parts and case.n_rows <= largest]
     figures: dict[int, list[Figures]] = {number: [] for number in range(len(wanted))}
     for _ in range(args.repeats):
         for number, case in enumerate(wanted):
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{case.part}: {case.job}, {case.label}: {figures[number][-1]}", flush=True)
     measured = [(case, median(figures[number])) for number, case in enumerate(wanted)]
     text = report(measured, args.repeats, args.threads)
-    if args.out is None and set(args.parts) < set(PARTS):
+    if args.out is None and len(measured) < len(list(cases())):
         print(text)  # in the place of the whole report it would lose the other parts
         return 0
     out = args.out or RESULTS / "speed.md"
@@ -229,6 +230,7 @@ def _parser() -> argparse.ArgumentParser:
         default=PARTS,
         help=f"which of {', '.join(PARTS)}, separated by commas; printed unless --out is given",
     )
+    parser.add_argument("--max-rows", type=int, help="leave larger tables out")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each (default 3)")
     parser.add_argument("--threads", type=int, default=1, help="of torch and others (default 1)")
     parser.add_argument("--out", type=Path, help="by default results/speed.md, for all parts")

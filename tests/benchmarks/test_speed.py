@@ -31,6 +31,11 @@ def test_some_parts_do_not_replace_the_report_of_all(capsys, tmp_path):
     assert (tmp_path / "speed.md").read_text() == whole
     assert speed.main(["--parts", "small", "--repeats", "1", "--out", str(tmp_path / "s.md")]) == 0
     assert "| small |" in (tmp_path / "s.md").read_text()
+    capsys.readouterr()
+    assert speed.main(["--parts", "small", "--max-rows", "300", "--repeats", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "| 300 rows, 30 minority |" in shown
+    assert "2,000 rows" not in shown
 
 
 @pytest.mark.usefixtures("quick_runs")
