@@ -147,6 +147,11 @@ def _heading(field: pd.DataFrame, ceiling: list[str]) -> str:
         "folds; the mean rank is that over ROC AUC, average precision (AP), balanced accuracy, "
         "F1 and G-mean. A sampler that fails on a fold counts as the worst there.",
     ]
+    if field["seed"].nunique() > 1:
+        lines[-1] += (
+            " Small tables have several draws of the folds; seconds and megabytes are those of "
+            "the first one."
+        )
     limit = int(field["max_rows"].max())
     if limit:
         lines[-1] += f" Larger tables were cut to {limit} rows."
