@@ -6,19 +6,17 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.classifiers import predict_all
-from benchmarks.command import RESULTS, new_parser
-from benchmarks.data import dataset_names, load_dataset, split, stable_seed
+from benchmarks.data import Dataset, stable_seed
 from benchmarks.goals import Goal
+from benchmarks.halves import halves_of, halves_parser, run_on_halves
 from benchmarks.markdown import goals_table, section
 from benchmarks.methods import NamedSampler, Resampled, label_of, split_names
 
-N_HALVES = 2
 CLASSIFIERS = ("knn", "random_forest")
 SAMPLERS = "ganaug_sample,ganaug,smote"
 OURS = "ganaug_sample"
@@ -37,31 +35,17 @@ example:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = new_parser("faithful", OVERVIEW)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--datasets", type=split_names)
+    parser = halves_parser("faithful", OVERVIEW)
     parser.add_argument("--samplers", type=split_names, default=split_names(SAMPLERS))
-    parser.add_argument("--max-rows", type=int, default=10_000)
-    parser.add_argument("--out", type=Path, default=RESULTS / "faithful.csv")
     args = parser.parse_args(argv)
-    rows: list[dict[str, Any]] = []
-    for name in args.datasets or dataset_names(args.data):
-        for half in range(N_HALVES):
-            rows += measure(args.data, name, half, args.samplers, args.max_rows)
-        print(name, flush=True)
-        pd.DataFrame(rows).to_csv(args.out, index=False, float_format="%.4f")
-    text = render(pd.DataFrame(rows))
-    args.out.with_suffix(".md").write_text(text, encoding="utf-8")
-    print(text)
-    return 0
+    return run_on_halves(args, partial(measure, args.samplers), render)
 
 
 def measure(
-    folder: Path | None, name: str, half: int, samplers: Sequence[str], max_rows: int
+    samplers: Sequence[str], dataset: Dataset, name: str, half: int
 ) -> Iterator[dict[str, Any]]:
     """Give a row for each sampler, classifier and class that gets rows."""
-    dataset = load_dataset(folder, name, max_rows)
-    judges, learned = (dataset.take(rows) for rows in split(dataset, 0, half, N_HALVES))
+    judges, learned = halves_of(dataset, half)
     for sampler in samplers:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

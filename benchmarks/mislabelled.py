@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.classifiers import predict_all
-from benchmarks.command import RESULTS, new_parser
-from benchmarks.data import Fold, dataset_names, load_dataset, split, stable_seed
+from benchmarks.data import Dataset, Fold, stable_seed
+from benchmarks.halves import halves_of, halves_parser, run_on_halves
 from benchmarks.markdown import section
-from benchmarks.methods import Resampled, split_names
+from benchmarks.methods import Resampled
 from ganaug import GANSampler
 
-N_HALVES = 2
 WRONG_SHARE = 0.1
 CLASSIFIERS = ("knn", "random_forest")
 
@@ -39,27 +37,13 @@ example:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = new_parser("mislabelled", OVERVIEW)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--datasets", type=split_names)
-    parser.add_argument("--max-rows", type=int, default=10_000)
-    parser.add_argument("--out", type=Path, default=RESULTS / "mislabelled.csv")
-    args = parser.parse_args(argv)
-    rows: list[dict[str, Any]] = []
-    for name in args.datasets or dataset_names(args.data):
-        rows += (measure(args.data, name, half, args.max_rows) for half in range(N_HALVES))
-        print(name, flush=True)
-        pd.DataFrame(rows).to_csv(args.out, index=False, float_format="%.4f")
-    text = render(pd.DataFrame(rows))
-    args.out.with_suffix(".md").write_text(text, encoding="utf-8")
-    print(text)
-    return 0
+    args = halves_parser("mislabelled", OVERVIEW).parse_args(argv)
+    return run_on_halves(args, measure, render)
 
 
-def measure(folder: Path | None, name: str, half: int, max_rows: int) -> dict[str, Any]:
-    """Return the ROC AUC of each way to find wrong labels in one half of a table."""
-    dataset = load_dataset(folder, name, max_rows)
-    learned, other = (dataset.take(rows) for rows in split(dataset, 0, half, N_HALVES))
+def measure(dataset: Dataset, name: str, half: int) -> Iterator[dict[str, Any]]:
+    """Give the ROC AUC of each way to find wrong labels in one half of a table."""
+    learned, other = halves_of(dataset, half)
     seed = partial(stable_seed, name, half)
     labels = with_wrong_ones(other.y, np.random.default_rng(seed("labels")))
     is_wrong = labels != other.y
@@ -68,7 +52,7 @@ def measure(folder: Path | None, name: str, half: int, max_rows: int) -> dict[st
         warnings.simplefilter("ignore")
         found |= by_sampler(learned, other.X, labels, seed("sampler"))
     aucs = {way: float(roc_auc_score(is_wrong, score)) for way, score in found.items()}
-    return {"dataset": name, "half": half, "n_rows": len(labels), "n_wrong": is_wrong.sum()} | aucs
+    yield {"dataset": name, "half": half, "n_rows": len(labels), "n_wrong": is_wrong.sum()} | aucs
 
 
 def with_wrong_ones(y: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:

@@ -542,11 +542,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         The score is the discriminator's, trained against the generator, against rows moved by noise
         of many scales, and to say which class a row is of: how usual the row is, less how much less
         likely the class is than the likeliest one. It is measured on the training rows of the
-        class: 0 is what 5% of them
-        fall below, 1 more is one distance between their quartiles more. Each value of a kind that
-        `fit` has not seen in its column takes 4 off: a new category, a missing value where none was
-        missing, another value than the only one. Images are scored by their distance to the nearest
-        training images among the discriminator's features.
+        class: 0 is what 5% of them fall below, 1 more is one distance between their quartiles more.
+        Each value of a kind that `fit` has not seen in its column takes 4 off: a new category, a
+        missing value where none was missing, another value than the only one. Images are scored by
+        their distance to the nearest training images among the discriminator's features.
 
         Parameters
         ----------

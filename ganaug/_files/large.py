@@ -90,7 +90,8 @@ class LargeParquet(LargeTable):
     def __init__(self, path: Path, target: str, categorical: Sequence[str]) -> None:
         super().__init__(target)
         dataset = optional_import("pyarrow.dataset", extra="io")
-        _refuse_csv_in_folder(path)
+        if path.is_dir():
+            _refuse_csv_files(path)
         with explaining_arrow(path):
             self._whole = dataset.dataset(path, format="parquet", partitioning="hive")
         if not self._whole.files:
@@ -170,8 +171,8 @@ class LargeCsv(LargeTable):
         return (column.format(frame[name]) for name, column in self._columns.items())
 
 
-def _refuse_csv_in_folder(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+def _refuse_csv_files(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
         if is_csv(path):
             raise DataError(
                 f"{folder} holds {path.name}, and folders are read if all their files are Parquet; "

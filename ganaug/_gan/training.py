@@ -396,8 +396,8 @@ class AdversarialTrainer(Trainer):
         )
         real_logits, fake_logits = self.discriminator.adversarial(features[-1], batch.classes)
         loss = self._loss.discriminator(real_logits, fake_logits)
-        objective = loss + self._density_loss(batch, features[-1][0])
-        objective = objective + self._class_loss(batch, features[-1][0])
+        of_real = features[-1][0]
+        objective = loss + self._density_loss(batch, of_real) + self._class_loss(batch, of_real)
         if is_penalised:  # seldom and stronger costs less, to the same end
             strength = config.gradient_penalty * config.penalty_interval
             gradients = self.discriminator.input_gradient(features, batch.classes)
