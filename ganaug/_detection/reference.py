@@ -27,6 +27,8 @@ RIDGE = 0.5
 BLOCK_ROWS = 32
 MIN_BLOCKS = 32
 BLOCK_QUANTILE = 0.8
+# Values of a row among which its smallest are looked for together.
+PART_SIZE = 8
 NO_ROW = -1
 # Rows start at multiples of so many floats: matrix products round differently where they don't.
 ALIGNMENT = 16
@@ -184,7 +186,7 @@ class ReferenceRows:
         chosen = by_distance[:, :k]
         first_block = torch.arange(0, blocks.shape[0] * blocks.shape[1], blocks.shape[1])[:, None]
         inside = _rows_at(blocks.flatten(0, 1), chosen + first_block).flatten(1)
-        place = _ascending(inside)[:, :k]
+        place = smallest(inside, k)
         rows = chosen.gather(1, place // self.block_rows) * self.block_rows
         differences = _rows_at(self.rows, rows + place % self.block_rows).sub_(points[:, None])
         if len(self.more_blocks):
@@ -218,6 +220,22 @@ def _ascending(values: Tensor) -> Tensor:
     keys.view(torch.int64).bitwise_or_(torch.arange(values.shape[1]))
     keys.numpy().sort(axis=1)
     return keys.view(torch.int64) & LOW_BITS
+
+
+def smallest(values: Tensor, k: int) -> Tensor:
+    """Return the places of the k smallest values of each row, smallest first and equals in order.
+
+    They are in those parts of the row whose smallest values are smallest: only these are sorted.
+    """
+    n, width = values.shape
+    if width <= k * PART_SIZE or width % PART_SIZE:
+        return _ascending(values)[:, :k]
+    parts = values.view(n, -1, PART_SIZE)
+    chosen = _ascending(parts.amin(dim=2))[:, :k].sort(dim=1).values
+    first_part = torch.arange(0, n * parts.shape[1], parts.shape[1])[:, None]
+    inside = _rows_at(parts.flatten(0, 1), chosen + first_part).flatten(1)
+    place = _ascending(inside)[:, :k]
+    return chosen.gather(1, place // PART_SIZE) * PART_SIZE + place % PART_SIZE
 
 
 def _rows_at(table: Tensor, places: Tensor) -> Tensor:

@@ -127,9 +127,6 @@ def _share_values(different: NDArray[np.float32]) -> bool:
 def fingerprints(points: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return a 64-bit number for each row: a random linear combination of its bits."""
     random = np.random.default_rng(points.shape[1])
-    prints = np.zeros(len(points), dtype=np.uint64)
+    half = random.integers(2**63, size=points.shape[1], dtype=np.uint64)
     bits = np.ascontiguousarray(points).view(np.uint32)
-    for column in bits.T:
-        odd = random.integers(2**63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        prints += column * odd
-    return prints
+    return np.einsum("ij,j->i", bits, 2 * half + 1, dtype=np.uint64)
