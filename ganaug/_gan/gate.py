@@ -21,31 +21,38 @@ class StateGate(nn.Module):
 
     def __init__(self, layout: TableLayout, device: torch.device) -> None:
         super().__init__()
-        free = torch.ones(layout.continuous_width, dtype=DTYPE)
-        keep = torch.zeros(layout.one_hot_width, layout.continuous_width, dtype=DTYPE)
-        constant = torch.zeros_like(keep)
-        for slot, part in zip(layout.heads, layout.head_slices, strict=True):
-            if slot.number is not None:
-                free[slot.number] = 0.0
-                keep[part.start, slot.number] = 1.0
-                constant[part.start + 1 : part.stop, slot.number] = torch.tensor(
-                    slot.constants[1:], dtype=DTYPE
-                )
-        self.gated = bool((free == 0).any())
-        for name, value in (("free", free), ("keep", keep), ("constant", constant)):
+        self.size = layout.continuous_width
+        with_states = [
+            (slot, part)
+            for slot, part in zip(layout.heads, layout.head_slices, strict=True)
+            if slot.number is not None
+        ]
+        constant = torch.zeros(layout.one_hot_width, self.size, dtype=DTYPE)
+        for slot, part in with_states:
+            constant[part.start + 1 : part.stop, slot.number] = torch.tensor(
+                slot.constants[1:], dtype=DTYPE
+            )
+        self.gated = bool(with_states)
+        self.has_constants = bool((constant != 0).any())
+        numbers = torch.tensor([slot.number for slot, _ in with_states], dtype=torch.long)
+        states = torch.tensor([part.start for _, part in with_states], dtype=torch.long)
+        for name, value in (("numbers", numbers), ("states", states), ("constant", constant)):
             self.register_buffer(name, value.to(device), persistent=False)
-        self.free: Tensor
-        self.keep: Tensor
+        self.numbers: Tensor  # that have states
+        self.states: Tensor  # of each of these the first, "as it is"
         self.constant: Tensor
 
     def forward(self, numbers: Tensor, one_hot: Tensor) -> Tensor:
         if not self.gated:
             return numbers
+        if not self.has_constants:
+            return numbers * self.as_it_is(one_hot)
         return torch.addcmul(one_hot @ self.constant, numbers, self.as_it_is(one_hot))
 
     def as_it_is(self, one_hot: Tensor) -> Tensor:
         """Return 1 where a number is neither missing nor an atom, (batch, continuous_width)."""
-        return self.free + one_hot @ self.keep
+        is_all = one_hot.new_ones(*one_hot.shape[:-1], self.size)
+        return is_all.index_copy(-1, self.numbers, one_hot.index_select(-1, self.states))
 
 
 class Validity:
