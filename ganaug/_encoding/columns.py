@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import mmap
 import numbers
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import compress, count
 from typing import Any
 
 import numpy as np
@@ -149,27 +151,32 @@ def numeric(
 
 def categorical(name: Hashable, values: Sequence[Any] | NDArray[Any]) -> Column:
     """Return a categorical column; levels are numbered by first appearance."""
-    codes_of: dict[Hashable, int] = {}
-    levels: list[Hashable] = []
-    codes = np.empty(len(values), dtype=np.int64)
-    for row, value in enumerate(values):
-        try:
-            key = level_key(value)
-            code = codes_of.get(key)
-        except TypeError as error:
-            raise DataError(
-                f"column {name!r} holds a value of type {type(value).__name__} in row {row}; "
-                "expected numbers, strings, booleans, dates or other hashable categories."
-            ) from error
-        if code is None:
-            if is_missing(value):
-                code = MISSING_CODE
-            else:
-                code = len(levels)
-                levels.append(value)
-            codes_of[key] = code
-        codes[row] = code
-    return Column(name, codes, codes == MISSING_CODE, tuple(levels))
+    types = set(map(type, values))
+    keys: Iterable[Hashable] = values
+    if not types.isdisjoint(BOOLEANS) and not types <= {*BOOLEANS, str, type(None)}:
+        keys = map(level_key, values)
+    code_of: defaultdict[Hashable, int] = defaultdict(count().__next__)
+    try:
+        codes = np.fromiter(map(code_of.__getitem__, keys), np.int64, len(values))
+    except TypeError as error:
+        row = next(row for row, value in enumerate(values) if not _is_hashable(value))
+        raise DataError(
+            f"column {name!r} holds a value of type {type(values[row]).__name__} in row {row}; "
+            "expected numbers, strings, booleans, dates or other hashable categories."
+        ) from error
+    found = [values[row] for row in first_rows(codes, len(code_of))]
+    is_level = np.array([not is_missing(value) for value in found], dtype=bool)
+    renumbered = np.where(is_level, np.cumsum(is_level) - 1, MISSING_CODE)
+    codes = renumbered[codes] if found else codes
+    return Column(name, codes, codes == MISSING_CODE, tuple(compress(found, is_level)))
+
+
+def _is_hashable(value: object) -> bool:
+    try:
+        hash(value)  # of a tuple, of all that is in it
+    except TypeError:
+        return False
+    return True
 
 
 def level_key(value: Hashable) -> Hashable:
@@ -179,6 +186,8 @@ def level_key(value: Hashable) -> Hashable:
 
 def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:
     """Return the column that an array of Python objects holds: numbers, times or categories."""
+    if str in set(map(type, values)):
+        return categorical(name, values)
     missing = np.fromiter((is_missing(value) for value in values), bool, len(values))
     types = set(map(type, values[~missing]))
     if are_times(values[~missing]):
