@@ -150,6 +150,28 @@ def test_the_asked_share_is_flagged(n, contamination):
     np.testing.assert_array_equal(detector.fit_predict(X) == -1, detector.decision_function(X) < 0)
 
 
+@pytest.mark.parametrize("contamination", [0.05, 0.2])
+def test_the_asked_share_is_flagged_where_all_columns_are_categories(contamination):
+    X = pd.DataFrame(np.random.default_rng(0).integers(3, size=(2000, 6))).astype(str)
+    X.columns = list("abcdef")
+    detector = GANOutlierDetector(contamination=contamination, n_steps=5, random_state=0)
+    share = np.mean(detector.fit_predict(X) == -1)
+    # each combination comes about three times, and equal rows are flagged together
+    assert contamination - 0.02 <= share <= contamination
+
+
+@pytest.mark.parametrize("contamination", ["auto", 0.05])
+def test_rows_of_rare_levels_are_outliers(contamination):
+    random = np.random.default_rng(0)
+    levels, shares = list("abcde"), [0.4, 0.3, 0.2, 0.09, 0.01]
+    X = pd.DataFrame({f"c{j}": random.choice(levels, 1500, p=shares) for j in range(6)})
+    for row in range(20):
+        X.iloc[row, random.choice(6, 2, replace=False)] = "e"
+    detector = GANOutlierDetector(contamination=contamination, n_steps=5, random_state=0).fit(X)
+    assert roc_auc_score(np.arange(1500) < 20, -detector.score_samples(X)) > 0.95
+    assert np.mean(detector.predict(X[:20]) == -1) > 0.7
+
+
 @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.4])
 def test_the_asked_share_of_new_rows_is_flagged_too(contamination):
     shares = []

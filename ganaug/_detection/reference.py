@@ -27,6 +27,9 @@ RIDGE = 0.5
 BLOCK_ROWS = 32
 MIN_BLOCKS = 32
 BLOCK_QUANTILE = 0.8
+# Where columns have few values, so have quantiles of distances: the mean over all blocks has a
+# small say, and tells rows apart that would be equal.
+SHARE_OF_MEAN = 0.1
 # Values of a row among which its smallest are looked for together.
 PART_SIZE = 8
 NO_ROW = -1
@@ -58,7 +61,7 @@ class Neighbours(NamedTuple):
     """Differences to the nearest rows, nearest first, and the squared distance to the blocks."""
 
     differences: Tensor  # (n, k, width)
-    block_square: Tensor  # (n,), a quantile over blocks
+    block_square: Tensor  # (n,), over blocks
 
 
 @dataclass(frozen=True)
@@ -193,11 +196,8 @@ class ReferenceRows:
             more = squares[:, self.more_blocks.flatten()].view(len(points), -1, self.block_rows)
             nearest = torch.cat([nearest, more.amin(dim=2)], dim=1)
             by_distance = _ascending(nearest)
-        n_blocks = (nearest < torch.inf).sum(dim=1)  # not those that the row has for itself
-        rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
-        quantile = by_distance.gather(1, rank[:, None])
-        block_square = nearest.gather(1, quantile).flatten() + points.square().sum(dim=1)
-        return Neighbours(differences, block_square.clamp(min=0.0))
+        nearest += points.square().sum(dim=1, keepdim=True)
+        return Neighbours(differences, _over_blocks(nearest, by_distance))
 
     def _relative_squares(self, points: Tensor, own: Tensor, kinds: Tensor | None) -> Tensor:
         """Return squared distances to all places, less each point's squared length."""
@@ -208,6 +208,21 @@ class ReferenceRows:
                 is_equal = kinds[own[known], None] == kinds
                 squares[known] = squares[known].masked_fill_(is_equal, torch.inf)
         return squares
+
+
+def _over_blocks(squares: Tensor, by_distance: Tensor) -> Tensor:
+    """Return what squared distances (n, n_blocks) to the nearest row of each block say, (n,).
+
+    Blocks that a row has for itself are infinitely far, and don't count. `by_distance` are the
+    blocks in order.
+    """
+    is_there = squares < torch.inf
+    n_blocks = is_there.sum(dim=1)
+    squares = squares.clamp(min=SMALLEST_DISTANCE**2)
+    rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
+    quantile = squares.gather(1, by_distance.gather(1, rank[:, None])).flatten()
+    mean = torch.where(is_there, squares, 0.0).sum(dim=1) / n_blocks
+    return quantile ** (1 - SHARE_OF_MEAN) * mean**SHARE_OF_MEAN
 
 
 def _ascending(values: Tensor) -> Tensor:
