@@ -231,7 +231,7 @@ def _with_defaults(args: argparse.Namespace) -> argparse.Namespace:
     detectors: Sequence[str] = tuple(DETECTORS)
     suffix = "-tables" if args.tables else ""
     if args.ablation:
-        detectors, suffix = ("ganaug", "knn", *ABLATION), f"{suffix}-ablation"
+        detectors, suffix = ("ganaug", "knn", "ganaug-sampler", *ABLATION), f"{suffix}-ablation"
     datasets, seeds = known, N_SEEDS
     if args.quick:
         detectors, suffix, seeds = QUICK_DETECTORS, f"{suffix}-quick", 1
