@@ -69,8 +69,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     class: turned, shifted, stretched and bent, each by a strength of its own [11]_, from which
     classifiers learn more than from what networks redraw. Those of `sample` start from views, too,
     and convolutional networks bend and redraw half of them in ways that are learned on all classes
-    [8]_. The discriminator sees images through differentiable augmentation [9]_. Scores of images
-    are distances to training images among the discriminator's features [10]_.
+    [8]_. The discriminator sees images through differentiable augmentation [9]_. Scores of images,
+    and with networks of your own, are distances to training rows among the discriminator's
+    features [10]_.
 
     Parameters
     ----------
@@ -545,7 +546,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         class: 0 is what 5% of them fall below, 1 more is one distance between their quartiles more.
         Each value of a kind that `fit` has not seen in its column takes 4 off: a new category, a
         missing value where none was missing, another value than the only one. Images are scored by
-        their distance to the nearest training images among the discriminator's features.
+        their distance to the nearest training images among the discriminator's features, and with a
+        discriminator of your own all rows are: among what its last layer is given.
 
         Parameters
         ----------

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits, make_classification
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import ganaug
@@ -111,6 +112,52 @@ def test_own_networks_make_valid_rows_of_a_table():
         sampler.score_samples(rows) for rows in (table, table.assign(town="never seen"))
     )
     assert (changed < scores).all()
+
+
+def own_networks_of_a_table(width):
+    """Return how networks of each class, and of all classes, are made."""
+    plain = {
+        "generator": lambda: nn.Linear(LATENT, width),
+        "discriminator": lambda: nn.Sequential(
+            nn.Linear(width, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1)
+        ),
+    }
+    conditional = {
+        "generator": lambda: ClassGenerator(width),
+        "discriminator": lambda: ClassDiscriminator(width),
+    }
+    return [plain, conditional]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_planted_outliers_score_extreme(loss, seed):
+    X, y = make_classification(
+        200, n_features=5, n_informative=5, n_redundant=0, weights=[0.8], random_state=seed
+    )
+    far = np.random.default_rng(seed).normal(size=(20, 5))
+    far *= 30 * X.std(axis=0) / np.linalg.norm(far, axis=1, keepdims=True)
+    for networks in own_networks_of_a_table(5):
+        sampler = quick(**networks, loss=loss, n_steps=50, batch_size=32).fit(X, y)
+        normality = sampler.score_samples(np.vstack([X, X[:20] + far]))
+        assert normality[:200].min() > np.median(normality[200:])
+        assert roc_auc_score(np.arange(220) < 200, normality) > 0.97
+
+
+def test_modules_without_layers_are_scored_by_their_rows():
+    X, y = make_classification(60, n_features=4, weights=[0.7], random_state=0)
+
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4))
+            self.inner = nn.Identity()
+
+        def forward(self, rows):
+            return (self.inner(rows) * self.weight).sum(dim=1, keepdim=True)
+
+    sampler = quick(generator=lambda: nn.Linear(LATENT, 4), discriminator=Sum).fit(X, y)
+    assert sampler.score_samples(X + 1000).max() < sampler.score_samples(X).min()
 
 
 def test_own_networks_are_reproducible_and_leave_no_trace(digits):

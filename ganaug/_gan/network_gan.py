@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ganaug._encoding.layout import Condition, EncodedTable, Found, ImageLayout
 from ganaug._gan.augmentation import DifferentiableAugmentation, VariedViews, Views
@@ -106,8 +107,8 @@ class NetworkGAN(GAN):
         """Return where batches and anchors come from, drawn from a stream."""
 
     @abstractmethod
-    def _logits(self, rows: Tensor) -> Tensor:
-        """Return how much rows (n, width) look like each class, (n, n_classes)."""
+    def _features(self, rows: Tensor, class_code: int) -> Tensor:
+        """Return what the discriminator makes of rows (n, width) of a class, (n, n_features)."""
 
     def _trainer_parts(self) -> dict[str, Any]:
         """Return what a trainer has besides the networks, the rows and the random numbers."""
@@ -226,6 +227,39 @@ class NetworkGAN(GAN):
             logits = table.in_full_chunks(self._logits, numbers, SCORED_AT_ONCE)
         return logits.cpu().numpy().astype(np.float64)
 
+    def _logits(self, rows: Tensor) -> Tensor:
+        """Return how near rows (n, width) are to training rows of each class, (n, n_classes)."""
+        logits = [
+            nearest.logits(self._features(rows, code)) for code, nearest in enumerate(self._nearest)
+        ]
+        return torch.stack(logits, dim=1)
+
+    def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the logits of training rows for their own class, and the classes.
+
+        Rows are compared with the other ones of their class, and are some of very many.
+        """
+        with limited_threads(1), torch.inference_mode():
+            logits = torch.cat([nearest.own_logits() for nearest in self._nearest])
+        counts = np.minimum(self._rows.class_counts, MAX_ROWS)
+        codes = np.repeat(np.arange(len(counts)), counts)
+        return logits.cpu().numpy().astype(np.float64), codes
+
+    @cached_property
+    def _nearest(self) -> list[NearestFeatures]:
+        """The features of training rows: made when asked for, and kept out of pickles."""
+        nearest = []
+        for code in range(len(self._rows.class_counts)):
+            random = random_generator(self._seed, Stream.CALIBRATION, code, device=self._device)
+            rows = self._table.class_rows(code, MAX_ROWS, random)
+            of_class = partial(self._features, class_code=code)
+            features = self._table.in_full_chunks(of_class, rows, SCORED_AT_ONCE)
+            nearest.append(NearestFeatures(features))
+        return nearest
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
+
 
 class ImageGAN(NetworkGAN):
     """The convolutional networks: generated images are moved views of real ones.
@@ -275,39 +309,12 @@ class ImageGAN(NetworkGAN):
         return torch.where(uniform < VIEW_SHARE, anchor, rows)
 
     def _logits(self, rows: Tensor) -> Tensor:
-        return self._nearest.logits(self._features(rows))
+        features = self._features(rows, 0)  # once for all classes
+        return torch.stack([nearest.logits(features) for nearest in self._nearest], dim=1)
 
-    def training_logits(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the logits of training rows for their own class, and the classes.
-
-        Images are compared with the other ones of their class, and are some of very many.
-        """
-        with limited_threads(1), torch.inference_mode():
-            logits = self._nearest.own_logits().cpu().numpy().astype(np.float64)
-        counts = np.minimum(self._rows.class_counts, MAX_ROWS)
-        return logits, np.repeat(np.arange(len(counts)), counts)
-
-    @cached_property
-    def _nearest(self) -> NearestFeatures:
-        """The features of training images: made when asked for, and kept out of pickles."""
-        rows = [
-            self._table.class_rows(
-                code,
-                MAX_ROWS,
-                random_generator(self._seed, Stream.CALIBRATION, code, device=self._device),
-            )
-            for code in range(len(self._rows.class_counts))
-        ]
-        features = self._table.in_full_chunks(self._features, torch.cat(rows), SCORED_AT_ONCE)
-        return NearestFeatures(features, list(map(len, rows)))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_nearest"}
-
-    def _features(self, images: Tensor) -> Tensor:
-        """Return the discriminator's features of images."""
-        features: Tensor = self.discriminator.features(images)
-        return features
+    def _features(self, rows: Tensor, class_code: int) -> Tensor:
+        """Return the directions of the discriminator's features: it is given no class."""
+        return normalize(self.discriminator.features(rows))
 
 
 class OwnNetworkGAN(NetworkGAN):
@@ -373,8 +380,6 @@ class OwnNetworkGAN(NetworkGAN):
         with self._modules_draw(random.initial_seed()):
             return super()._draw(class_code, turns, random, for_training=for_training)
 
-    def _logits(self, rows: Tensor) -> Tensor:
-        codes = torch.arange(len(self._rows.class_counts), device=rows.device)
+    def _features(self, rows: Tensor, class_code: int) -> Tensor:
         with self._modules_draw(self._seed, Stream.CALIBRATION):
-            logits = [self.discriminator(rows[:, :0], rows, c.expand(len(rows))) for c in codes]
-        return torch.stack(logits, dim=1)
+            return self.discriminator.features(rows, class_code)

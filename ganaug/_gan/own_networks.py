@@ -115,6 +115,36 @@ class OwnDiscriminator(nn.Module):
         logits: Tensor = self.networks(rows.view(-1, *self.shape), classes)
         return logits.flatten()
 
+    def features(self, rows: Tensor, class_code: int) -> Tensor:
+        """Return what the last layer is given for rows (n, width) of a class, (n, n_features).
+
+        Without layers that have weights these are the rows themselves.
+        """
+        given: list[Tensor] = []
+
+        def remember(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            given.extend(part for part in inputs if is_of_rows(part))
+
+        def is_of_rows(part: Any) -> bool:
+            return isinstance(part, Tensor) and part.is_floating_point() and len(part) == len(rows)
+
+        hooks = [layer.register_forward_pre_hook(remember) for layer in _layers(self.networks)]
+        try:
+            self(rows[:, :0], rows, torch.full((len(rows),), class_code, device=rows.device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return given[-1].flatten(1) if given else rows
+
+
+def _layers(networks: nn.Module) -> list[nn.Module]:
+    """Return the modules that have weights of their own and no modules in them."""
+    return [
+        module
+        for module in networks.modules()
+        if not list(module.children()) and list(module.parameters(recurse=False))
+    ]
+
 
 def make_players(
     factories: tuple[ModuleFactory, ModuleFactory],
