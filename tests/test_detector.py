@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ganaug import GANOutlierDetector, GANSampler
-from ganaug._detection.model import MIN_HELD_OUT_ROWS
+from ganaug._detection.model import MIN_HELD_OUT_ROWS, DetectionModel
 from ganaug._detection.tails import Tails
 from ganaug.exceptions import DataError, RepeatedRowsWarning
 
@@ -617,6 +617,39 @@ def test_without_discriminators_it_is_the_reference_arm():
     new = X + 0.5
     assert not np.array_equal(alone.score_samples(new), together.score_samples(new))
     assert roc_auc_score(np.arange(600) >= 300, alone.anomaly_score(np.r_[new, X + 5])) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_discriminators_know_where_rows_lie_close_to_each_other(seed):
+    """A row beside a dense cluster has nearer neighbours than most rows of a sparse one."""
+    random = np.random.default_rng(seed)
+
+    def usual(n):
+        dense, sparse = random.normal(size=(2, n, 4))
+        return np.vstack([0.05 * dense, 6 + sparse])
+
+    beside = random.normal(size=(100, 4))
+    beside *= random.uniform(0.5, 0.9, size=(100, 1)) / np.linalg.norm(beside, axis=1)[:, None]
+    X, new = usual(750), np.vstack([usual(200), beside])
+    alone, together = (
+        roc_auc_score(
+            np.arange(500) < 400,
+            GANOutlierDetector(**weight, random_state=0).fit(X).score_samples(new),
+        )
+        for weight in ({"discriminator_weight": 0}, {})
+    )
+    assert alone < 0.98 < 0.99 < together
+
+
+def test_rows_are_scored_some_at_a_time(monkeypatch):
+    detector = quick(max_reference_rows=50).fit(np.random.default_rng(0).normal(size=(200, 2)))
+    seen, arms = [], DetectionModel.arms
+    monkeypatch.setattr(
+        DetectionModel, "arms", lambda self, points: seen.append(len(points)) or arms(self, points)
+    )
+    assert len(detector.score_samples(np.zeros((60_000, 2)))) == 60_000
+    assert sum(seen) == 60_000
+    assert max(seen) <= 20_000
 
 
 def test_default_dtype_of_the_caller_does_not_matter():

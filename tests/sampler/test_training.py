@@ -9,7 +9,9 @@ import torch
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 
+from benchmarks.usage import measured
 from ganaug import GANSampler
+from ganaug._fitting import training_subset
 from ganaug._gan.table_gan import TableGAN
 from ganaug.exceptions import DataError, TrainingError
 from tests.quick import quick_sampler
@@ -179,3 +181,44 @@ def test_small_tables_are_trained_on_smaller_batches(n_rows, batch_size):
     by_itself = GANSampler(n_steps=2, random_state=0).fit(X, y)
     told = GANSampler(n_steps=2, batch_size=batch_size, random_state=0).fit(X, y)
     np.testing.assert_array_equal(by_itself.sample(9)[0], told.sample(9)[0])
+
+
+def test_tables_are_trained_on_one_thread(numbers):
+    seen, threads = [], torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        quick_sampler(callback=lambda _: seen.append(torch.get_num_threads())).fit(*numbers)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert set(seen) == {1}
+
+
+def test_of_large_classes_5000_rows_are_trained_on():
+    codes = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [12_000, 5_001, 30]))
+    chosen = training_subset(codes, None, seed=0)
+    assert np.bincount(codes[chosen]).tolist() == [5000, 5000, 30]
+    assert len(np.unique(chosen)) == len(chosen)
+    assert (np.diff(codes[chosen]) >= 0).all()
+    np.testing.assert_array_equal(chosen, training_subset(codes, None, seed=0))
+    assert not np.array_equal(chosen, training_subset(codes, None, seed=1))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_memory_is_a_few_times_that_of_the_table():
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(200_000, 20))).add_prefix("number ")
+    for j in range(5):
+        levels = [f"level {k}" for k in range(3**j)]
+        X[f"category {j}"] = pd.Categorical.from_codes(
+            random.integers(3**j, size=len(X)), categories=levels
+        )
+    y = (random.random(len(X)) < 0.1).astype(int)
+    sampler = quick_sampler()
+    sampler.fit_resample(X[:500], y[:500])
+    with measured() as usage:
+        X_resampled, _ = sampler.fit_resample(X, y)
+    megabytes = X.memory_usage().sum() / 2**20
+    # the result alone is nearly twice the table
+    assert X_resampled.memory_usage().sum() / 2**20 > 1.7 * megabytes
+    assert usage.megabytes < 5 * megabytes
