@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -21,12 +22,21 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.command import RESULTS, new_parser
 from benchmarks.markdown import section
 from benchmarks.speed import machine
-from benchmarks.speed_jobs import N_COLUMNS, correlated_numbers, make_table
+from benchmarks.speed_jobs import (
+    N_COLUMNS,
+    copy_memory,
+    correlated_numbers,
+    expanded_rows,
+    make_table,
+)
 from ganaug import GANOutlierDetector, GANSampler
 
 N_ROWS, N_MINORITY = 2_000, 200
 MILLION, FEW_OF_IT = 1_000_000, 10_000
 DETECTOR_ROWS, SCORED_ROWS = 50_000, 100_000
+WIDE_ROWS, WIDE_MINORITY, WIDE_COLUMNS = 1_000, 100, 166
+DECODINGS = 50
+SLOWEST_SHOWN = 8
 MATRIX = 512
 MATRIX_SECONDS = 0.5
 RATE_REPEATS = 5
@@ -99,6 +109,11 @@ def report(args: argparse.Namespace) -> str:
     def fit() -> GANSampler:
         return GANSampler(random_state=0).fit(X, y)
 
+    wide = make_table(WIDE_ROWS, WIDE_MINORITY, n_columns=WIDE_COLUMNS)
+
+    def fit_wide() -> None:
+        GANSampler(random_state=0).fit(*wide)
+
     def resample_million() -> None:
         GANSampler(random_state=0).fit_resample(*million)
 
@@ -110,6 +125,7 @@ def report(args: argparse.Namespace) -> str:
     n_steps = len(sampler.history_["generator_loss"])
     costs = {
         "a step of training": measured(fit, n_steps, args.repeats),
+        f"a step, {WIDE_COLUMNS} columns": measured(fit_wide, n_steps, repeats=1),
         "a row of a sample": measured(
             partial(sampler.sample, args.samples, y=1), args.samples, args.repeats
         ),
@@ -141,15 +157,46 @@ def report(args: argparse.Namespace) -> str:
         f"decoded; processor seconds, medians of {args.repeats}. `fit_resample` of {MILLION:,} "
         f"rows, {FEW_OF_IT:,} of them of the minority, the fit and the result included, once. "
         f"{SCORED_ROWS:,} rows of {N_COLUMNS} numbers scored by a detector of "
-        f"{DETECTOR_ROWS:,}.\n"
+        f"{DETECTOR_ROWS:,}. The fit of {WIDE_COLUMNS} columns is of {WIDE_ROWS:,} rows, once.\n"
     )
     return "\n".join(
         [
             title,
             section("Limit", heads, figures),
             section("Where the time goes", ["", *costs], shares),
+            decoding(args.repeats),
         ]
     )
+
+
+def decoding(repeats: int) -> str:
+    """Say how near decoding is to the pace at which memory is copied, and what takes its time."""
+    encoder, rows = expanded_rows(MILLION // 10, FEW_OF_IT)
+
+    def decode() -> list[Any]:
+        return [encoder.inverse_transform(rows) for _ in range(DECODINGS)]
+
+    columns = decode()[0]
+    n_bytes = rows.nbytes + sum(part.values.nbytes + part.missing.nbytes for part in columns)
+    per_row = statistics.median(timed(decode) for _ in range(repeats)) / (DECODINGS * len(rows))
+    copied = copy_memory(MILLION)
+    limit = n_bytes / len(rows) / (copied["bytes"] / copied["cpu_seconds"])
+    profile = cProfile.Profile(time.process_time)
+    profile.runcall(decode)
+    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    total = sum(own for _, _, own, _, _ in stats.values())
+    slowest = sorted(stats.items(), key=lambda item: -item[1][2])[:SLOWEST_SHOWN]
+    lines = [[place_of(*place), f"{own / total:.0%}"] for place, (_, _, own, _, _) in slowest]
+    text = (
+        f"A row decoded takes {microseconds(per_row)} us, {len(rows):,} rows at a time; its "
+        f"{n_bytes / len(rows):,.0f} bytes, in and out, could be copied in {limit * 1e6:.2f} us."
+    )
+    return section("Decoding", ["", "of the time"], lines, text)
+
+
+def place_of(file: str, _: int, name: str) -> str:
+    """Return how a function is called, less where its file lies."""
+    return name if file == "~" else f"{Path(file).parent.name}/{Path(file).name}: {name}"
 
 
 def measured(work: Callable[[], object], n_units: int, repeats: int) -> Cost:

@@ -132,25 +132,29 @@ def ganaug_encode(n_rows: int, n_minority: int) -> Figures:
 
 def ganaug_decode(n_rows: int, n_minority: int) -> Figures:
     """Decoding rows in full, as they come from a generator, some thousand at a time."""
+    encoder, rows = expanded_rows(n_rows, n_minority)
+    n_parts, n_bytes = n_rows // len(rows), rows.nbytes
+    with _timed() as figures:
+        for _ in range(n_parts):
+            columns = encoder.inverse_transform(rows)
+    n_bytes += sum(column.values.nbytes + column.missing.nbytes for column in columns)
+    return figures | {"rows": n_parts * len(rows), "bytes": n_parts * n_bytes}
+
+
+def expanded_rows(n_rows: int, n_minority: int) -> tuple[Any, NDArray[np.float32]]:
+    """Return the encoder of a table, and some rows as a generator makes them."""
     import torch
 
     from ganaug import _validation as validation
     from ganaug._gan.batches import DeviceTable
 
-    sampler = _ready_sampler()
     X, y = make_table(n_rows, n_minority)
-    encoder = sampler.fit(X[:20_000], y[:20_000]).encoder_
+    encoder = _ready_sampler().fit(X[:20_000], y[:20_000]).encoder_
     some = validation.check_rows(X[:DECODED_ROWS])
     encoded = encoder.transform(validation.read_fitted_columns(some, encoder.is_categorical))
     one_class = np.array([len(encoded)])
     table = DeviceTable(encoder.layout_, encoded, one_class, torch.device("cpu"))
-    rows = table.expand(torch.arange(len(encoded))).numpy()
-    n_parts, n_bytes = n_rows // DECODED_ROWS, rows.nbytes
-    with _timed() as figures:
-        for _ in range(n_parts):
-            columns = encoder.inverse_transform(rows)
-    n_bytes += sum(column.values.nbytes + column.missing.nbytes for column in columns)
-    return figures | {"rows": n_parts * DECODED_ROWS, "bytes": n_parts * n_bytes}
+    return encoder, table.expand(torch.arange(len(encoded))).numpy()
 
 
 def copy_memory(n_rows: int, n_columns: int = N_COLUMNS, n_copies: int = 20) -> Figures:

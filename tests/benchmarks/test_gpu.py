@@ -1,5 +1,6 @@
 """The benchmark of a GPU, run on the CPU: the same code, but for streams and graphs."""
 
+import numpy as np
 import pytest
 
 from benchmarks import gpu
@@ -35,6 +36,15 @@ def test_every_figure_is_measured(tmp_path, monkeypatch, capsys):
     ]
     assert all(0.5 < float(value) < 1 for name, value, *_ in table[1:] if "balanced" in name)
     assert [row[3] for row in table[1:]][2:4] == ["20,000,000", "under 2 s"]
+
+
+def test_scores_of_two_devices_agree_within_what_seeds_do():
+    of_cpu = np.array([[0.70, 0.80], [0.72, 0.82], [0.71, 0.81]])
+    for lead, agrees in ((0.0, True), (0.01, True), (0.1, False)):
+        found = gpu.agreement({"cuda": of_cpu + np.array([0.0, lead]), "cpu": of_cpu})
+        names = ["average precision: cuda less cpu", "balanced accuracy: cuda less cpu"]
+        assert [met for _, met in map(gpu.goals(found).get, names)] == [True, agrees]
+    assert not gpu.agreement({"cpu": of_cpu})
 
 
 def test_goals_are_met_or_not():
