@@ -82,6 +82,8 @@ def cases() -> Iterator[Case]:
     yield Case("encode", "copies", 1_000_000)
     for n_columns in (166, 1500):
         yield Case("wide", "ganaug", 1000, 100, {"n_columns": n_columns})
+    for hidden_units in (512, 1024):  # the larger ones are trained on all threads
+        yield Case("networks", "fit", 1000, 100, {"hidden_units": hidden_units})
     for n_rows in (5000, 20_000, 80_000, 320_000, 1_000_000):
         yield Case("model", "fit", n_rows, n_rows // 20)
     for n_columns in (10, 30, 100):

@@ -94,9 +94,11 @@ def ganaug_resample(n_rows: int, n_minority: int, **shape: int) -> Figures:
     return figures | {"input_mb": X.memory_usage(deep=True).sum() / MEGABYTE}
 
 
-def ganaug_fit(n_rows: int, n_minority: int, **shape: int) -> Figures:
-    """`GANSampler.fit`."""
+def ganaug_fit(n_rows: int, n_minority: int, hidden_units: int = 0, **shape: int) -> Figures:
+    """`GANSampler.fit`, by default with its own two hidden layers."""
     sampler = _ready_sampler()
+    if hidden_units:
+        sampler.set_params(hidden_layer_sizes=(hidden_units, hidden_units))
     X, y = make_table(n_rows, n_minority, **shape)
     with _timed() as figures:
         sampler.fit(X, y)
