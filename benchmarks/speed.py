@@ -72,7 +72,8 @@ def cases() -> Iterator[Case]:
     yield Case("sample", "sample", 20_000, 1000)
     for n_rows in (2_000_000, 20_000_000):
         yield Case("stream", "sample to Parquet", n_rows)
-    yield Case("large", "resample in parts", 25_000_000, 1_000_000)
+    for n_rows in (5_000_000, 25_000_000):
+        yield Case("large", "resample in parts", n_rows, n_rows // 25)
     for n_rows in (2_000_000, 8_000_000):
         yield Case("csv", "resample CSV in parts", n_rows, n_rows // 10)
     yield Case("detector", "detector: fit", 50_000)

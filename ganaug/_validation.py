@@ -21,7 +21,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
-from ganaug._encoding.target import Target, plain_label, read_target
+from ganaug._encoding.target import Target, plain_label, plain_labels, read_target
 from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError
 
 MIN_CLASS_ROWS = 2
@@ -153,7 +153,7 @@ def check_target(y: Any, rows: Rows) -> Target:
     target = read_target(y)
     if len(target.classes) < 2:
         raise DataError(
-            f"y has one class only ({target.classes.tolist()[0]!r}, {rows.n_rows} rows, n_samples="
+            f"y has one class only ({plain_labels(target.classes)[0]!r}, {rows.n_rows} rows, n_samples="
             f"{rows.n_rows}); expected at least 2 classes. Nothing can be balanced."
         )
     return target

@@ -109,6 +109,8 @@ def plain_label(label: Any) -> Any:
 
 
 def _plain(label: Any) -> Any:
+    if isinstance(label, np.number | np.bool_):
+        return label.item()
     if isinstance(label, datetime):
         return label.astimezone(UTC).replace(tzinfo=None) if label.tzinfo else label
     return datetime(label.year, label.month, label.day) if isinstance(label, date) else label
