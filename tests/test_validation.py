@@ -47,7 +47,7 @@ LABELS = Y.astype(object)
 BAD_DATA = {
     "one class": (X, ["yes"] * N, "one class only.*'yes'.*at least 2 classes"),
     "one class of numbers": (X, np.zeros(N), r"one class only \(0\.0, 30 rows"),
-    "one class of numpy's numbers": (X, [np.float64(0)] * N, r"one class only \(0\.0, 30 rows"),
+    "one class of numpy's numbers": (X, [*np.zeros(N)], r"one class only \(0\.0, 30 rows"),
     "a class of one row": (
         X,
         ["no"] * (N - 1) + ["yes"],
