@@ -152,9 +152,10 @@ def check_target(y: Any, rows: Rows) -> Target:
     check_lengths(y, rows)
     target = read_target(y)
     if len(target.classes) < 2:
-        (label,) = plain_labels(target.classes) or [None]
+        (label,) = plain_labels(target.classes)
         raise DataError(
-            f"y has one class only ({label!r}, {rows.n_rows} rows, n_samples={rows.n_rows}); expected at least 2 classes. Nothing can be balanced."
+            f"y has one class only ({label!r}, {rows.n_rows} rows, n_samples={rows.n_rows}); "
+            "expected at least 2 classes. Nothing can be balanced."
         )
     return target
 
