@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from scipy import stats
 
 from benchmarks import ranking
 from benchmarks.goals import Goal
@@ -19,6 +20,12 @@ from benchmarks.methods import label_of
 # What `sample` draws, and the rows that `fit_resample` adds for classifiers.
 OURS, FOR_TRAINING = "ganaug_sample", "ganaug"
 CALLS = {OURS: "sample", FOR_TRAINING: "fit_resample"}
+# The same rows without a network, and what is compared with them.
+CONTROL = ':without="network"'
+COMPARED = (
+    *("forest_accuracy", "logistic_accuracy", "precision", "recall", "density", "coverage"),
+    *("correlation_error", "rate_error", "new_pairs", "copies"),
+)
 TEST = "forest_accuracy"
 REFERENCES = ("smote", "ctgan")
 SHARE_OF_SETS = 0.8
@@ -60,7 +67,7 @@ def render(results: pd.DataFrame) -> str:
     parts = [_heading(results), _means(results), _tests(results)]
     if OURS in set(results["sampler"]):
         parts[1:1] = [goals_table(fidelity_goals(results))]
-        parts.append(_ours(results))
+        parts += [_ours(results), *_controls(results)]
     return "\n".join(parts)
 
 
@@ -172,6 +179,27 @@ def _ours(results: pd.DataFrame) -> str:
     return section("ganaug, sample() by data set", header, rows)
 
 
+def _controls(results: pd.DataFrame) -> Iterator[str]:
+    """Compare the rows of each call with those of its control, by the mean over each data set."""
+    for name, call in CALLS.items():
+        gains = {measure: _paired(results, name + CONTROL, name, measure) for measure in COMPARED}
+        gains = {measure: gain for measure, gain in gains.items() if len(gain)}
+        rows = [
+            [
+                SHORT.get(measure, measure.replace("_", " ")),
+                len(gain),
+                _number(gain.mean(), "+.3f"),
+                _number(float(stats.sem(gain)), ".3f"),
+                _number(ranking.wilcoxon_p(gain)),
+            ]
+            for measure, gain in gains.items()
+        ]
+        if rows:
+            header = ["", "data sets", "mean difference", "standard error", "p"]
+            note = "With the network less without it; Wilcoxon's signed-rank test over data sets."
+            yield section(f"`{call}` against its control without a network", header, rows, note)
+
+
 def _by_dataset(results: pd.DataFrame, *more: str) -> pd.DataFrame:
     """Return means over the halves of each data set, and the ratio of the mean distances."""
     ok = results[results["status"] == "ok"]
@@ -179,10 +207,12 @@ def _by_dataset(results: pd.DataFrame, *more: str) -> pd.DataFrame:
     return means.assign(closeness=_ratio(means["distance"], means["distance_real"]))
 
 
-def _paired(results: pd.DataFrame, reference: str, ours: str = OURS) -> pd.Series:
-    """Return ganaug's accuracy minus another's by data set, on the halves that both have."""
+def _paired(
+    results: pd.DataFrame, reference: str, ours: str = OURS, measure: str = TEST
+) -> pd.Series:
+    """Return ganaug's figure minus another's by data set, on the halves that both have."""
     ok = results[results["status"] == "ok"]
-    wide = ok.pivot(index=ranking.FOLD, columns="sampler", values=TEST)
+    wide = ok.pivot(index=ranking.FOLD, columns="sampler", values=measure)
     if not {ours, reference} <= set(wide.columns):
         return pd.Series(dtype=float)
     gains: pd.Series = (wide[ours] - wide[reference]).dropna().groupby("dataset").mean()

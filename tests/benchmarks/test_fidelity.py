@@ -130,6 +130,17 @@ def test_copies_and_close_rows_miss_the_goal():
     assert not distance.met
 
 
+def test_the_control_is_compared_over_data_sets():
+    accuracies = {(f"set {i}", "ganaug_sample"): 0.6 + i / 100 for i in range(6)}
+    control = 'ganaug_sample:without="network"'
+    accuracies |= {(f"set {i}", control): 0.7 for i in range(6)}
+    text = fidelity_report.render(results_of(accuracies, distance=1.0, distance_real=1.0))
+    assert "## `sample` against its control without a network" in text
+    assert "| two-sample forest | 6 | -0.075 | 0.008 | 0.031 |" in text
+    assert "| copies | 6 | +0.000 | 0.000 | 1.000 |" in text
+    assert "`fit_resample` against" not in text
+
+
 def test_no_distance_beside_no_distance_is_equal():
     ratio = fidelity_report._ratio(pd.Series([0.0, 1.0, 1.0]), pd.Series([0.0, 0.0, 2.0]))
     np.testing.assert_array_equal(ratio, [1.0, np.inf, 0.5])
