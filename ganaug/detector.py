@@ -299,6 +299,10 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Return -1 for outliers and 1 for the others.
 
+        A row that equals one of the training table in every column is judged as that one. If it was
+        rounded in between (to single precision, say) it is a new row, and may get another label, as
+        some 5% of a table's rows do.
+
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
