@@ -60,7 +60,7 @@ class Case:
 def cases() -> Iterator[Case]:
     """Give all measurements; the first says how fast the machine is at this hour."""
     yield Case("machine", "matrix products", 512, shape={"n_columns": 512})
-    for n_rows in (300, 2000):
+    for n_rows in (300, 2000, 4000):
         yield Case("small", "ganaug", n_rows, n_rows // 10)
         yield Case("small", "SMOTE", n_rows, n_rows // 10)
     for n_rows in (20_000, 200_000):
