@@ -68,8 +68,9 @@ REST = "all else"
 OVERVIEW = """\
 Compare the time of a fit and of a sample with the floating-point operations of their matrix
 products, counted by torch, over the rate at which this core multiplies large matrices; and say
-where the time goes. A mixed table of 2,000 rows and 30 columns, one of a million for
-`fit_resample`, and numbers for a detector; processor seconds, one thread.
+where the time goes. Decoding is compared with copies of memory. A mixed table of 2,000 rows and 30
+columns, one of 166, one of a million rows for `fit_resample`, and numbers for a detector; processor
+seconds, one thread.
 
 example:
   python -m benchmarks.limits

@@ -300,8 +300,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """Return -1 for outliers and 1 for the others.
 
         A row that equals one of the training table in every column is judged as that one. If it was
-        rounded in between (to single precision, say) it is a new row, and may get another label, as
-        some 5% of a table's rows do.
+        rounded in between (to single precision, say) it is a new row, and may get another label.
 
         Parameters
         ----------

@@ -80,6 +80,8 @@ class ReferenceRows:
     block_rows : int
     more_blocks : Tensor of shape (n_more, block_rows), dtype int64
         Further random blocks, where the table is too small for many.
+    share_of_mean : float
+        The say of the mean over blocks, beside their quantile; none in models of earlier versions.
     """
 
     rows: Tensor
@@ -88,6 +90,7 @@ class ReferenceRows:
     n_rows: int
     block_rows: int
     more_blocks: Tensor
+    share_of_mean: float = 0.0
 
     @classmethod
     def build(
@@ -107,7 +110,7 @@ class ReferenceRows:
         n_more = max(0, MIN_BLOCKS - n_places // size)
         more = [random.permutation(n)[:size] for _ in range(n_more)]
         more_blocks = torch.from_numpy(np.array(more, dtype=np.int64).reshape(-1, size))
-        return cls(rows, squares, width, n, size, more_blocks)
+        return cls(rows, squares, width, n, size, more_blocks, SHARE_OF_MEAN)
 
     @property
     def points(self) -> Tensor:
@@ -197,7 +200,21 @@ class ReferenceRows:
             nearest = torch.cat([nearest, more.amin(dim=2)], dim=1)
             by_distance = _ascending(nearest)
         nearest += points.square().sum(dim=1, keepdim=True)
-        return Neighbours(differences, _over_blocks(nearest, by_distance))
+        return Neighbours(differences, self._over_blocks(nearest, by_distance))
+
+    def _over_blocks(self, squares: Tensor, by_distance: Tensor) -> Tensor:
+        """Return what squared distances (n, n_blocks) to the nearest row of each block say, (n,).
+
+        Blocks that a row has for itself are infinitely far, and don't count. `by_distance` are the
+        blocks in order.
+        """
+        is_there = squares < torch.inf
+        n_blocks = is_there.sum(dim=1)
+        squares = squares.clamp(min=SMALLEST_DISTANCE**2)
+        rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
+        quantile = squares.gather(1, by_distance.gather(1, rank[:, None])).flatten()
+        mean = torch.where(is_there, squares, 0.0).sum(dim=1) / n_blocks
+        return quantile ** (1 - self.share_of_mean) * mean**self.share_of_mean
 
     def _relative_squares(self, points: Tensor, own: Tensor, kinds: Tensor | None) -> Tensor:
         """Return squared distances to all places, less each point's squared length."""
@@ -208,21 +225,6 @@ class ReferenceRows:
                 is_equal = kinds[own[known], None] == kinds
                 squares[known] = squares[known].masked_fill_(is_equal, torch.inf)
         return squares
-
-
-def _over_blocks(squares: Tensor, by_distance: Tensor) -> Tensor:
-    """Return what squared distances (n, n_blocks) to the nearest row of each block say, (n,).
-
-    Blocks that a row has for itself are infinitely far, and don't count. `by_distance` are the
-    blocks in order.
-    """
-    is_there = squares < torch.inf
-    n_blocks = is_there.sum(dim=1)
-    squares = squares.clamp(min=SMALLEST_DISTANCE**2)
-    rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
-    quantile = squares.gather(1, by_distance.gather(1, rank[:, None])).flatten()
-    mean = torch.where(is_there, squares, 0.0).sum(dim=1) / n_blocks
-    return quantile ** (1 - SHARE_OF_MEAN) * mean**SHARE_OF_MEAN
 
 
 def _ascending(values: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 import cProfile
 import pstats
+import re
 
 import pytest
 import torch
 
+from benchmarks import limits
 from benchmarks.limits import GROUPS, Cost, group_of, measured, shares_of
 
 
@@ -37,6 +39,18 @@ def test_shares_are_those_of_all_time():
 def test_groups(function, group):
     assert group in GROUPS
     assert group_of(function) == group
+
+
+def test_decoding_is_compared_with_copies(monkeypatch):
+    monkeypatch.setattr(limits, "MILLION", 50_000)
+    monkeypatch.setattr(limits, "FEW_OF_IT", 500)
+    monkeypatch.setattr(limits, "DECODINGS", 2)
+    text = limits.decoding(repeats=1)
+    assert re.search(r"A row decoded takes [\d.]+ us, [\d,]+ rows at a time", text)
+    shares = [int(share) for share in re.findall(r"(\d+)%", text)]
+    assert len(shares) == limits.SLOWEST_SHOWN
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 100
 
 
 def test_a_cost_says_how_near_it_is_to_its_limit():
