@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -103,7 +104,7 @@ class ReferenceRows:
         n, width = points.shape
         size = min(max_block_rows, max(2, n // 4))
         n_places = -(-n // size) * size
-        rows = torch.zeros(n_places, -(-width // ALIGNMENT) * ALIGNMENT, dtype=DTYPE)
+        rows = torch.zeros(n_places, _aligned(width), dtype=DTYPE)
         rows[:n, :width] = torch.from_numpy(points)
         squares = rows.square().sum(dim=1)
         squares[n:] = torch.inf
@@ -116,6 +117,17 @@ class ReferenceRows:
     def points(self) -> Tensor:
         """The rows without what fills them up: (n_rows, width)."""
         return self.rows[: self.n_rows, : self.width]
+
+    @cached_property
+    def factors(self) -> Tensor:
+        """Rows as columns, their squared lengths below them: (padded width + 1, n_places).
+
+        One product gives |row|^2 - 2 row * point, without a pass over all of them to add the first.
+        """
+        factors = torch.zeros(_aligned(self.width + 1), len(self.rows), dtype=DTYPE)
+        factors[: self.width] = self.rows[:, : self.width].T
+        factors[self.width] = self.squares
+        return factors
 
     @property
     def n_neighbors(self) -> int:
@@ -218,13 +230,21 @@ class ReferenceRows:
 
     def _relative_squares(self, points: Tensor, own: Tensor, kinds: Tensor | None) -> Tensor:
         """Return squared distances to all places, less each point's squared length."""
-        squares = torch.addmm(self.squares, points, self.rows.T, alpha=-2.0)
+        left = points.new_zeros(len(points), len(self.factors))
+        torch.mul(points[:, : self.width], -2.0, out=left[:, : self.width])
+        left[:, self.width] = 1.0
+        squares = left @ self.factors
         if len(known := torch.nonzero(own != NO_ROW).flatten()):
             squares[known, own[known]] = torch.inf
             if kinds is not None:
                 is_equal = kinds[own[known], None] == kinds
                 squares[known] = squares[known].masked_fill_(is_equal, torch.inf)
         return squares
+
+
+def _aligned(width: int) -> int:
+    """Return how many coordinates a row is filled up to."""
+    return -(-width // ALIGNMENT) * ALIGNMENT
 
 
 def _ascending(values: Tensor) -> Tensor:
@@ -248,7 +268,8 @@ def smallest(values: Tensor, k: int) -> Tensor:
     if width <= k * PART_SIZE or width % PART_SIZE:
         return _ascending(values)[:, :k]
     parts = values.view(n, -1, PART_SIZE)
-    chosen = _ascending(parts.amin(dim=2))[:, :k].sort(dim=1).values
+    chosen = _ascending(parts.amin(dim=2))[:, :k].clone()
+    chosen.numpy().sort(axis=1)
     first_part = torch.arange(0, n * parts.shape[1], parts.shape[1])[:, None]
     inside = _rows_at(parts.flatten(0, 1), chosen + first_part).flatten(1)
     place = _ascending(inside)[:, :k]
@@ -263,22 +284,24 @@ def _rows_at(table: Tensor, places: Tensor) -> Tensor:
 def _reconstruction(differences: Tensor, squares: Tensor) -> Tensor:
     """Return the squared residual of each row's best affine combination of its neighbours.
 
-    The weights of locally linear embedding (Roweis & Saul 2000), with a ridge.
+    The weights of locally linear embedding (Roweis & Saul 2000), with a ridge: (G + ridge) w = 1,
+    and so |sum w g|^2 = w'Gw = w'1 - ridge w'w.
     """
-    # systems of one size: where few rows are known, they would start at odd places in memory, and
-    # solvers round differently there
-    n_missing = N_NEIGHBORS - differences.shape[1]
     is_there = torch.ones(differences.shape[1], 1, dtype=DTYPE)
-    differences, is_there = (
-        functional.pad(part, (0, 0, 0, n_missing)) for part in (differences, is_there)
-    )
+    if n_missing := N_NEIGHBORS - differences.shape[1]:
+        # systems of one size: where few rows are known, they would start at odd places in memory,
+        # and solvers round differently there
+        differences, is_there = (
+            functional.pad(part, (0, 0, 0, n_missing)) for part in (differences, is_there)
+        )
     gram = differences @ differences.transpose(1, 2)
     ridge = RIDGE * squares.mean(dim=1) + SMALLEST_DISTANCE**2
     gram.diagonal(dim1=1, dim2=2).add_(ridge[:, None])
     factor, _ = torch.linalg.cholesky_ex(gram)
-    weights = torch.cholesky_solve(is_there.expand(len(differences), -1, -1), factor)
-    residual = _sum(weights * differences) / _sum(weights)
-    return residual.square().sum(dim=1)
+    weights = torch.cholesky_solve(is_there.expand(len(differences), -1, -1), factor)[:, :, 0]
+    total = weights.sum(dim=1)
+    residual = (total - ridge * weights.square().sum(dim=1)) / total.square()
+    return residual.clamp(min=0.0)
 
 
 def _sum(parts: Tensor) -> Tensor:
