@@ -1,4 +1,4 @@
-"""What is shown is run: the README's first example, and every example in a docstring."""
+"""What is shown is run: the README's and the pages' examples, and every example in a docstring."""
 
 import doctest
 import importlib
@@ -11,7 +11,8 @@ import pytest
 
 import ganaug
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(ganaug.__path__, "ganaug.")
@@ -20,8 +21,15 @@ MODULES = sorted(
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def code_blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S)
+def code_blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    for name in ("TABLE_AUTO", "SMALL_TABLE_AUTO", "IMAGE_AUTO"):
+        auto = getattr(ganaug.sampler, name)
+        monkeypatch.setattr(ganaug.sampler, name, replace(auto, n_steps=5))
 
 
 def test_the_first_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
@@ -33,16 +41,15 @@ def test_the_first_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_all_examples_of_the_readme_run_one_after_another(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "docs/detector.md"])
+def test_all_examples_of_a_page_run_one_after_another(page, few_steps, tmp_path, monkeypatch):
     """With a few steps of training: what they show is looked at elsewhere."""
     monkeypatch.chdir(tmp_path)
-    for name in ("TABLE_AUTO", "SMALL_TABLE_AUTO", "IMAGE_AUTO"):
-        auto = getattr(ganaug.sampler, name)
-        monkeypatch.setattr(ganaug.sampler, name, replace(auto, n_steps=5))
     names = {"__name__": "__main__"}
-    for number, block in enumerate(code_blocks("python")):
-        exec(compile(block, f"README.md, example {number}", "exec"), names)
-    assert (tmp_path / "model.ganaug").exists()
+    blocks = code_blocks("python", ROOT / page)
+    assert blocks
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"{page}, example {number}", "exec"), names)
 
 
 def test_commands_of_the_readme_parse():
