@@ -229,7 +229,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model, calibration = fit_model(
             points,
-            lambda rows: feature_map.transform([column.take(rows) for column in alone]),
+            lambda some: feature_map.strangers(
+                [column.take(some) for column in alone], rows.n_rows
+            ),
             feature_map.encoder.layout_,
             config,
             seed,
@@ -474,6 +476,10 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             part = slice(start, start + PART_ROWS)
             yield self._feature_map.transform([column.take(part) for column in columns])
 
+    @property
+    def _all_are_new(self) -> bool:
+        return self.novelty != "auto" and bool(self.novelty)
+
     def _modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
         if self.novelty == "auto":
             return self._model.modes(points)
@@ -501,7 +507,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         scale = ScoreScale.fit(np.concatenate(logits), modes, len(Mode), count_ties=False)
         is_auto = self.contamination == "auto"
         share = THRESHOLD_QUANTILE if is_auto else float(self.contamination)
-        if self.novelty is True:  # of training rows as they will be scored, as a share of which
+        if self._all_are_new:  # of training rows as they will be scored, as a share of which
             if is_auto:
                 return scale, 0.0
             some = np.random.default_rng(0).permutation(len(points))[:MAX_SCORED_ROWS]
@@ -537,7 +543,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             self.tail_weight,
             EnsembleConfig(sizes, self.n_steps, self.batch_size, self.learning_rate),
             contamination=None if self.contamination == "auto" else float(self.contamination),
-            all_are_new=self.novelty is True,
+            all_are_new=self._all_are_new,
         )
 
     def __sklearn_tags__(self) -> Any:

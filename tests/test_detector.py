@@ -345,6 +345,45 @@ def test_p_values_of_few_rows_are_valid():
     assert (found <= 0.2).mean() <= 0.25
 
 
+@pytest.mark.parametrize(("n", "n_columns"), [(20, 100), (30, 30), (60, 300)])
+def test_p_values_are_valid_where_columns_outnumber_rows(n, n_columns):
+    """Each training row pulls the spread of its columns: as it is, it would look usual."""
+    found, flagged = [], []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        detector = quick(random_state=seed).fit(rng.normal(size=(n, n_columns)))
+        new = rng.normal(size=(200, n_columns))
+        found.append(detector.p_value(new))
+        flagged.append((detector.predict(new) == -1).mean())
+    for level in (0.1, 0.2):
+        assert np.mean(np.array(found) <= level) <= level + 0.02
+    assert np.mean(flagged) <= 0.09
+
+
+def rows_of_few_kinds(seed):
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 3, (12, 4)).astype(float)
+    return kinds[rng.integers(0, 12, 300)], kinds
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_far_rows_are_the_most_unusual_where_few_rows_are_different(seed):
+    """Of a dozen kinds of rows a network learns nothing: it may not outvote distances."""
+    X, kinds = rows_of_few_kinds(seed)
+    detector = GANOutlierDetector(random_state=seed).fit(X)
+    far, near = kinds.copy(), kinds + np.array([0.05, 0, 0, 0])
+    far[:, 1] += 30
+    assert detector.score_samples(far).max() < detector.score_samples(near).min()
+    assert (detector.explain(far).contributions.sum(axis=1) > 0).all()
+
+
+def test_a_truth_of_numpy_is_one():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    ours, theirs = (quick(novelty=true, contamination=0.2).fit(X) for true in (True, np.True_))
+    assert ours.offset_ == theirs.offset_
+    np.testing.assert_array_equal(ours.score_samples(X), theirs.score_samples(X))
+
+
 def test_p_values_of_training_rows_are_their_ranks():
     X = np.random.default_rng(0).normal(size=(300, 3))
     detector = quick().fit(X)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from ganaug._encoding.table import TableEncoder
 CLIP = 5.0
 # How far from all training rows an unseen value puts a row, in standard deviations.
 UNSEEN_DISTANCE = 3.0
+# What is left of a column's variance without one of its values is no less than this share of it.
+SMALLEST_VARIANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,26 @@ class FeatureMap:
     def transform(self, columns: Sequence[Column]) -> NDArray[np.float32]:
         """Return one point for each row."""
         rows = self.encoder.transform(columns)
+        return self._points(columns, rows, rows.numbers)
+
+    def strangers(self, columns: Sequence[Column], n_train: int) -> NDArray[np.float32]:
+        """Return the points of training rows, each as if it was left out of training.
+
+        Parameters
+        ----------
+        columns : sequence of Column
+            Rows of the `n_train` that were fitted, with levels as `left_out` gives them.
+        n_train : int
+        """
+        rows = self.encoder.transform(columns)
+        return self._points(columns, rows, as_new(rows.numbers, n_train))
+
+    def _points(
+        self, columns: Sequence[Column], rows: EncodedTable, numbers: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float32]:
         return np.hstack(
             [
-                soft_clip(rows.numbers),
+                soft_clip(numbers),
                 *_expand_codes(self.encoder.layout_, rows),
                 UNSEEN_DISTANCE * self.encoder.unseen(columns),
             ],
@@ -82,7 +102,20 @@ def left_out(column: Column) -> Column:
     return replace(column, values=np.where(is_alone, MISSING_CODE, column.values))
 
 
-def soft_clip(numbers: NDArray[np.float32]) -> NDArray[np.float64]:
+def as_new(numbers: NDArray[np.float32], n_train: int) -> NDArray[np.float64]:
+    """Return standardised training values, each by the mean and spread of all others.
+
+    A value pulls the mean and the spread towards itself. In tables of few rows and many columns
+    that adds up: measured as they are, training rows look much more usual than new ones.
+    """
+    values = numbers.astype(np.float64)
+    n_others = n_train - 1
+    mean = -values / n_others
+    variance = (n_train - values**2) / n_others - mean**2
+    return mean + (values - mean) / np.sqrt(np.maximum(variance, SMALLEST_VARIANCE))
+
+
+def soft_clip(numbers: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Return the numbers, those beyond 5 drawn in to 5 + log(1 + excess)."""
     out = numbers.astype(np.float64)
     is_far = np.abs(out) > CLIP

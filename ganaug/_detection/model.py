@@ -307,13 +307,14 @@ def fit_model(
     relations = relations - typical
     near = neighbours_of(relations)
     opinion, said = None, torch.zeros(len(chosen), dtype=DTYPE)
-    if config.discriminator_weight and len(chosen) >= MIN_ROWS_TO_TRAIN:
+    n_kinds = len(chosen) if alike is None else len(np.unique(alike))
+    if config.discriminator_weight and n_kinds >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
             trainer = OpinionTrainer(left_out, alike, layout, reference, typical, config, seed)
             opinion, said = trainer.train(relations)
     tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
-        tail_scale, tails = fit_tails(reference, left_out, near, config.tail_weight)
+        tail_scale, tails = fit_tails(reference, points[chosen], near, config.tail_weight)
     model = DetectionModel(
         reference=reference,
         seen=SeenRows.build(points, chosen),
@@ -337,14 +338,17 @@ def fit_model(
 
 def fit_tails(
     reference: ReferenceRows,
-    left_out: NDArray[np.float32],
+    points: NDArray[np.float32],
     neighbours: NDArray[np.float64],
     weight: float,
 ) -> tuple[TailScale, Tensor]:
-    """Return how tails are scaled, and what they add to each of the reference rows."""
-    tails = Tails.build(reference.points)(left_out, np.ones(len(left_out), dtype=bool))
+    """Return how tails are scaled, and what they add to each of the reference rows.
+
+    `points` are the reference rows as they are: of their own places only the others are counted.
+    """
+    tails = Tails.build(reference.points)(points, np.ones(len(points), dtype=bool))
     # columns by themselves are known from few rows, their joint law from many
-    scale = TailScale.fit(tails, neighbours, weight * (1 - trust_after(len(left_out))))
+    scale = TailScale.fit(tails, neighbours, weight * (1 - trust_after(len(points))))
     return scale, scale(tails)
 
 
@@ -396,7 +400,9 @@ class OpinionTrainer:
         logits = ensemble.logits(real)
         strangers = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
         spread = interquartile_range(neighbours_of(relations))
-        weight = self._config.discriminator_weight * trust_after(len(real))
+        # of equal rows one is as good as all to learn from
+        n_kinds = len(real) if self._kinds is None else len(np.unique(self._kinds))
+        weight = self._config.discriminator_weight * trust_after(n_kinds)
         scale = weight * spread / max(interquartile_range(strangers.numpy()), SMALLEST_SPREAD)
         centre = float(strangers.median())
         return Opinion(ensemble, centre, scale), scale * (centre - strangers)
