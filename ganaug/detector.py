@@ -435,6 +435,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         ------
         PersistenceError
             If a category or a parameter is of a type that can't be written as data.
+        OSError
+            If the file can't be written, for example because its folder is not there.
         sklearn.exceptions.NotFittedError
             If the detector is not fitted.
 

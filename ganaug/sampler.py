@@ -630,6 +630,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         ------
         PersistenceError
             If a category or a parameter is of a type that can't be written as data.
+        OSError
+            If the file can't be written, for example because its folder is not there.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
 

@@ -15,6 +15,7 @@ much is estimated before any of it is parsed, and limited.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -93,9 +94,22 @@ def write_archive(path: str | os.PathLike[str], archive: Archive) -> None:
     """Write a file that is there either wholly or not at all, whenever the power goes.
 
     An existing file is replaced at the end, in one step.
+
+    Raises
+    ------
+    TypeError
+        If `path` is no path.
+    OSError
+        If the file can't be written; the error names the file, not the temporary one beside it.
     """
-    with replaced(Path(path)) as temporary, temporary.open("xb") as file:
-        file.write(pack(_parts(archive)))
+    place = _as_path(path)
+    if place.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "It is a folder; name a file in it", str(path))
+    try:
+        with replaced(place) as temporary, temporary.open("xb") as file:
+            file.write(pack(_parts(archive)))
+    except OSError as error:
+        raise _explained(error, path) from error
 
 
 def read_archive(path: str | os.PathLike[str], kinds: Mapping[str, int], max_bytes: int) -> Archive:
@@ -166,8 +180,27 @@ def _unpack(data: bytes, path: object) -> dict[str, bytes]:
     return parts
 
 
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path; refuse a number, which `open` takes for a file that is open already."""
+    try:
+        return Path(os.fsdecode(path))
+    except TypeError as error:
+        raise TypeError(
+            f"expected a path, such as 'model.ganaug' or a pathlib.Path, got {path!r}; pass the "
+            "name of the file."
+        ) from error
+
+
+def _explained(error: OSError, path: object) -> OSError:
+    """Return the error of a write with the file that was asked for and what to do."""
+    advice = "name a file in a folder that can be written to and has room"
+    if isinstance(error, FileNotFoundError):
+        advice = "make its folder first"
+    return type(error)(error.errno, f"{error.strerror or error}; {advice}", str(path))
+
+
 def _read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
-    with open(path, "rb") as file:
+    with _as_path(path).open("rb") as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         _refuse(path, f"it has more than max_bytes={max_bytes:,} bytes; pass a higher limit if "

@@ -73,6 +73,10 @@ def load(
         If the file is damaged, of another kind or a later version, or not consistent.
     DeviceError
         If the device is not available.
+    OSError
+        If there is no such file.
+    TypeError
+        If `path` is no path: a file that is open already is left as it is.
 
     Examples
     --------

@@ -316,3 +316,47 @@ def test_a_link_keeps_pointing_where_it_does(file):
     assert link.is_symlink()
     assert read(file).document == {"new": 1}
     assert stat.S_ISREG(file.stat().st_mode)
+
+
+@pytest.mark.parametrize("path", [5, None, 2.5])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(TypeError, match=f"expected a path.*got {path!r}"):
+        write_archive(path, ARCHIVE)
+    with pytest.raises(TypeError, match=f"expected a path.*got {path!r}"):
+        read(path)
+
+
+def test_a_number_is_no_open_file(file):
+    with file.open("rb") as opened:
+        with pytest.raises(TypeError, match="expected a path"):
+            read(opened.fileno())
+        assert opened.read(2) == b"PK"  # neither closed nor read
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        ("none/x.ganaug", FileNotFoundError, "make its folder first"),
+        ("old/x.ganaug", NotADirectoryError, "name a file in a folder"),
+        ("folder", IsADirectoryError, "name a file in it"),
+    ],
+)
+def test_an_error_names_the_place_that_was_given(tmp_path, monkeypatch, place, kind, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(kind, match=message) as caught:
+        write_archive(place, ARCHIVE)
+    assert caught.value.filename == place
+    assert ".tmp" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "old"]
+
+
+def test_a_folder_that_can_not_be_written_to_is_named(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(archives.Path, "open", refuse)
+    with pytest.raises(PermissionError, match="denied; name a file in a folder") as caught:
+        write_archive(tmp_path / "file", ARCHIVE)
+    assert caught.value.filename == str(tmp_path / "file")
