@@ -66,7 +66,22 @@ BAD_DATA = {
     ),
     "1 and True": (X, [1] * 10 + [True] * 10 + [0] * 10, "kinds bool, number"),
     "continuous y": (X, np.linspace(0, 1, N), "Unknown label type: continuous"),
+    "infinite y": (X, np.r_[np.inf, np.arange(N - 1) % 2], "y contains infinity"),
+    "huge y": (X, np.r_[1e300, np.arange(N - 1) % 2], "Unknown label type: continuous"),
     "multilabel y": (X, np.ones((N, 2), int), "Multilabel and multioutput"),
+    "two columns of labels": (
+        X,
+        pd.DataFrame({"t": [0, 1] * 15, "u": ["a"] * N}),
+        r"y has 2 columns; expected one label for each row, or one-hot rows of 0 and 1\. Pass",
+    ),
+    "two columns of strings": (X, np.array([["a", "b"]] * N), "y has 2 columns"),
+    "two columns of strings in polars": (
+        X,
+        pl.DataFrame({"t": ["a", "b"] * 15, "u": ["a"] * N}),
+        "y has 2 columns",
+    ),
+    "two columns of numbers": (X, np.c_[:N, 5 : N + 5], "y has 2 columns"),
+    "no column of labels": (X, np.zeros((N, 0)), "y has 0 columns"),
     "lengths differ": (X, Y[:-1], "X has 30 rows, y has 29 labels"),
     "infinite": (with_value(3, "pay", np.inf), Y, "'pay' contains infinity.*first in row 3"),
     "infinite in numpy": (np.array([[1.0, -np.inf]] * N), Y, "column 1 contains infinity"),
@@ -107,10 +122,14 @@ def test_bad_data(case, method):
         (pl.DataFrame({"a": range(N)}).lazy(), "lazy frame.*collect"),
         ({"a": list(range(N))}, "X must be a pandas, polars or pyarrow table.*got builtins.dict"),
         ("table.csv", "X must be a pandas.*got builtins.str"),
+        (
+            pa.RecordBatch.from_pydict({"a": range(N)}),
+            r"RecordBatch of pyarrow.*pa\.Table\.from_batches\(\[X\]\)",
+        ),
         (np.ma.masked_less(np.eye(N), 1), r"masked array.*filled\(np\.nan\)"),
         (X.rename(columns={"age": 0}), r"column names mix types.*\['int', 'str'\].*astype\(str\)"),
     ],
-    ids=["lazy", "dict", "path", "masked", "mixed names"],
+    ids=["lazy", "dict", "path", "record batch", "masked", "mixed names"],
 )
 def test_bad_containers(data, message):
     with pytest.raises(TypeError, match=message):

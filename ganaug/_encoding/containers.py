@@ -40,6 +40,11 @@ def wrap_rows(X: Any) -> Rows:
         raise TypeError(
             f"X is a lazy frame ({type(X).__name__}), its rows are not in memory; pass X.collect()."
         )
+    if type(X).__module__.startswith("pyarrow") and type(X).__name__ == "RecordBatch":
+        raise TypeError(
+            "X is a RecordBatch of pyarrow, which would come back as an array; pass the table "
+            "pa.Table.from_batches([X])."
+        )
     if isinstance(X, Sequence) and not isinstance(X, str | bytes):
         return ListRows(X)
     if hasattr(X, "__array__") or hasattr(X, "__array_function__"):

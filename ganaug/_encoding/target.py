@@ -67,9 +67,9 @@ def read_target(y: Any) -> Target:
     Raises
     ------
     DataError
-        If labels are missing, or y has no labels.
+        If labels are missing, or y is no column of labels.
     ValueError
-        If the target is continuous or multilabel.
+        If the target is continuous, infinite or multilabel.
     """
     values = _as_array(y)
     missing = _missing_labels(values)
@@ -78,9 +78,12 @@ def read_target(y: Any) -> Target:
             f"y contains {int(missing.sum())} missing labels (NaN or None), the first in row "
             f"{int(np.flatnonzero(missing)[0])}; drop these rows or label them."
         )
-    check_classification_targets(values)
+    _check_shape(values)
+    with np.errstate(invalid="ignore"):  # these compare floats with whole numbers, by a cast
+        check_classification_targets(values)
+        labels = check_target_type(values)
     try:
-        classes, codes = np.unique(check_target_type(values), return_inverse=True)
+        classes, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
         raise DataError(f"y mixes labels that can't be ordered ({error}); use one type.") from error
     known = (
@@ -164,6 +167,18 @@ def _named(labels: list[Any], kind: str) -> str:
     if any(getattr(label, "tzinfo", None) is not None for label in labels):
         return "times with a time zone"
     return f"labels of the type {kind}"
+
+
+def _check_shape(values: NDArray[Any]) -> None:
+    """Refuse several columns that are no one-hot rows."""
+    if values.ndim != 2 or values.shape[1] == 1:
+        return
+    is_one_hot = values.dtype.kind in "biufO" and np.isin(values, [0, 1]).all()
+    if values.shape[1] == 0 or not is_one_hot:
+        raise DataError(
+            f"y has {values.shape[1]} columns; expected one label for each row, or one-hot rows "
+            "of 0 and 1. Pass the column with the labels."
+        )
 
 
 def _missing_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
