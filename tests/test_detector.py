@@ -1,8 +1,11 @@
 """GANOutlierDetector: the right way up, calibrated, explained, and exact."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 import torch
@@ -452,7 +455,19 @@ def test_categories_that_are_numbers_are_the_same_in_all_types_of_numbers():
     np.testing.assert_array_equal(
         by_gap.score_samples(table)[1:], by_gap.score_samples(with_gap)[1:]
     )
-    assert by_gap.score_samples(table[:50].assign(code=True)).max() < expected.min()
+    with pytest.raises(DataError, match="'code' was numbers in fit, but holds booleans now"):
+        by_gap.score_samples(table[:50].assign(code=True))
+
+
+@pytest.mark.parametrize("as_other", [int, str, lambda flag: dt.datetime(2020, 1, 1 + flag)])
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_categories_of_another_type_are_refused(as_other, library):
+    rng = np.random.default_rng(0)
+    flags, sizes = (rng.random(300) < 0.5).tolist(), rng.normal(size=300)
+    detector = quick(n_steps=5).fit(library({"flag": flags, "size": sizes}))
+    other = library({"flag": [as_other(flag) for flag in flags], "size": sizes})
+    with pytest.raises(DataError, match=r"'flag' was booleans in fit, but holds .* now; convert"):
+        detector.score_samples(other)
 
 
 def test_contributions_sum_to_the_excess_over_the_baseline(table, detector):

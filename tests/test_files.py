@@ -7,10 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from ganaug._files.csv_columns import DateColumn, NumberColumn, TextColumn, detect_column
+from ganaug._files.fitted import FittedColumn
 from ganaug._files.output import check_output, replacing
 from ganaug._files.tables import read_table
 from ganaug.exceptions import DataError
 
+NEXT_YEAR = dt.datetime(2021, 1, 1)
 CSV = b"a,b,y\n1,x,no\n2,,yes\n"
 
 
@@ -235,3 +237,22 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.touch", refuse)
     with pytest.raises(DataError, match="can't be written: Permission denied"):
         check_output(tmp_path / "a.csv", force=False)
+
+
+@pytest.mark.parametrize(
+    ("levels", "cells", "expected"),
+    [
+        ((1, 2.5), ["2.5", "1.0", "7", "1e3", "x", None], [2.5, 1, 7, 1000.0, "x", None]),
+        (("1", "x"), [1, 7, "x", True, None], ["1", "7", "x", True, None]),
+        ((True, False), ["true", "False", "yes", 0], [True, False, "yes", 0]),
+        ((dt.date(2020, 1, 1),), ["2020-01-01", "2021-01-01"], [dt.date(2020, 1, 1), NEXT_YEAR]),
+        (("1", 2), [3, "4"], [3, "4"]),
+        ((), ["a"], ["a"]),
+    ],
+    ids=str,
+)
+def test_new_levels_of_a_file_are_of_the_kind_that_the_model_knows(levels, cells, expected):
+    """A file may have other types: none of its levels need be known for it to be read."""
+    found = FittedColumn("x", levels, None).as_levels(cells)
+    assert found == expected
+    assert list(map(type, found)) == list(map(type, expected))

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.columns import MISSING_CODE, Column, level_key
+from ganaug._encoding.columns import MISSING_CODE, Column, level_key, level_kind
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.levels import Context, level_vectors
 from ganaug._encoding.numbers import (
@@ -291,15 +291,34 @@ class LevelCodec(Codec):
         return len(self.levels) + self.has_missing
 
     def codes(self, column: Column) -> NDArray[np.int32]:
-        """Return a column's codes among the fitted levels; an unknown one is -1."""
+        """Return a column's codes among the fitted levels; an unknown one is -1.
+
+        Raises
+        ------
+        DataError
+            If no level is of a kind (strings, booleans, numbers ...) that was fitted.
+        """
         own = column.levels or ()
         codes = column.values
         if own is not self.levels:  # they are, to the very object, in the column that was fitted
             code_of = {level_key(level): code for code, level in enumerate(self.levels)}
             translation = [code_of.get(level_key(level), MISSING_CODE) for level in own]
+            if set(translation) == {MISSING_CODE}:
+                self._check_kinds(column)
             codes = np.array([*translation, MISSING_CODE])[np.where(column.missing, -1, codes)]
         missing_code = len(self.levels) if self.has_missing else MISSING_CODE
         return np.where(column.missing, missing_code, codes).astype(np.int32)
+
+    def _check_kinds(self, column: Column) -> None:
+        """Refuse a column none of whose levels is of a kind that was seen: its type has changed."""
+        fitted, found = (
+            sorted(set(map(level_kind, levels))) for levels in (self.levels, column.levels or ())
+        )
+        if fitted and set(fitted).isdisjoint(found):
+            raise DataError(
+                f"column {column.name!r} was {' and '.join(fitted)} in fit, but holds "
+                f"{' and '.join(found)} now; convert it."
+            )
 
     def is_unseen(self, column: Column) -> NDArray[np.bool_]:
         return self.codes(column) == MISSING_CODE

@@ -7,6 +7,7 @@ import numbers
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import compress, count
 from typing import Any
@@ -19,6 +20,16 @@ from ganaug.exceptions import DataError
 
 MISSING_CODE = -1
 BOOLEANS = (bool, np.bool_)
+# the first that fits: numpy's durations are integers, and True is one of Python's
+KINDS: dict[str, tuple[type, ...]] = {
+    "booleans": BOOLEANS,
+    "strings": (str,),
+    "dates": (date, np.datetime64),
+    "durations or times of the day": (timedelta, time, np.timedelta64),
+    "numbers": (numbers.Number, np.number),
+    "bytes": (bytes,),
+}
+OTHER_KIND = "objects of another type"
 OWN_PAGES_FROM = 2**17  # bytes
 # Without flags a forked process would share them. Windows has neither flags nor forks.
 PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
@@ -182,6 +193,13 @@ def _is_hashable(value: object) -> bool:
 def level_key(value: Hashable) -> Hashable:
     """Return what tells levels apart: 1 and 1.0 are one, but True, equal to Python, is another."""
     return (bool, value) if value.__class__ in BOOLEANS else value
+
+
+def level_kind(level: object) -> str:
+    """Return what kind of value a level is, in the plural, as messages name it."""
+    if isinstance(level, datetime) and level.tzinfo is not None:
+        return "dates with a time zone"
+    return next((kind for kind, types in KINDS.items() if isinstance(level, types)), OTHER_KIND)
 
 
 def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:

@@ -1,7 +1,10 @@
+import datetime as dt
+import decimal
 import pickle
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
@@ -10,6 +13,7 @@ from ganaug._encoding.codecs import MAX_ONE_HOT_LEVELS
 from ganaug._encoding.columns import Column, categorical, numeric
 from ganaug._encoding.layout import EncodedTable
 from ganaug._encoding.table import TableEncoder
+from ganaug.exceptions import DataError
 
 N = 400
 
@@ -122,14 +126,53 @@ def test_a_level_is_one_in_all_types_of_numbers_whatever_is_beside_it(batch, n_l
         assert table.codes[batch.index(2)].tolist() == [1]
 
 
-@pytest.mark.parametrize("levels", [[1, 0], [True, False], ["1", "0"], [1.0, 0.0]])
-@pytest.mark.parametrize("cells", [[1, 0], [True], [np.True_, np.False_], ["1", "0"], [1.0]])
-def test_truths_numbers_and_text_are_different_levels(levels, cells):
-    kinds = {bool: "truth", np.bool_: "truth", str: "text", int: "number", float: "number"}
-    encoder = TableEncoder().fit([categorical("c", levels * 10)], np.zeros(20, np.int64))
-    codes = encoder.transform([categorical("c", cells)]).codes.ravel().tolist()
-    are_known = kinds[type(levels[0])] == kinds[type(cells[0])]
-    assert codes == ([0, 1] if are_known else [-1, -1])[: len(cells)]
+KINDS = {
+    "numbers": [0, 1, 2.5, np.int8(3), np.float32(4.5), decimal.Decimal("0.1")],
+    "booleans": [True, np.False_],
+    "strings": ["0", "1", np.str_("True")],
+    "dates": [dt.date(2020, 1, 1), dt.datetime(2020, 1, 2), np.datetime64("2020-01-03")],
+    "dates with a time zone": [dt.datetime(2020, 1, 1, tzinfo=dt.UTC)],
+    "durations or times of the day": [dt.timedelta(1), dt.time(1), np.timedelta64(2, "D")],
+    "bytes": [b"0", b"1"],
+    "objects of another type": [(0, 1), frozenset([1]), pd.Interval(0, 1)],
+}
+
+
+@pytest.mark.parametrize("fitted", list(KINDS))
+@pytest.mark.parametrize("n_levels", [3, MAX_ONE_HOT_LEVELS + 1])
+def test_levels_of_another_kind_are_refused(fitted, n_levels):
+    cells = KINDS[fitted] * 10
+    if n_levels > 3 and fitted in ("numbers", "strings"):
+        cells = [type(KINDS[fitted][0])(k) for k in range(n_levels)]
+    encoder = TableEncoder().fit([categorical("c", cells)], np.zeros(len(cells), np.int64))
+    for kind, others in KINDS.items():
+        for method in (encoder.transform, encoder.unseen):
+            column = categorical("c", [*others, None])
+            if kind == fitted:
+                method([column])
+                continue
+            message = f"column 'c' was {fitted} in fit, but holds {kind} now; convert it."
+            if method == encoder.unseen or encoder.layout_.width:
+                with pytest.raises(DataError, match=f"^{message}$"):
+                    method([column])
+
+
+def test_levels_of_a_kind_that_was_seen_are_never_refused():
+    mixed = categorical("c", ["a", 1, None] * 10)
+    encoder = TableEncoder().fit([mixed], np.zeros(30, np.int64))
+    for cells in (["new"], [7], [True, 7], [None], [True, "a"]):
+        encoder.transform([categorical("c", cells)])
+        assert encoder.unseen([categorical("c", cells)])[0] == (cells[0] is not None)
+    with pytest.raises(DataError, match="'c' was numbers and strings in fit, but holds booleans"):
+        encoder.transform([categorical("c", [True])])
+    nothing = TableEncoder().fit([categorical("c", [None] * 9)], np.zeros(9, np.int64))
+    assert nothing.unseen([categorical("c", ["a", None])]).tolist() == [[True], [False]]
+
+
+def test_kinds_of_levels_are_those_of_the_whole_table():
+    encoder = TableEncoder().fit([categorical("c", ["a", "b"] * 10)], np.zeros(20, np.int64))
+    column = categorical("c", [1, 2, "a"])
+    assert encoder.transform([column.take(slice(2))]).codes.tolist() == [[-1], [-1]]
 
 
 def test_order_of_levels_does_not_matter():
