@@ -220,12 +220,17 @@ def _sampler(args: argparse.Namespace) -> GANSampler:
 
 def _fitted_columns(model: Any, path: Path) -> list[FittedColumn]:
     """Return what a model knows of the columns of a table."""
+    from ganaug._encoding.fitted_columns import zones_of_dates
+
     encoder = model.encoder_
     if not all(isinstance(name, str) for name in encoder.names_):
         raise DataError(f"{path} was fitted on columns without names; no file has those.")
+    zones = zones_of_dates(encoder, model._row_builder)
     return [
-        FittedColumn(name, getattr(codec, "levels", None), getattr(codec, "unit", None))
-        for name, codec in zip(encoder.names_, encoder.codecs_, strict=True)
+        FittedColumn(
+            name, getattr(codec, "levels", None), getattr(codec, "unit", None), zones.get(position)
+        )
+        for position, (name, codec) in enumerate(zip(encoder.names_, encoder.codecs_, strict=True))
     ]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import Column, as_slice, assemble, regrouped
 from ganaug._encoding.conditions import TableConditions
-from ganaug._encoding.containers import wrap_rows
+from ganaug._encoding.fitted_columns import zones_of_dates
 from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.rows import RowBuilder
 from ganaug._encoding.table import TableEncoder
@@ -96,10 +96,8 @@ class RowDrawer:
         return take_rows(self.labels, codes)
 
     def _zone_of(self, position: int) -> tzinfo | None:
-        """Return the time zone of a column of dates, None if it has none, by building a row."""
-        row = np.zeros((1, self.encoder.layout_.width), dtype=np.float32)
-        built = wrap_rows(self.row_builder.build(self.encoder.inverse_transform(row)))
-        return getattr(built.first_cell(position), "tzinfo", None)
+        """Return the time zone of a column of dates, None if it has none."""
+        return zones_of_dates(self.encoder, self.row_builder).get(position)
 
     def _decoded(self, code: int, count: int, draw: Draw) -> Iterator[list[Column]]:
         """Give new rows of a class as columns, some thousand rows at a time."""

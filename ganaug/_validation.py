@@ -277,11 +277,6 @@ def read_columns(rows: Rows, categorical_features: Any, X: Any) -> list[Column]:
     return [rows.column(j, as_category=is_chosen) for j, is_chosen in enumerate(chosen)]
 
 
-def read_fitted_columns(rows: Rows, is_categorical: Sequence[bool]) -> list[Column]:
-    """Read all columns, as categories where `fit` did."""
-    return [rows.column(j, as_category=chosen) for j, chosen in enumerate(is_categorical)]
-
-
 def check_labels(y: Any, rows: Rows, classes: NDArray[Any]) -> NDArray[np.int64]:
     """Return the class code of each row's label."""
     check_lengths(y, rows)

@@ -30,6 +30,7 @@ from ganaug._detection.model import (
 )
 from ganaug._detection.seen import Kinds
 from ganaug._encoding.columns import Column
+from ganaug._encoding.fitted_columns import read_fitted_columns
 from ganaug._encoding.rows import RowBuilder
 from ganaug._memory import explaining_memory
 from ganaug._scoring import (
@@ -267,7 +268,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns of `fit`. Categories that `fit` has not seen, and values missing
-            where none were, count as unusual.
+            where none were, count as unusual. Times of another time zone are converted to
+            that of their column.
 
         Returns
         -------
@@ -276,7 +278,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If the columns are not those of `fit`.
+            If the columns are not those of `fit` (other names, numbers where there were categories,
+            no time zone where there was one).
         sklearn.exceptions.NotFittedError
             If the detector is not fitted.
         """
@@ -473,7 +476,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self, "offset_")
         rows = validation.check_rows(X)
         validation.compare_columns(self, X)
-        columns = validation.read_fitted_columns(rows, self._feature_map.encoder.is_categorical)
+        columns = read_fitted_columns(rows, self.encoder_, self._row_builder)
         for start in range(0, rows.n_rows, PART_ROWS):
             part = slice(start, start + PART_ROWS)
             yield self._feature_map.transform([column.take(part) for column in columns])

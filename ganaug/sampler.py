@@ -20,6 +20,7 @@ from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
 from ganaug._drawing import Draw, RowDrawer
 from ganaug._encoding.columns import Column
+from ganaug._encoding.fitted_columns import read_fitted_columns
 from ganaug._encoding.images import ImageEncoder, find_form
 from ganaug._encoding.rows import RowBuilder
 from ganaug._encoding.scan import check_dataset_request, extract, is_dataset, refuse_dataset
@@ -552,7 +553,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows with the columns of `fit`.
+            Rows with the columns of `fit`. Times of another time zone are converted to that of
+            their column.
         y : array-like of shape (n_samples,), default=None
             The class that each row is compared with. By default the one that it is most normal
             for: a low score then says that it is unlike every class.
@@ -564,7 +566,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Raises
         ------
         DataError
-            If the columns are not those of `fit`, or a label is unknown.
+            If the columns are not those of `fit` (other names, numbers where there were categories,
+            no time zone where there was one), or a label is unknown.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
 
@@ -577,7 +580,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         rows = validation.check_rows(X, images=True)
         self.encoder_.check_form(rows)
         validation.compare_columns(self, rows.native)
-        columns = validation.read_fitted_columns(rows, self.encoder_.is_categorical)
+        columns = read_fitted_columns(rows, self.encoder_, self._row_builder)
         logits = self._gan.logits(self.encoder_.transform(columns))
         normality = less_unseen(self._score_scale.normality(logits), self.encoder_.unseen(columns))
         if y is None:

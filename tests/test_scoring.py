@@ -1,8 +1,12 @@
 """Scores have the right sign, from every public method, whatever the table."""
 
+import datetime as dt
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +15,8 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from ganaug import GANSampler
+import ganaug
+from ganaug import GANOutlierDetector, GANSampler
 from ganaug._scoring import ScoreScale, to_anomaly
 from ganaug.exceptions import DataError
 
@@ -253,6 +258,64 @@ def test_dates_that_pile_up_are_known_in_any_unit(table):
     )
     with pytest.raises(DataError, match=r"'since' was dates or durations in fit, .* numbers now"):
         sampler.score_samples(X.assign(since=1.0))
+
+
+TOKYO = "Asia/Tokyo"
+TIMES = pd.Series(pd.date_range("2024-03-30", periods=300, freq="37min", tz=TOKYO))
+WITH_ZONE = {
+    "pandas": lambda times: pd.DataFrame({"t": times}),
+    "pandas arrow": lambda times: pd.DataFrame({"t": times}).convert_dtypes(
+        dtype_backend="pyarrow"
+    ),
+    "polars": lambda times: pl.from_arrow(pa.table({"t": pa.array(times)})),
+    "arrow": lambda times: pa.table({"t": pa.array(times)}),
+    "array": lambda times: times.astype(object).to_numpy()[:, None],
+    "list": lambda times: [[time.to_pydatetime()] for time in times.dt.as_unit("us")],
+}
+
+
+@pytest.mark.parametrize("container", list(WITH_ZONE))
+@pytest.mark.parametrize("estimator", [GANSampler, GANOutlierDetector])
+@pytest.mark.filterwarnings("ignore:all synthetic rows:ganaug.exceptions.RepeatedRowsWarning")
+def test_scores_do_not_depend_on_the_time_zone(container, estimator):
+    make = WITH_ZONE[container]
+    fitted = estimator(n_steps=5, random_state=0).fit(make(TIMES), np.arange(300) % 2)
+    expected = fitted.score_samples(make(TIMES))
+    for zone in ("UTC", dt.UTC, ZoneInfo("Europe/Berlin"), dt.timezone(dt.timedelta(hours=9))):
+        other = make(TIMES.dt.tz_convert(zone))
+        np.testing.assert_array_equal(fitted.score_samples(other), expected)
+    with pytest.raises(DataError, match=r"had the time zone Asia/Tokyo in fit, but has none now"):
+        fitted.score_samples(make(TIMES.dt.tz_localize(None)))
+
+
+@pytest.mark.parametrize("container", list(WITH_ZONE))
+def test_a_time_zone_where_fit_had_none_is_refused(container):
+    make = WITH_ZONE[container]
+    naive = TIMES.dt.tz_localize(None)
+    fitted = GANOutlierDetector(n_steps=5, random_state=0).fit(make(naive))
+    fitted.score_samples(make(naive))
+    column = "0" if container in ("array", "list") else "'t'"
+    with pytest.raises(DataError, match=f"{column} had no time zone in fit, but has UTC now; conv"):
+        fitted.score_samples(make(TIMES.dt.tz_convert("UTC")))
+
+
+@pytest.mark.filterwarnings("ignore:all synthetic rows:ganaug.exceptions.RepeatedRowsWarning")
+def test_a_zone_is_known_in_all_containers_and_from_a_file(tmp_path):
+    X = WITH_ZONE["pandas"](TIMES)
+    fitted = GANSampler(n_steps=5, random_state=0).fit(X, np.arange(300) % 2)
+    fitted.save(tmp_path / "model.ganaug")
+    loaded = ganaug.load(tmp_path / "model.ganaug")
+    for container in ("pandas", "pandas arrow", "polars", "arrow"):
+        other = WITH_ZONE[container](TIMES.dt.tz_convert("America/New_York"))
+        np.testing.assert_array_equal(loaded.score_samples(other), fitted.score_samples(X))
+
+
+def test_columns_of_missing_times_have_no_zone(table):
+    X = WITH_ZONE["pandas"](TIMES).assign(a=np.arange(300.0))
+    fitted = GANOutlierDetector(n_steps=5, random_state=0).fit(X)
+    assert np.isfinite(fitted.score_samples(X.assign(t=pd.NaT))).all()
+    nothing = GANOutlierDetector(n_steps=5, random_state=0).fit(X.assign(t=pd.NaT))
+    assert np.isfinite(nothing.score_samples(X)).all()
 
 
 def test_scores_after_fit_resample_are_those_after_fit(table, sampler):

@@ -7,7 +7,7 @@ becomes the next one that it shows.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import narwhals.stable.v1 as nw
@@ -16,17 +16,41 @@ from numpy.typing import NDArray
 
 PYTHON_TIMES = {date: "M8[D]", datetime: "M8[us]", timedelta: "m8[us]"}
 MOST_IN_NANOSECONDS = np.iinfo(np.int64).max // 1000  # microseconds
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Python has no other years, and a clock may be a day off UTC
+FIRST_SECOND, LAST_SECOND = (
+    (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+    for moment in (datetime.min + timedelta(days=1), datetime.max - timedelta(days=1))
+)
 
 
-def to_ticks(series: nw.Series[Any]) -> nw.Series[Any]:
-    """Return a temporal series of polars or pyarrow as integers."""
-    if getattr(series.dtype, "time_zone", None) is not None:
+def to_ticks(series: nw.Series[Any], *, in_utc: bool = False) -> nw.Series[Any]:
+    """Return a temporal series of polars or pyarrow as integers.
+
+    Times with a zone are those of its clock or, if `in_utc`, of UTC.
+    """
+    if getattr(series.dtype, "time_zone", None) is not None and not in_utc:
         series = series.dt.replace_time_zone(None)
     native = series.to_native()
     if hasattr(native, "to_physical"):  # polars
         return nw.from_native(native.to_physical(), series_only=True).cast(nw.Int64())
     width = "int32" if native.type.bit_width == 32 else "int64"  # pyarrow casts width to width
     return nw.from_native(native.cast(width), series_only=True).cast(nw.Int64())
+
+
+def on_clock(ticks: NDArray[np.int64], unit: str, zone: tzinfo) -> NDArray[np.int64]:
+    """Return times of UTC as times of the clock of a zone."""
+    seconds, places = np.unique(ticks // PER_SECOND[unit], return_inverse=True)
+    offsets = [
+        _seconds((EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset())
+        for second in seconds.clip(FIRST_SECOND, LAST_SECOND).tolist()
+    ]
+    return ticks + np.array(offsets, dtype=np.int64)[places] * PER_SECOND[unit]
+
+
+def _seconds(offset: timedelta | None) -> int:
+    return 0 if offset is None else round(offset.total_seconds())
 
 
 def unit_of(series: nw.Series[Any]) -> str:
@@ -95,12 +119,25 @@ def are_times(objects: NDArray[np.object_]) -> bool:
     return types == {date} or (bool(types) and all(issubclass(kind, timedelta) for kind in types))
 
 
-def ticks_of_objects(times: NDArray[np.object_]) -> tuple[NDArray[np.int64], str]:
-    """Return days, datetimes or durations, of Python or pandas, as integers and their unit."""
+def ticks_of_objects(
+    times: NDArray[np.object_], zone: tzinfo | None = None
+) -> tuple[NDArray[np.int64], str]:
+    """Return days, datetimes or durations, of Python or pandas, as integers and their unit.
+
+    Times with a zone are those of its clock or, if `zone` is given, of the clock of that one.
+    """
     if type(times[0]) is date:
         return times.astype("M8[D]").astype(np.int64), "D"
-    if getattr(times[0], "tzinfo", None) is not None:
-        times = np.array([time.replace(tzinfo=None) for time in times], dtype=object)
+    if getattr(times[0], "tzinfo", None) is None:
+        return _naive_ticks(times)
+    ticks, unit = _naive_ticks(np.array([time.replace(tzinfo=None) for time in times], object))
+    if zone is None:
+        return ticks, unit
+    ahead = np.array([_seconds(time.utcoffset()) for time in times], dtype=np.int64)
+    return on_clock(ticks - ahead * PER_SECOND[unit], unit, zone), unit
+
+
+def _naive_ticks(times: NDArray[np.object_]) -> tuple[NDArray[np.int64], str]:
     kind, below = ("m8", "nanoseconds") if isinstance(times[0], timedelta) else ("M8", "nanosecond")
     ticks = times.astype(f"{kind}[us]").astype(np.int64)
     rest = np.array([getattr(time, below, 0) for time in times])  # pandas has it, Python has not

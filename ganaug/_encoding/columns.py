@@ -7,7 +7,7 @@ import numbers
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from itertools import compress, count
 from typing import Any
@@ -202,15 +202,18 @@ def level_kind(level: object) -> str:
     return next((kind for kind, types in KINDS.items() if isinstance(level, types)), OTHER_KIND)
 
 
-def from_objects(name: Hashable, values: NDArray[np.object_]) -> Column:
-    """Return the column that an array of Python objects holds: numbers, times or categories."""
+def from_objects(name: Hashable, values: NDArray[np.object_], zone: tzinfo | None = None) -> Column:
+    """Return the column that an array of Python objects holds: numbers, times or categories.
+
+    Times with a zone go by its clock or, if `zone` is given, by the clock of that one.
+    """
     if str in set(map(type, values)):
         return categorical(name, values)
     missing = np.fromiter((is_missing(value) for value in values), bool, len(values))
     types = set(map(type, values[~missing]))
     if are_times(values[~missing]):
         ticks = np.zeros(len(values), dtype=np.int64)
-        ticks[~missing], unit = ticks_of_objects(values[~missing])
+        ticks[~missing], unit = ticks_of_objects(values[~missing], zone)
         return numeric(name, ticks, missing, unit)
     are_numbers = types == {Decimal} or all(
         issubclass(kind, numbers.Real | np.number) and not issubclass(kind, bool | np.bool_)

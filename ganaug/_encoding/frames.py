@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 import narwhals.stable.v1 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.clocks import arrow_from_ticks, from_ticks, pandas_zoned, to_ticks, unit_of
+from ganaug._encoding.clocks import (
+    arrow_from_ticks,
+    from_ticks,
+    on_clock,
+    pandas_zoned,
+    to_ticks,
+    unit_of,
+)
 from ganaug._encoding.columns import MISSING_CODE, Column, categorical, from_objects, numeric
 from ganaug._encoding.pandas_index import extended_index
 from ganaug._encoding.rows import (
@@ -38,7 +46,9 @@ class NarwhalsRows(Rows):
         self.n_rows = len(self.frame)
         self.names = names
 
-    def column(self, position: int, *, as_category: bool = False) -> Column:
+    def column(
+        self, position: int, *, as_category: bool = False, zone: tzinfo | None = None
+    ) -> Column:
         name = self.names[position]
         series = self.frame[name]
         missing = series.is_null().to_numpy().astype(bool)
@@ -55,14 +65,15 @@ class NarwhalsRows(Rows):
                 series = series.cast(nw.Float64())
             return numeric(name, _fill(series, missing), missing)
         if dtype.is_temporal() and not as_category:
-            return numeric(name, _fill(to_ticks(series), missing), missing, unit_of(series))
+            unit = unit_of(series)
+            return numeric(name, _ticks(series, missing, unit, zone), missing, unit)
         values = series.to_list()
         if dtype == nw.Object and not as_category:
-            return from_objects(name, _object_array(values))
+            return from_objects(name, _object_array(values), zone)
         return categorical(name, values)
 
-    def first_cell(self, position: int) -> Any:
-        return self.frame[self.names[position]].head(1).to_list()[0]
+    def cell(self, row: int, position: int) -> Any:
+        return self.frame[self.names[position]][row : row + 1].to_list()[0]
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         levels = [self._rows_of(j, self._shown(column)) for j, column in enumerate(columns)]
@@ -158,6 +169,15 @@ def _fill(series: nw.Series[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
     return values
 
 
+def _ticks(
+    series: nw.Series[Any], missing: NDArray[np.bool_], unit: str, zone: tzinfo | None
+) -> NDArray[np.int64]:
+    """Return dates or durations as integers, by the clock of `zone` if it is given."""
+    is_other = zone is not None and getattr(series.dtype, "time_zone", None) is not None
+    ticks = _fill(to_ticks(series, in_utc=is_other), missing).astype(np.int64, copy=False)
+    return on_clock(ticks, unit, zone) if is_other and zone is not None else ticks
+
+
 class PandasRows(Rows):
     """A pandas DataFrame."""
 
@@ -166,13 +186,15 @@ class PandasRows(Rows):
         self.n_rows = len(X)
         self.names = list(X.columns)
 
-    def column(self, position: int, *, as_category: bool = False) -> Column:
+    def column(
+        self, position: int, *, as_category: bool = False, zone: tzinfo | None = None
+    ) -> Column:
         try:
-            return self._column(position, as_category)
+            return self._column(position, as_category, zone)
         except NotImplementedError as error:  # an arrow type that pandas doesn't know
             raise _unsupported(self.names[position], error) from error
 
-    def _column(self, position: int, as_category: bool) -> Column:
+    def _column(self, position: int, as_category: bool, zone: tzinfo | None) -> Column:
         import pandas as pd
 
         name, series = self.names[position], self.native.iloc[:, position]
@@ -183,11 +205,12 @@ class PandasRows(Rows):
         missing = series.isna().to_numpy(dtype=bool)
         # `pd.factorize` would take True for 1, which are two categories among objects
         if isinstance(dtype, np.dtype) and dtype.kind in ("O" if as_category else "fiuOcb"):
-            return read_array(name, series.to_numpy(), as_category)
+            return read_array(name, series.to_numpy(), as_category, zone)
         if pd.api.types.is_bool_dtype(dtype) or as_category:
             return _factorize(name, series)
         if _is_temporal(dtype):
-            return numeric(name, _pandas_ticks(series, missing), missing, _pandas_unit(dtype))
+            unit = _pandas_unit(dtype)
+            return numeric(name, _pandas_ticks(series, missing, unit, zone), missing, unit)
         if pd.api.types.is_numeric_dtype(dtype):
             kind = "f" if pd.api.types.is_float_dtype(dtype) else None
             if kind or not pd.api.types.is_integer_dtype(dtype):  # decimals read as floats
@@ -196,8 +219,8 @@ class PandasRows(Rows):
             return numeric(name, series.to_numpy(width, na_value=0), missing)
         return _factorize(name, series)
 
-    def first_cell(self, position: int) -> Any:
-        return self.native.iloc[0, position]
+    def cell(self, row: int, position: int) -> Any:
+        return self.native.iloc[row, position]
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         levels = []
@@ -282,17 +305,23 @@ def _is_arrow_temporal(dtype: Any) -> bool:
     return bool(pa.types.is_temporal(dtype.pyarrow_dtype))
 
 
-def _pandas_ticks(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return dates or durations as integers in their own unit."""
+def _pandas_ticks(
+    series: Any, missing: NDArray[np.bool_], unit: str, zone: tzinfo | None
+) -> NDArray[np.int64]:
+    """Return dates or durations as integers in their own unit, by the clock of `zone` if given."""
     import pandas as pd
 
     if isinstance(series.dtype, pd.ArrowDtype):
         arrow = nw.from_native(_to_arrow(series), series_only=True)
-        return _fill(to_ticks(arrow), missing).astype(np.int64)
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        return _ticks(arrow, missing, unit, zone)
+    if not isinstance(series.dtype, pd.DatetimeTZDtype):
+        zone = None
+    elif zone is None:
         series = series.dt.tz_localize(None)  # the local clock: midnights are midnights all year
+    else:
+        series = series.dt.tz_convert(None)
     ticks: NDArray[np.int64] = series.to_numpy().view(np.int64)
-    return ticks
+    return ticks if zone is None else on_clock(np.where(missing, 0, ticks), unit, zone)
 
 
 def _pandas_unit(dtype: Any) -> str:

@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -45,8 +45,14 @@ class Rows(ABC):
     row_shape: tuple[int, ...] = ()  # of an image that is a row; () where rows are flat
 
     @abstractmethod
-    def column(self, position: int, *, as_category: bool = False) -> Column:
-        """Read one column; `as_category` reads numbers as categories."""
+    def column(
+        self, position: int, *, as_category: bool = False, zone: tzinfo | None = None
+    ) -> Column:
+        """Read one column.
+
+        `as_category` reads numbers as categories; `zone` reads times that have a zone by the clock
+        of this one, not of their own.
+        """
 
     @abstractmethod
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
@@ -73,9 +79,17 @@ class Rows(ABC):
                 "Flatten it with X.reshape(len(X), -1)."
             )
 
-    def first_cell(self, position: int) -> Any:
-        """Return the first cell of a column as an object."""
-        return self.native[0, position]
+    def cell(self, row: int, position: int) -> Any:
+        """Return one cell as an object."""
+        return self.native[row, position]
+
+    def zone_of(self, position: int, column: Column) -> tzinfo | None:
+        """Return the time zone of a column that was read from here, None if it has none."""
+        row = int(np.argmin(column.missing))  # a missing time says nothing
+        if column.unit is None or column.missing[row]:
+            return None
+        zone: tzinfo | None = getattr(self.cell(row, position), "tzinfo", None)
+        return zone
 
     def index_of(self, native: Any) -> Any:
         """Return the row labels of a container of this kind, None if it has none."""
@@ -94,8 +108,10 @@ class ArrayRows(Rows):
         self.n_rows = X.shape[0]
         self.names = list(range(X.shape[1]))
 
-    def column(self, position: int, *, as_category: bool = False) -> Column:
-        return read_array(self.names[position], self.native[:, position], as_category)
+    def column(
+        self, position: int, *, as_category: bool = False, zone: tzinfo | None = None
+    ) -> Column:
+        return read_array(self.names[position], self.native[:, position], as_category, zone)
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         return ArrayBuilder(
@@ -155,11 +171,13 @@ class ListRows(Rows):
         self.n_rows = self._array.n_rows
         self.names = self._array.names
 
-    def column(self, position: int, *, as_category: bool = False) -> Column:
-        return self._array.column(position, as_category=as_category)
+    def column(
+        self, position: int, *, as_category: bool = False, zone: tzinfo | None = None
+    ) -> Column:
+        return self._array.column(position, as_category=as_category, zone=zone)
 
-    def first_cell(self, position: int) -> Any:
-        return self.native[0][position]
+    def cell(self, row: int, position: int) -> Any:
+        return self.native[row][position]
 
     def builder(self, columns: Sequence[Column]) -> RowBuilder:
         return ListBuilder(self._array.builder(columns))
@@ -187,7 +205,9 @@ class SparseRows(Rows):
         self.names = list(range(X.shape[1]))
         self._by_column = X.tocsc()
 
-    def column(self, position: int, *, as_category: bool = False) -> Column:
+    def column(
+        self, position: int, *, as_category: bool = False, zone: tzinfo | None = None
+    ) -> Column:
         return read_array(self.names[position], self._dense(position), as_category)
 
     def _dense(self, position: int) -> NDArray[Any]:
@@ -216,7 +236,9 @@ class SparseBuilder(RowBuilder):
         return build(dense).asformat(self.format)
 
 
-def read_array(name: Hashable, values: NDArray[Any], as_category: bool) -> Column:
+def read_array(
+    name: Hashable, values: NDArray[Any], as_category: bool, zone: tzinfo | None = None
+) -> Column:
     """Read a one-dimensional numpy array as a column."""
     kind = values.dtype.kind
     if kind == "c":
@@ -228,7 +250,7 @@ def read_array(name: Hashable, values: NDArray[Any], as_category: bool) -> Colum
         ticks = values.astype(f"{kind}8[{unit}]", copy=False).view(np.int64)
         return numeric(name, ticks, np.isnat(values), unit)
     if kind == "O":
-        return from_objects(name, values)
+        return from_objects(name, values, zone)
     if kind not in "fiu":
         raise DataError(
             f"column {name!r} has the numpy type {values.dtype}; expected numbers, strings, "

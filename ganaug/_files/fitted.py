@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, tzinfo
 from numbers import Real
 from typing import Any
 
@@ -22,11 +22,14 @@ class FittedColumn:
         The categories that it has seen, None if the column holds numbers or dates.
     unit : str or None
         The unit of a column of dates or durations.
+    zone : tzinfo or None
+        The time zone of a column of dates.
     """
 
     name: str
     levels: Sequence[Any] | None
     unit: str | None
+    zone: tzinfo | None = None
 
     def as_levels(self, values: Sequence[Any]) -> list[Any]:
         """Return values as the levels that read the same; a file may have other types.

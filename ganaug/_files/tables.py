@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ganaug._files.csv_columns import (
     MISSING_TEXT,
     CsvColumn,
+    DateColumn,
     NumberColumn,
     TextColumn,
     detect_column,
@@ -200,7 +201,11 @@ class CsvTable(Table):
             return (
                 numbers.parse(text) if fitted.unit is None else pd.to_datetime(numbers.parse(text))
             )
-        return detect_column(text).parse(text)
+        column = detect_column(text)
+        times = column.parse(text)
+        if fitted.zone is None or not isinstance(column, DateColumn):
+            return times
+        return _zoned(times, "UTC" if column.pattern.endswith("Z") else fitted.zone)
 
     def write_with(self, path: Path, new: dict[str, Any], *, force: bool) -> None:
         frame = self.text if is_csv(path) else self._typed()
@@ -368,6 +373,13 @@ def read_table(path: Path, target: str | None, categorical: Sequence[str] = ()) 
     arrow = read_parquet(path)
     check_columns(path, arrow.column_names, target, categorical)
     return ParquetTable(arrow, target, categorical)
+
+
+def _zoned(times: pd.Series, zone: Any) -> pd.Series:
+    """Return times of text, which has no zone, as those of the clock of a zone."""
+    first = [True] * len(times)  # of an hour that the clock shows twice
+    zoned: pd.Series = times.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return zoned
 
 
 def _plain_pandas(table: Any) -> pd.DataFrame:

@@ -111,3 +111,22 @@ def test_categories_that_are_numbers_are_read_as_such(fitted, written, tmp_path)
     np.testing.assert_allclose(read(scores)["anomaly_score"], sampler.anomaly_score(X), rtol=1e-6)
     assert ganaug("sample", model, "-n", 9, "--where", f"code={written(2)}", "-o", rows) == 0
     assert (read(rows)["code"] == 2).all()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", None])
+@pytest.mark.parametrize("pattern", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+def test_times_of_a_csv_file_go_by_the_clock_of_the_model(zone, pattern, tmp_path):
+    """A file of text has no zones, but Z is UTC."""
+    rng = np.random.default_rng(0)
+    hours = pd.Series(pd.date_range("2024-01-01", periods=60, freq="7h", tz=zone))
+    X = pd.DataFrame({"at": hours.where(hours.index > 0), "size": rng.normal(size=60)})
+    sampler = GANSampler(n_steps=5, random_state=0).fit(X, np.repeat(["yes", "no"], 30))
+    model, source, output = (tmp_path / name for name in ("m.ganaug", "t.csv", "s.csv"))
+    sampler.save(model)
+    is_utc = zone is not None and pattern.endswith("Z")
+    written = X["at"].dt.tz_convert("UTC") if is_utc else X["at"]
+    X.assign(at=written.dt.strftime(pattern)).to_csv(source, index=False)
+    assert ganaug("score", model, source, "-o", output) == 0
+    np.testing.assert_allclose(read(output)["anomaly_score"], sampler.anomaly_score(X), rtol=1e-6)
+    X[:1].assign(at="").to_csv(source, index=False)
+    assert ganaug("score", model, source, "-o", output, "--force") == 0

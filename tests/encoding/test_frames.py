@@ -401,6 +401,47 @@ def test_times_that_a_clock_skips_are_the_next_it_shows(container, zone, start, 
     assert made.astype(stamps.dtype).between(stamps.min(), stamps.max()).all()
 
 
+IN_ANY_CONTAINER = {
+    **ZONED,
+    "objects": lambda days: days.astype(object).to_frame(),
+    "datetimes": lambda days: [[time.to_pydatetime()] for time in days.dt.as_unit("us")],
+    "objects in polars": lambda days: pl.DataFrame(
+        {"day": pl.Series(days.tolist(), dtype=pl.Object)}
+    ),
+}
+
+
+@pytest.mark.parametrize("container", list(IN_ANY_CONTAINER))
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "UTC"])
+@pytest.mark.parametrize("own", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_times_go_by_the_clock_of_another_zone(container, zone, own):
+    hours = pd.Series(pd.date_range("2019-10-20", "2020-04-10", freq="h", tz=zone))
+    expected = hours.dt.tz_localize(None).to_numpy().astype("M8[s]")
+    rows = wrap_rows(IN_ANY_CONTAINER[container](hours.dt.tz_convert(own)))
+    column = rows.column(0, zone=hours.iloc[0].tzinfo)
+    np.testing.assert_array_equal(column.values.view(f"M8[{column.unit}]"), expected)
+    assert str(rows.zone_of(0, column)) == own
+
+
+@pytest.mark.parametrize("container", ["pandas", "pandas arrow", "arrow"])
+def test_missing_times_have_no_clock(container):
+    days = pd.Series([pd.NaT, pd.Timestamp("2020-01-01", tz="UTC")])
+    rows = wrap_rows(ZONED[container](days))
+    column = rows.column(0, zone=zoneinfo.ZoneInfo("America/New_York"))
+    assert column.missing.tolist() == [True, False]
+    assert column.values.view(f"M8[{column.unit}]")[1] == np.datetime64("2019-12-31T19:00")
+    assert str(rows.zone_of(0, column)) == "UTC"
+    assert wrap_rows(ZONED[container](days[:1])).zone_of(0, column.take(slice(1))) is None
+
+
+@pytest.mark.parametrize("time", [dt.datetime.max, dt.datetime.min])
+def test_times_at_the_ends_of_the_calendar_go_by_another_clock(time):
+    rows = wrap_rows([[time.replace(tzinfo=dt.UTC)]])
+    (at,) = rows.column(0, zone=dt.timezone(dt.timedelta(hours=1))).values
+    (own,) = rows.column(0).values
+    assert at - own == 3600 * 10**6
+
+
 def test_a_synthetic_row_has_no_label_of_its_own():
     assert extended_index(pd.RangeIndex(3, 9, 2), 2).tolist() == [3, 5, 7, 9, 11]
     assert extended_index(pd.Index([5, 2]), 2).tolist() == [5, 2, 6, 7]
