@@ -120,14 +120,14 @@ def ganaug_sample(n_rows: int, n_minority: int, n_samples: int = 200_000) -> Fig
 def ganaug_encode(n_rows: int, n_minority: int) -> Figures:
     """Reading and encoding all rows."""
     from ganaug import _validation as validation
+    from ganaug._encoding.fitted_columns import read_fitted_columns
 
     sampler = _ready_sampler()
     X, y = make_table(n_rows, n_minority)
     sampler.fit(X[:20_000], y[:20_000])
     with _timed() as figures:
-        columns = validation.read_fitted_columns(
-            validation.check_rows(X), sampler.encoder_.is_categorical
-        )
+        rows = validation.check_rows(X)
+        columns = read_fitted_columns(rows, sampler.encoder_, sampler._row_builder)
         sampler.encoder_.transform(columns)
     return figures | {"rows": n_rows}
 
@@ -148,12 +148,14 @@ def expanded_rows(n_rows: int, n_minority: int) -> tuple[Any, NDArray[np.float32
     import torch
 
     from ganaug import _validation as validation
+    from ganaug._encoding.fitted_columns import read_fitted_columns
     from ganaug._gan.batches import DeviceTable
 
     X, y = make_table(n_rows, n_minority)
-    encoder = _ready_sampler().fit(X[:20_000], y[:20_000]).encoder_
+    sampler = _ready_sampler().fit(X[:20_000], y[:20_000])
+    encoder = sampler.encoder_
     some = validation.check_rows(X[:DECODED_ROWS])
-    encoded = encoder.transform(validation.read_fitted_columns(some, encoder.is_categorical))
+    encoded = encoder.transform(read_fitted_columns(some, encoder, sampler._row_builder))
     one_class = np.array([len(encoded)])
     table = DeviceTable(encoder.layout_, encoded, one_class, torch.device("cpu"))
     return encoder, table.expand(torch.arange(len(encoded))).numpy()
