@@ -12,9 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ganaug.exceptions import DataError
 
 N_ORDERS = 4
 # Points that are scored at a time.
@@ -46,12 +50,30 @@ class Explanation:
     feature_names: tuple[object, ...]
 
     def top(self, n_features: int = 3) -> list[list[tuple[object, float]]]:
-        """Return the columns that contribute most to each row: (name, contribution), falling."""
-        order = np.argsort(-self.contributions, axis=1, kind="stable")[:, :n_features]
+        """Return the columns that contribute most to each row: (name, contribution), falling.
+
+        Parameters
+        ----------
+        n_features : int, default=3
+            How many columns; all of them if there are fewer.
+
+        Raises
+        ------
+        DataError
+            If `n_features` is no number of columns.
+        """
+        n_shown = _check_n_features(n_features)
+        order = np.argsort(-self.contributions, axis=1, kind="stable")[:, :n_shown]
         return [
             [(self.feature_names[j], float(row[j])) for j in places]
             for row, places in zip(self.contributions, order, strict=True)
         ]
+
+
+def _check_n_features(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise DataError(f"n_features must be a whole number of columns, 1 or more, got {n!r}.")
+    return int(n)
 
 
 class PathExplainer:

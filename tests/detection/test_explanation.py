@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ganaug._detection.explanation import PathExplainer
+from ganaug._detection.explanation import Explanation, PathExplainer
+from ganaug.exceptions import DataError
 
 
 def explained(score, points, baselines):
@@ -25,3 +26,21 @@ def test_a_column_that_changes_nothing_gets_nothing():
     shares = explained(lambda rows: -np.abs(rows[:, :5]).max(axis=1), points, baselines)
     assert not shares[:, 5].any()
     assert (np.abs(shares[:, :5]).max(axis=1) > 0).all()
+
+
+def explanation_of(contributions):
+    names = tuple("abcdef"[: contributions.shape[1]])
+    return Explanation(contributions, np.zeros(len(contributions)), np.zeros(2), names)
+
+
+def test_the_top_columns_are_as_many_as_asked_for_or_all():
+    explanation = explanation_of(np.array([[1.0, 3.0, 2.0], [0.0, 0.0, 5.0]]))
+    assert explanation.top(1) == [[("b", 3.0)], [("c", 5.0)]]
+    assert explanation.top(np.int64(2))[0] == [("b", 3.0), ("c", 2.0)]
+    assert [name for name, _ in explanation.top(9)[0]] == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, None])
+def test_numbers_of_columns_that_are_none_are_refused(n):
+    with pytest.raises(DataError, match=f"n_features must be .* of columns, 1 or more, got {n}"):
+        explanation_of(np.ones((2, 3))).top(n)
