@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from ganaug import _validation as validation
 from ganaug._encoding.containers import wrap_rows
@@ -24,6 +23,7 @@ from ganaug._plotting.panels import (
     plot_column,
     tidy,
 )
+from ganaug._plotting.samplers import check_sampler
 from ganaug._plotting.tables import Values, most_informative, project, read_values, some_rows
 from ganaug._plotting.training import ImageRecorder, TrainingDisplay
 from ganaug.exceptions import DataError
@@ -129,8 +129,13 @@ class SyntheticDataDisplay:
         -------
         SyntheticDataDisplay
             The display, plotted.
+
+        Raises
+        ------
+        DataError
+            If the estimator is no `GANSampler`, or `X`, `y` and `label` don't go together.
         """
-        check_is_fitted(estimator)
+        check_sampler(cls.__name__, estimator, "generator_")
         validation.check_lengths(y, wrap_rows(X))
         target = read_target(y)
         counts = np.bincount(target.codes)
@@ -288,7 +293,8 @@ def plot_samples(
     Raises
     ------
     DataError
-        If the sampler was fitted on a table, or `n_per_class` is no number of images.
+        If the estimator is no `GANSampler` or was fitted on a table, or `n_per_class` is no number
+        of images.
 
     Examples
     --------
@@ -300,7 +306,7 @@ def plot_samples(
     >>> plot_samples(sampler, n_per_class=4).get_title()
     'Generated images'
     """
-    check_is_fitted(estimator, "encoder_")
+    check_sampler("plot_samples", estimator, "encoder_")
     n_per_class = check_n_images("n_per_class", n_per_class)
     encoder = estimator.encoder_
     if not isinstance(encoder, ImageEncoder):

@@ -39,7 +39,7 @@ ALLOWED = {
     "datasets": {"_optional"},
     "_files": {"_optional", "_encoding.scan", "_replacing"},
     "_replacing": set(),
-    "_plotting": {"_encoding", "_optional"},
+    "_plotting": {"_encoding", "_optional", "sampler"},
     "plotting": {"_plotting", "_validation", "_encoding", "_optional", "sampler"},
     "_optional": set(),
     "exceptions": set(),

@@ -11,8 +11,9 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
-from ganaug import GANSampler
+from ganaug import GANOutlierDetector, GANSampler
 from ganaug.exceptions import DataError, MissingDependencyError
 from ganaug.plotting import ImageRecorder, SyntheticDataDisplay, TrainingDisplay, plot_samples
 
@@ -214,6 +215,23 @@ def test_mistakes_are_told(sampler, mixed_table):
         SyntheticDataDisplay.from_estimator(sampler, X, y, n_samples=0)
     with pytest.raises(DataError, match="there are no real rows"):
         SyntheticDataDisplay.from_predictions(X[:0], X)
+
+
+@pytest.mark.parametrize(
+    ("draw", "what"),
+    [
+        (TrainingDisplay.from_estimator, "TrainingDisplay"),
+        (lambda it: SyntheticDataDisplay.from_estimator(it, np.eye(9), np.ones(9)), "SyntheticD"),
+        (plot_samples, "plot_samples"),
+    ],
+)
+def test_what_is_no_sampler_is_called_by_its_name(draw, what):
+    detector = GANOutlierDetector(n_steps=1, random_state=0).fit(np.eye(9))
+    message = f"{what}.* draws a fitted GANSampler, got a GANOutlierDetector"
+    with pytest.raises(DataError, match=message):
+        draw(detector)
+    with pytest.raises(DataError, match="got a Pipeline; pass the sampler itself"):
+        draw(make_pipeline(GANSampler()))
 
 
 def test_a_missing_matplotlib_says_how_to_get_it(monkeypatch):

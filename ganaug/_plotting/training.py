@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from ganaug._encoding.images import ImageForm
 from ganaug._plotting.images import as_pictures, check_n_images, draw_grid, label_lines
 from ganaug._plotting.panels import REAL, SYNTHETIC, make_grid, tidy
+from ganaug._plotting.samplers import check_sampler
 from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -145,8 +145,13 @@ class TrainingDisplay:
         -------
         TrainingDisplay
             The display, plotted.
+
+        Raises
+        ------
+        DataError
+            If the estimator is no `GANSampler`.
         """
-        check_is_fitted(estimator, "history_")
+        check_sampler(cls.__name__, estimator, "history_")
         recorder = estimator.callback
         pictures = recorder.pictures_ if isinstance(recorder, ImageRecorder) else None
         return cls(estimator.history_, pictures).plot(ax=ax)
