@@ -144,6 +144,13 @@ def test_planted_outliers_score_extreme(loss, seed):
         assert roc_auc_score(np.arange(220) < 200, normality) > 0.97
 
 
+def test_a_class_that_does_not_vary_is_measured_by_the_width_of_the_table():
+    X = np.r_[np.random.default_rng(0).normal(size=(90, 5)), np.ones((10, 5))]
+    y = np.repeat([0, 1], [90, 10])
+    for networks in own_networks_of_a_table(5):
+        assert quick(**networks).fit(X, y).history_["quality"].max() < 9
+
+
 def test_modules_without_layers_are_scored_by_their_rows():
     X, y = make_classification(60, n_features=4, weights=[0.7], random_state=0)
 

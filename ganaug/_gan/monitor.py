@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.networks import Generator, NetworkConfig
 from ganaug._gan.noise import gumbel_noise
-from ganaug._gan.quality import energy_distance
+from ganaug._gan.quality import LEAST_SPREAD, energy_distance, spread, varies
 from ganaug._gan.runtime import DTYPE
 
 QUALITY_ROWS = 512
@@ -35,6 +36,39 @@ def distance_by_chance(counts: NDArray[np.int64]) -> float:
     return float((1 / np.minimum(counts, share) + 1 / share).mean())
 
 
+def least_spreads(table: DeviceTable, real: Sequence[Tensor]) -> list[float]:
+    """Return what the spread of the real rows of each class counts for at least.
+
+    Next to nothing where they vary. A class whose rows are all the same has no width to measure
+    by, and is measured by that of the table: by its own it would be infinitely far from all but
+    perfect rows, and decide alone which generator is kept.
+
+    Parameters
+    ----------
+    table : DeviceTable
+    real : sequence of Tensor of shape (n_rows, width)
+        One for each class that is compared.
+    """
+    are_varied = [varies(rows) for rows in real]
+    if all(are_varied):
+        return [LEAST_SPREAD] * len(real)
+    of_table = max(spread(_rows_of_all_classes(table)), LEAST_SPREAD)
+    return [LEAST_SPREAD if is_varied else of_table for is_varied in are_varied]
+
+
+def _rows_of_all_classes(table: DeviceTable) -> Tensor:
+    """Return rows of all classes, equally many of each that has enough, evenly from first to last.
+
+    None are drawn: a draw would change all that come after it.
+    """
+    share = max(QUALITY_ROWS // len(table.counts), 1)
+    chosen = []
+    for start, count in zip(table.starts.tolist(), table.counts.tolist(), strict=False):
+        n_rows = min(count, share)
+        chosen.append(start + torch.arange(n_rows, device=table.device) * count // n_rows)
+    return table.expand(torch.cat(chosen))
+
+
 class QualityMonitor:
     """Compares free rows (without anchors) of a generator with real rows, always the same ones.
 
@@ -51,6 +85,7 @@ class QualityMonitor:
         classes = watched(classes)
         share = QUALITY_ROWS // len(classes)
         self._real = [table.expand(table.class_rows(code, share, random)) for code in classes]
+        self._least_spreads = least_spreads(table, self._real)
         self._classes = torch.tensor(classes, device=table.device).repeat_interleave(share)
         n_rows = len(self._classes)
         self._share = share
@@ -70,7 +105,9 @@ class QualityMonitor:
             self._classes,
         )
         distances = [
-            energy_distance(generated, real)
-            for generated, real in zip(rows.split(self._share), self._real, strict=True)
+            energy_distance(generated, real, least)
+            for generated, real, least in zip(
+                rows.split(self._share), self._real, self._least_spreads, strict=True
+            )
         ]
         return float(torch.stack(distances).mean())

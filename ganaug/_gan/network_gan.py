@@ -158,7 +158,8 @@ class NetworkGAN(GAN):
             self._new_source(Stream.MONITOR), classes[:MONITORED_CLASSES], MONITORED_ROWS
         )
         noise = self.generator.noise(len(pairs.classes), self._random(Stream.MONITOR))
-        return PairMonitor(pairs, noise, partial(self._modules_draw, self._seed, Stream.MONITOR))
+        modules_draw = partial(self._modules_draw, self._seed, Stream.MONITOR)
+        return PairMonitor(pairs, noise, modules_draw, self._table)
 
     def _modules_draw(self, *purpose: int) -> AbstractContextManager[None]:
         """Let modules draw from the start of a stream of their own, always the same."""

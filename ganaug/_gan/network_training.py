@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganaug._gan.batches import DeviceTable
 from ganaug._gan.losses import gradient_penalty, noise_contrastive_loss
+from ganaug._gan.monitor import least_spreads
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.pairs import Pairs, RowSource
 from ganaug._gan.quality import energy_distance
@@ -176,12 +178,22 @@ class PairMonitor:
     noise : Tensor of shape (batch, latent_dim)
     modules_draw : callable
         Returns a context in which modules draw the same random numbers each time.
+    table : DeviceTable
+        What the pairs are from.
     """
 
     def __init__(
-        self, pairs: Pairs, noise: Tensor, modules_draw: Callable[[], AbstractContextManager[None]]
+        self,
+        pairs: Pairs,
+        noise: Tensor,
+        modules_draw: Callable[[], AbstractContextManager[None]],
+        table: DeviceTable,
     ) -> None:
         self._pairs = pairs
+        self._codes: list[int] = pairs.classes.unique().tolist()
+        real = torch.cat([pairs.anchor, pairs.target], dim=1)
+        of_each = [real[pairs.classes == code] for code in self._codes]
+        self._least_spreads = least_spreads(table, of_each)
         self._noise = noise
         self._modules_draw = modules_draw
 
@@ -192,8 +204,8 @@ class PairMonitor:
         parts = (self.rows(generator), target)
         made, real = (torch.cat([anchor, part], dim=1) for part in parts)
         distances = [
-            energy_distance(made[classes == code], real[classes == code])
-            for code in classes.unique().tolist()
+            energy_distance(made[classes == code], real[classes == code], least)
+            for code, least in zip(self._codes, self._least_spreads, strict=True)
         ]
         return float(torch.stack(distances).mean())
 

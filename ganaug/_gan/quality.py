@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 COVERAGE_NEIGHBORS = 5
+# Distances between encoded rows that are none: single precision hardly tells such rows apart.
+LEAST_SPREAD = 1e-6
 
 
-def energy_distance(generated: Tensor, real: Tensor) -> Tensor:
+def energy_distance(generated: Tensor, real: Tensor, least_spread: float = LEAST_SPREAD) -> Tensor:
     """Return the energy distance of two samples as a share of the spread of the real one.
 
     0 if they are the same rows, about 1 if they are as far from each other as they are wide; see
@@ -18,11 +20,26 @@ def energy_distance(generated: Tensor, real: Tensor) -> Tensor:
     ----------
     generated : Tensor of shape (n, width)
     real : Tensor of shape (m, width)
+    least_spread : float
+        What the spread counts for at least.
     """
     within_real = torch.cdist(real, real).mean()
     within_generated = torch.cdist(generated, generated).mean()
     between = torch.cdist(generated, real).mean()
-    return (2 * between - within_generated - within_real) / within_real.clamp(min=1e-6)
+    return (2 * between - within_generated - within_real) / within_real.clamp(min=least_spread)
+
+
+def spread(rows: Tensor) -> float:
+    """Return the mean distance between rows (n, width)."""
+    return float(torch.cdist(rows, rows).mean())
+
+
+def varies(rows: Tensor) -> bool:
+    """Tell whether rows (n, width) are not all the same.
+
+    By their values: distances come from products of matrices, which round.
+    """
+    return not torch.allclose(rows, rows[:1], rtol=0, atol=LEAST_SPREAD)
 
 
 def coverage(generated: Tensor, real: Tensor, weights: Tensor) -> Tensor:

@@ -147,14 +147,29 @@ class TableGAN(GAN):
     def makes_new_rows(self, class_code: int) -> bool:
         """Tell whether rows of a class can be others than the training rows.
 
-        Numbers without a grid always can; a full grid leaves no other combination.
+        A full grid leaves no other combination. Numbers without a grid always do, unless the class
+        has one row only, again and again: then they move by nothing.
         """
+        if self._is_one_row(class_code):
+            return False
         if not self._table.layout.is_grid:
             return True
         purpose = (self._seed, Stream.COVERAGE, class_code)
         with limited_threads(1):
             candidates = self._candidates(class_code, TRIAL_ROWS, purpose)
             return bool(KnownRows(self._table, class_code).are_new(candidates).any())
+
+    def _is_one_row(self, class_code: int) -> bool:
+        """Tell whether the training rows of a class are all the same."""
+        start, stop = self._places(class_code)
+        encoded = self._rows.encoded
+        parts = (encoded.numbers[start:stop], encoded.codes[start:stop])
+        return all(bool((part == part[:1]).all()) for part in parts)
+
+    def _places(self, class_code: int) -> tuple[int, int]:
+        """Return where the rows of a class start and stop."""
+        start, stop = np.cumsum([0, *self._rows.class_counts])[class_code : class_code + 2]
+        return int(start), int(stop)
 
     def _candidates(self, class_code: int, n_rows: int, purpose: tuple[int, ...]) -> Tensor:
         return self._sampler(class_code, purpose).candidates(n_rows)
@@ -216,7 +231,7 @@ class TableGAN(GAN):
         """Return a condition less the levels of a vector that no row of the class has."""
         if condition.vector is None:
             return condition
-        start, stop = np.cumsum([0, *self._rows.class_counts])[class_code : class_code + 2]
+        start, stop = self._places(class_code)
         occurring = self._rows.encoded.codes[start:stop, condition.vector]
         levels = tuple(np.intersect1d(condition.levels, occurring).tolist())
         if levels:

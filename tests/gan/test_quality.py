@@ -1,6 +1,26 @@
+import numpy as np
+import pytest
 import torch
 
-from ganaug._gan.quality import coverage
+from ganaug._encoding.layout import EncodedTable, NumberSlot, TableLayout
+from ganaug._gan.batches import DeviceTable
+from ganaug._gan.monitor import least_spreads
+from ganaug._gan.quality import LEAST_SPREAD, coverage, energy_distance
+
+N_COLUMNS = 3
+
+
+def normal(n_rows, seed=0):
+    return torch.randn(n_rows, N_COLUMNS, generator=torch.Generator().manual_seed(seed))
+
+
+def table_of(*classes):
+    layout = TableLayout(
+        tuple(NumberSlot(column, -9.0, 9.0, 0.0) for column in range(N_COLUMNS)), (), ()
+    )
+    numbers = torch.cat(classes).numpy()
+    encoded = EncodedTable(numbers, np.empty((len(numbers), 0), dtype=np.int32))
+    return DeviceTable(layout, encoded, np.array(list(map(len, classes))), torch.device("cpu"))
 
 
 def test_rows_that_occur_twice_are_covered_as_once():
@@ -10,3 +30,28 @@ def test_rows_that_occur_twice_are_covered_as_once():
     twice = coverage(generated, torch.cat([real, real]), torch.ones(120))
     assert once > 0.5
     torch.testing.assert_close(twice, once)
+
+
+@pytest.mark.parametrize("width", [1.0, 1e-2, 1e-4])
+def test_a_class_that_varies_is_measured_by_its_own_spread_bit_for_bit(width):
+    # the formula from before there was another: whatever was measured with it still holds
+    real, generated = width * normal(60), width * normal(60, seed=1)
+    within, between = torch.cdist(real, real).mean(), torch.cdist(generated, real).mean()
+    before = (2 * between - torch.cdist(generated, generated).mean() - within) / within
+    (least,) = least_spreads(table_of(real, normal(300)), [real])
+    assert least == LEAST_SPREAD
+    assert torch.equal(energy_distance(generated, real, least), before)
+
+
+@pytest.mark.parametrize("others", [normal(300), torch.full((9000, N_COLUMNS), -1.0)])
+def test_a_class_that_does_not_vary_is_measured_by_the_spread_of_the_table(others):
+    real = torch.full((40, N_COLUMNS), 1.0)
+    (least,) = least_spreads(table_of(real, others), [real])
+    assert 0.5 < least < 4
+    assert energy_distance(real + 1e-3, real, least) < 0.01
+    assert 0.5 < energy_distance(others[:40], real, least) < 10
+
+
+def test_a_table_of_one_row_has_no_spread():
+    real = torch.ones(40, N_COLUMNS)
+    assert least_spreads(table_of(real, real), [real]) == [LEAST_SPREAD]

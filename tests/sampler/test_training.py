@@ -13,7 +13,7 @@ from benchmarks.usage import measured
 from ganaug import GANSampler
 from ganaug._fitting import training_subset
 from ganaug._gan.table_gan import TableGAN
-from ganaug.exceptions import DataError, TrainingError
+from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError
 from tests.quick import quick_sampler
 
 
@@ -172,6 +172,47 @@ def test_the_default_has_learned_its_table(minority):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         GANSampler(random_state=0).fit(X[kept], y[kept])
+
+
+def beside_varied_rows(n_varied, *constants):
+    """Return a table of varied rows and, in classes of their own, 40 times each constant row."""
+    varied = np.random.default_rng(0).normal(size=(n_varied, 3))
+    X = np.concatenate([varied, *(np.full((40, 3), constant) for constant in constants)])
+    return X, np.repeat(np.arange(1 + len(constants)), [n_varied, *[40] * len(constants)])
+
+
+@pytest.mark.parametrize("constants", [[1.0], [0.3, 5.7e3]], ids=str)
+@pytest.mark.parametrize("n_varied", [160, 900])  # of all values, the constants are many or few
+def test_a_class_of_one_row_repeats_it_and_nothing_else_is_wrong(n_varied, constants):
+    X, y = beside_varied_rows(n_varied, *constants)
+    sampler = GANSampler(random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert [warning.category for warning in caught] == [RepeatedRowsWarning]
+    assert f"rows of {', '.join(map(str, sampler.classes_[1:]))} repeat" in str(caught[0].message)
+    for code, constant in enumerate(constants, start=1):
+        of_class = sampler.synthetic_mask_ & (y_resampled == code)
+        np.testing.assert_allclose(X_resampled[of_class], constant, rtol=1e-6)
+    assert sampler.history_["quality"].max() < 3  # in widths of the table
+
+
+def test_a_class_that_does_not_vary_leaves_the_choice_of_the_generator_to_those_that_do():
+    X, y = beside_varied_rows(400, 1.0)
+    X, y = np.r_[X, np.random.default_rng(1).normal(2, 0.5, size=(60, 3))], np.r_[y, [2] * 60]
+    with pytest.warns(RepeatedRowsWarning, match="rows of 1 repeat"):
+        quality = GANSampler(random_state=0).fit(X, y).history_["quality"]
+    alone = GANSampler(sampling_strategy=[2], random_state=0).fit(X, y).history_["quality"]
+    # the mean of the distances of two classes, of which one is hardly anything
+    np.testing.assert_allclose(quality, alone / 2, atol=0.1)
+
+
+def test_two_rows_of_numbers_have_others_between_them():
+    X, y = beside_varied_rows(160, 1.0)
+    X[-20:] = 2.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RepeatedRowsWarning)
+        quick_sampler().fit(X, y)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
