@@ -6,7 +6,6 @@ Each one says what was expected, what came and what to do, before any training s
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.target import Target, plain_label, plain_labels, read_target
+from ganaug._warning import warn
 from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError
 
 MIN_CLASS_ROWS = 2
@@ -359,10 +359,9 @@ def codes_by_class(classes: NDArray[Any]) -> dict[Any, int]:
 
 def warn_of_interruption(best_step: int) -> None:
     """Say that a training was interrupted."""
-    warnings.warn(
+    warn(
         f"training was interrupted; the sampler has the best generator so far, of step {best_step}",
         ConvergenceWarning,
-        stacklevel=2,
     )
 
 
@@ -379,12 +378,15 @@ def warn_of_collapse(coverage: Mapping[Any, float], least: float) -> None:
     collapsed = {label: share for label, share in coverage.items() if share < least}
     if collapsed:
         classes = ", ".join(f"{label!s} ({share:.0%})" for label, share in collapsed.items())
-        warnings.warn(
+        message = (
             f"the generator collapsed: its rows come near to few of the real ones of {classes}, "
-            "and repeating rows would serve better. Pass a smaller learning_rate, more n_steps or "
-            "another random_state, or collect more rows of these classes.",
+            "and repeating rows would serve better. Pass"
+        )
+        rest = "or collect more rows of these classes."
+        warn(
+            f"{message} a smaller learning_rate, more n_steps or another random_state, {rest}",
             ConvergenceWarning,
-            stacklevel=2,
+            in_shell=f"{message} more --steps or another --seed, {rest}",
         )
 
 
@@ -400,13 +402,16 @@ def warn_of_distance(distance: float, largest: float) -> None:
         What is within the usual.
     """
     if distance > largest:
-        warnings.warn(
+        message = (
             f"the generator has not learned the table: its rows are {distance:.2g} of the table's "
             f"width from real ones (energy distance; at most {largest:g} where training succeeds), "
-            "and repeating rows may serve better. Pass more n_steps, or parameters nearer to the "
-            "defaults, a smaller learning_rate above all.",
+            "and repeating rows may serve better. Pass more"
+        )
+        warn(
+            f"{message} n_steps, or parameters nearer to the defaults, a smaller learning_rate "
+            "above all.",
             ConvergenceWarning,
-            stacklevel=2,
+            in_shell=f"{message} --steps.",
         )
 
 
@@ -419,12 +424,14 @@ def warn_of_repeats(classes: Sequence[Any]) -> None:
         Labels of classes whose rows are all repetitions.
     """
     if classes:
-        warnings.warn(
+        message = (
             f"all synthetic rows of {', '.join(map(str, classes))} repeat training rows: the "
-            "values of its columns leave no other valid combination. RandomOverSampler does as "
-            "much, faster.",
+            "values of its columns leave no other valid combination."
+        )
+        warn(
+            f"{message} RandomOverSampler does as much, faster.",
             RepeatedRowsWarning,
-            stacklevel=2,
+            in_shell=message,
         )
 
 

@@ -11,10 +11,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # part of the package -> what of the package it may import, besides exceptions and itself
 ALLOWED = {
     "_encoding": set(),
-    "_gan": {"_encoding.layout", "_memory"},
+    "_gan": {"_encoding.layout", "_memory", "_warning"},
     "_memory": set(),
     "_detection": {"_encoding", "_gan"},
-    "_validation": {"_encoding"},
+    "_validation": {"_encoding", "_warning"},
     "_requests": {"_validation", "_encoding"},
     "_drawing": {"_requests", "_encoding", "_gan"},
     "_callbacks": {"_gan", "sampler"},  # for type checking only
@@ -42,6 +42,7 @@ ALLOWED = {
     "_plotting": {"_encoding", "_optional", "sampler"},
     "plotting": {"_plotting", "_validation", "_encoding", "_optional", "sampler"},
     "_optional": set(),
+    "_warning": set(),
     "exceptions": set(),
 }
 FORBIDDEN = {
@@ -100,6 +101,16 @@ def test_devices_threads_and_randomness_have_one_door(path):
     }
     if path.relative_to(PACKAGE) != Path("_gan", "runtime.py"):
         assert not used & OF_THE_RUNTIME
+
+
+# Warnings from elsewhere would name a line of ganaug as their place.
+THAT_WARN = {Path("_warning.py"), Path("_persistence", "checkpoints.py")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_warnings_have_one_door(path):
+    if path.relative_to(PACKAGE) not in THAT_WARN:
+        assert "warnings.warn(" not in path.read_text()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -9,7 +9,6 @@ nothing.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -18,6 +17,7 @@ import torch
 
 from ganaug._gan.runtime import RECORDERS, Outputs
 from ganaug._memory import is_out_of_memory
+from ganaug._warning import warn
 
 # Calls before a function is recorded: libraries allocate and choose their kernels in the first.
 WARM_UP_CALLS = 3
@@ -77,8 +77,7 @@ class Replayed:
             if is_out_of_memory(error):
                 raise
             self._recorder = None
-            warnings.warn(
+            warn(
                 f"training goes on without CUDA graphs, slower: {str(error).splitlines()[0]}",
                 RuntimeWarning,
-                stacklevel=2,
             )
