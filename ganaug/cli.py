@@ -10,7 +10,9 @@ import argparse
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +20,7 @@ from typing import Any, NoReturn
 from ganaug import _arguments as arguments
 from ganaug import _commands as commands
 from ganaug._memory import explaining_memory
+from ganaug._warning import words_for_the_shell
 from ganaug.exceptions import GanaugError
 
 __all__ = ["main"]
@@ -131,7 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        with explaining_memory("give it a smaller table, or more memory"):
+        with (
+            _telling_warnings(is_quiet=args.quiet),
+            explaining_memory("give it a smaller table, or more memory"),
+        ):
             args.run(args)
     except KeyboardInterrupt:
         print("ganaug: interrupted; nothing was written.", file=sys.stderr)
@@ -147,7 +153,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
-    return " ".join(str(error).split())
+    return _on_one_line(str(error))
+
+
+@contextmanager
+def _telling_warnings(*, is_quiet: bool) -> Iterator[None]:
+    """Print warnings as sentences, each once; none if quiet: they are about how good a result is.
+
+    Which are shown at all is up to the filters of Python, as everywhere.
+    """
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: object, **__: object) -> None:
+        text = _on_one_line(words_for_the_shell(message))
+        if text not in told:
+            told.add(text)
+            print(f"ganaug: warning: {text}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        if is_quiet:
+            warnings.simplefilter("ignore")
+        warnings.showwarning = tell
+        yield
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 # --- arguments ----------------------------------------------------------------------------------
