@@ -156,7 +156,8 @@ def test_what_is_worse_than_repeated_rows_is_said(parameters):
     X, y = make_classification(
         n_samples=600, n_features=8, weights=[0.9], n_clusters_per_class=2, random_state=1
     )
-    with pytest.warns(ConvergenceWarning, match="repeating rows would serve better"):
+    # whether a training that diverges ends collapsed or far off hangs on the processor's rounding
+    with pytest.warns(ConvergenceWarning, match="repeating rows (would|may) serve better"):
         GANSampler(random_state=0, **parameters).fit(X, y)
 
 
