@@ -24,7 +24,7 @@ choose, block = Selection.choose, RowSampler._block
 def watched_choose(self, candidates, margins, *others):
     """Note the first candidates, and how they are weighed."""
     seen.setdefault("candidates", candidates)
-    seen.setdefault("weights", acceptance_weights(margins))
+    seen.setdefault("weights", acceptance_weights(margins, border=self.border))
     return choose(self, candidates, margins, *others)
 
 

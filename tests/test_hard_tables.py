@@ -6,6 +6,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.over_sampling import RandomOverSampler
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from ganaug import GANSampler
 from ganaug.exceptions import RepeatedRowsWarning
@@ -100,6 +103,30 @@ def test_one_column(column):
     assert X_resampled.dtypes.equals(X.dtypes)
     if X["only"].nunique() < 10:
         assert set(X_resampled["only"].dropna()) <= set(X["only"].dropna())
+
+
+def test_a_thin_band_beside_a_denser_class_is_worth_as_much_as_repetition():
+    """Most rows of the band have more neighbours of the other class, as there are so many more."""
+    gains = []
+    for seed in range(4):
+        X, y = two_bands(seed, 900, 60)
+        X_test, y_test = two_bands(100 + seed, 800, 800)
+        ours, theirs = (
+            balanced_accuracy_score(
+                y_test, KNeighborsClassifier().fit(*sampler.fit_resample(X, y)).predict(X_test)
+            )
+            for sampler in (GANSampler(random_state=seed), RandomOverSampler(random_state=seed))
+        )
+        gains.append(ours - theirs)
+    assert np.mean(gains) > 0
+
+
+def two_bands(seed, n_lower, n_upper):
+    """Return points on two lines, one a little above the other."""
+    random = np.random.default_rng(seed)
+    y = np.repeat([0, 1], [n_lower, n_upper])
+    at = random.uniform(-5, 5, len(y))
+    return np.c_[at, at + 0.3 * y + 0.08 * random.normal(size=len(y))], y
 
 
 def test_strong_correlations_are_kept():

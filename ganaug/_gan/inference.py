@@ -167,7 +167,11 @@ class RowSampler:
         """Give the rows of blocks: one after another while these learn from each other."""
         margins = Margins(self._table, self._class_code, self._anchors, self._random)
         selection = Selection(
-            self._table.layout, self._mean(margins), self._aim, margins.share_among_others()
+            self._table.layout,
+            self._mean(margins),
+            self._aim,
+            margins.of_real_rows(),
+            classes_overlap=margins.classes_overlap,
         )
 
         def in_turn() -> Iterator[Block]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.gate import StateGate, number_ranges
-from ganaug._gan.runtime import DTYPE, random_generator
+from ganaug._gan.runtime import random_generator
 
 MAX_REFERENCE_ROWS = 2000
 N_NEIGHBORS = 3
@@ -63,10 +63,14 @@ class Margins:
         """Return the mean of the real rows of the class, of shape (width,)."""
         return self._table.mean(self._own_rows)
 
-    def share_among_others(self) -> float:
-        """Return the share of the real rows of the class whose margin is negative, 0 to 1."""
-        own = self._own.distances_among_themselves()
-        return float((self._others.distances(self._own.rows) < own).to(DTYPE).mean())
+    @property
+    def classes_overlap(self) -> bool:
+        """Whether rows of several classes may lie in one place; not on a grid where none do."""
+        return self._contradictions is None or not self._contradictions.is_decided
+
+    def of_real_rows(self) -> Tensor:
+        """Return the margins of the real rows of the class, each without itself: (n_rows,)."""
+        return self._others.distances(self._own.rows) - self._own.distances_among_themselves()
 
     def __call__(self, rows: Tensor, homes: Tensor) -> Tensor:
         """Return the margins of candidates, of shape (n_each, n_homes).
@@ -142,6 +146,11 @@ class KnownRows:
     There a generated row may be, to the last column, a row that is known to be of another class.
     Where a place holds rows of two classes, places don't decide, and no row contradicts another.
     Rows are told apart by a random hash; all training rows are looked at.
+
+    Attributes
+    ----------
+    is_decided : bool
+        Whether no place holds rows of two classes.
     """
 
     def __init__(self, table: DeviceTable, class_code: int) -> None:
@@ -156,8 +165,8 @@ class KnownRows:
         keys = torch.cat([self._keys(table.expand(part)) for part in rows.split(DISTANCE_ROWS)])
         start, stop = table.starts[class_code : class_code + 2].tolist()
         self._own, others = keys[start:stop].unique(), torch.cat([keys[:start], keys[stop:]])
-        is_decided = not torch.isin(self._own, others).any()
-        self._contradictions = others.unique() if is_decided else others[:0]
+        self.is_decided = not bool(torch.isin(self._own, others).any())
+        self._contradictions = others.unique() if self.is_decided else others[:0]
 
     def are_of_others(self, rows: Tensor) -> Tensor:
         """Return a mask of rows (..., width) that are known to be of another class."""

@@ -43,19 +43,25 @@ class Aim:
     ----------
     among_others : float
         So many times as many rows as of the real ones may lie among another class.
+    depth : float
+        Quantile of the real rows' margins, 0 to 1. Where it is negative, what lies less deep among
+        another class than that counts as being among the own.
     ridge : float
         How much of the class mean may be missed to keep weights even.
     """
 
     among_others: float
+    depth: float
     ridge: float
 
 
 # Generated rows are more spread than real ones, and those just on their side of a border are as
 # hard to tell as some beyond it: so not all that real rows make likely.
-LOOK_REAL = Aim(among_others=0.25, ridge=0.1)
+LOOK_REAL = Aim(among_others=0.25, depth=1.0, ridge=0.1)
+# Rows of a rare class may be nearer to a frequent one just because that has so many. Where most
+# are, half of them say how deep among others a row may lie.
 # A tilt that reaches the mean takes back what the acceptance gave.
-TRAIN_CLASSIFIERS = Aim(among_others=0.0, ridge=3.0)
+TRAIN_CLASSIFIERS = Aim(among_others=0.0, depth=0.5, ridge=3.0)
 
 
 class Selection:
@@ -67,15 +73,31 @@ class Selection:
     class_mean : Tensor of shape (width,)
         What the mean of the rows drawn should be.
     aim : Aim
-    real_among_others : float
-        Share of the real rows of the class, 0 to 1, that lie among another class.
+    real_margins : Tensor of shape (n_rows,)
+        How much farther other classes are from the real rows of the class than their own.
+    classes_overlap : bool, default=True
+        Whether rows of several classes may lie in one place. Where they don't, a row among another
+        class is likely to be of it, however deep the real ones lie there.
+
+    Attributes
+    ----------
+    border : float
+        The margin from which on a row counts as being among its class.
     """
 
     def __init__(
-        self, layout: TableLayout, class_mean: Tensor, aim: Aim, real_among_others: float
+        self,
+        layout: TableLayout,
+        class_mean: Tensor,
+        aim: Aim,
+        real_margins: Tensor,
+        *,
+        classes_overlap: bool = True,
     ) -> None:
         self._mean = class_mean
-        self._among_others = aim.among_others * real_among_others
+        self._among_others = aim.among_others * float((real_margins < 0).to(DTYPE).mean())
+        depth = float(real_margins.quantile(aim.depth))
+        self.border = min(depth, 0.0) if classes_overlap else 0.0
         self._says_missing = _missing_levels(layout, class_mean.device)
         self._ridge = torch.where(self._says_missing, MISSING_RIDGE, aim.ridge)
         self._kept_tilt: Tensor | None = None
@@ -105,7 +127,7 @@ class Selection:
         n_rows : int
         random : torch.Generator
         """
-        weights = acceptance_weights(margins, self._among_others)
+        weights = acceptance_weights(margins, self._among_others, self.border)
         log_weights = torch.log(weights) - EVENNESS * torch.log(mean_by_group(weights, homes))
         log_weights = log_weights + candidates @ self._tilt(candidates, log_weights, n_rows)
         # the largest perturbed weights are a draw without replacement (Efraimidis & Spirakis 2006)
@@ -150,7 +172,7 @@ def _missing_levels(layout: TableLayout, device: torch.device) -> Tensor:
     return mask.to(device)
 
 
-def acceptance_weights(margins: Tensor, among_others: float = 0.0) -> Tensor:
+def acceptance_weights(margins: Tensor, among_others: float = 0.0, border: float = 0.0) -> Tensor:
     """Return 1 where a row lies among its own class, and little where it does not.
 
     Parameters
@@ -158,14 +180,17 @@ def acceptance_weights(margins: Tensor, among_others: float = 0.0) -> Tensor:
     margins : Tensor of shape (n_candidates,)
     among_others : float
         The weights are no smaller than it takes to make up this share of the rows drawn.
+    border : float
+        The margin from which on a row lies among its own class.
     """
-    is_refused = margins < 0
+    beyond = margins - border
+    is_refused = beyond < 0
     n_refused = float(is_refused.sum())
     # so that n_refused * smallest / (n_accepted + n_refused * smallest) is the share
     odds = among_others / max(1 - among_others, TINY)
     smallest = min(odds * (len(margins) - n_refused) / max(n_refused, 1.0), 1.0)
-    scale = REFUSED_SCALE * (margins.abs().median() + TINY)
-    refused = REFUSED_WEIGHT * torch.exp(margins.clamp(max=0) / scale)
+    scale = REFUSED_SCALE * (beyond.abs().median() + TINY)
+    refused = REFUSED_WEIGHT * torch.exp(beyond.clamp(max=0) / scale)
     weights = torch.where(is_refused, refused.clamp(min=smallest), 1.0)
     return torch.where(margins <= CONTRADICTION, 0.0, weights) + TINY
 

@@ -39,6 +39,14 @@ def test_margin_is_positive_on_the_own_side(margins):
     assert values[0] > 0 > values[1]
 
 
+def test_real_rows_are_measured_without_themselves(table, margins):
+    others, own = table.expand(torch.arange(N_OTHER + N_OWN)).split([N_OTHER, N_OWN])
+    found = margins.of_real_rows()
+    near = torch.cdist(own, own).topk(4, largest=False).values[:, 1:].mean(dim=1)
+    far = torch.cdist(own, others).topk(3, largest=False).values.mean(dim=1)
+    torch.testing.assert_close(found, far - near, rtol=1e-3, atol=1e-3)
+
+
 def test_margins_beside_anchors_are_those_anywhere(table, anchors, margins):
     random = torch.Generator().manual_seed(0)
     homes = torch.tensor([5, 2, 5, 70])

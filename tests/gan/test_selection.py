@@ -19,10 +19,11 @@ LAYOUT = TableLayout((NumberSlot(0, -9.0, 9.0, 0.0), NumberSlot(1, -9.0, 9.0, 0.
 
 
 CLASS_MEAN = torch.tensor([3.0, 3.0])
+NONE_AMONG_OTHERS = torch.ones(10)
 
 
 def choose(candidates, margins, homes, n_rows):
-    selection = Selection(LAYOUT, CLASS_MEAN, TRAIN_CLASSIFIERS, 0.0)
+    selection = Selection(LAYOUT, CLASS_MEAN, TRAIN_CLASSIFIERS, NONE_AMONG_OTHERS)
     return selection.choose(candidates, margins, homes, n_rows, random_generator(0, device=CPU))
 
 
@@ -32,6 +33,16 @@ def test_weights_fall_with_the_distance_from_the_own_class():
     assert (weights[1:-1] > weights[2:]).all()
     assert weights[2] < 0.1
     assert weights[-1] > 0
+
+
+def test_where_the_class_lies_among_others_its_own_depth_is_no_reason_to_refuse():
+    margins = torch.tensor([2.0, -0.3, -0.3, -3.0])
+    far_from_others, among_others = torch.ones(40), torch.linspace(-1.0, 0.1, 40)
+    for real, least, most in ((far_from_others, 0.0, 0.05), (among_others, 1.0, 1.1)):
+        selection = Selection(LAYOUT, CLASS_MEAN, TRAIN_CLASSIFIERS, real)
+        weights = acceptance_weights(margins, border=selection.border)
+        assert least <= weights[1] <= most
+        assert weights[3] < 0.05 < weights[0]
 
 
 def test_mean_by_group():
@@ -92,7 +103,10 @@ def test_rows_that_look_real_come_nearer_to_the_mean_of_their_class():
     mean, homes = torch.tensor([0.5, 0.0]), torch.arange(2000) % 100
     missed = []
     for aim in (LOOK_REAL, TRAIN_CLASSIFIERS):
-        selection, random = Selection(LAYOUT, mean, aim, 0.0), random_generator(1, device=CPU)
+        selection, random = (
+            Selection(LAYOUT, mean, aim, NONE_AMONG_OTHERS),
+            random_generator(1, device=CPU),
+        )
         chosen = selection.choose(candidates, torch.ones(2000), homes, 500, random)
         missed.append((candidates[chosen].mean(dim=0) - mean).norm())
     assert missed[0] < 0.7 * missed[1]
@@ -101,7 +115,7 @@ def test_rows_that_look_real_come_nearer_to_the_mean_of_their_class():
 
 def test_a_tilt_of_many_candidates_is_kept():
     random = random_generator(0, device=CPU)
-    selection = Selection(LAYOUT, torch.tensor([0.5, 0.0]), LOOK_REAL, 0.0)
+    selection = Selection(LAYOUT, torch.tensor([0.5, 0.0]), LOOK_REAL, NONE_AMONG_OTHERS)
     for mean in (0.0, 0.1):
         candidates = mean + torch.randn(5000, 2, generator=random)
         homes = torch.arange(5000) % 500
