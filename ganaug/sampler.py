@@ -440,9 +440,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             meets all, most of them.
         for_training : bool, default=False
             Draw rows as `fit_resample` does: those that classifiers learn most from, hardly any
-            among another class. By default rows are those that look most like real ones, of which
-            some lie there. Images are views of real ones then, and by default more varied: half of
-            them redrawn by the networks.
+            among another class (or, where most real rows lie among one, deeper there than half of
+            them). By default rows are those that look most like real ones, of which some lie there.
+            Images are views of real ones then, and by default more varied: half of them redrawn by
+            the networks.
         random_state : int, RandomState instance or None, default=None
             Seed of the draw. By default it follows from the fit: the same call gives the same
             rows, which are not those that `fit_resample` returned. A larger sample of a class

@@ -110,8 +110,8 @@ class RowSampler:
     conditions : Conditions or None
         What the rows must be.
     for_training : bool
-        Draw rows for classifiers to learn from: hardly any among another class, though some real
-        rows lie there.
+        Draw rows for classifiers to learn from: hardly any deeper among another class than half of
+        the real rows, though some of these lie there.
 
     Notes
     -----
