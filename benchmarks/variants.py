@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
@@ -93,7 +93,7 @@ def _without_laziness(**given: Any) -> TrainingConfig:
     return TrainingConfig(**{**given, "penalty_interval": 1})
 
 
-def _even_weights(margins: Tensor, among_others: float) -> Tensor:
+def _even_weights(margins: Tensor, among_others: float, border: float) -> Tensor:
     return torch.ones_like(margins)
 
 
@@ -157,6 +157,8 @@ def _neighbours(table: DeviceTable) -> Tensor:
 # --- the parts ------------------------------------------------------------------------------------
 
 _KEEP_THE_LAST: Replacement = (AdversarialTrainer, "_restore_best", _nothing)
+# what is nearer to another class is refused, unless that is so of all real rows
+_NOT_DEEP = replace(selection.TRAIN_CLASSIFIERS, depth=1.0)
 _NO_CALIBRATION: Replacement = (table_gan, "calibrate_levels", _nothing)
 
 PARTS: dict[str, Part] = {
@@ -173,6 +175,9 @@ PARTS: dict[str, Part] = {
     "exclusions": Part(((ClassExclusions, "respected", _clashes_as_they_are),)),
     "averaging": Part(((ganaug.sampler, "TrainingConfig", _without_averaging),)),
     "laziness": Part(((ganaug.sampler, "TrainingConfig", _without_laziness),)),
+    "penalty": Part((), {"gradient_penalty": 0.0}),
+    "relativism": Part((), {"loss": "bce"}),  # each row is judged by itself, not beside its partner
+    "depth": Part(((inference, "TRAIN_CLASSIFIERS", _NOT_DEEP),)),
     "best_check": Part((_KEEP_THE_LAST,)),
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
     "validity": Part(((Validity, "__call__", _rows_as_they_are),)),
