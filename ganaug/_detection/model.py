@@ -299,7 +299,10 @@ def fit_model(
     chosen, rest = np.split(order, [config.max_reference_rows])
     kinds = Kinds.of(points)
     reference = ReferenceRows.build(points[chosen, : layout.width], random, config.max_block_rows)
+    numbers = slice(len(layout.numbers))
     left_out = strangers(chosen)
+    is_repeated = kinds.size[chosen] > 1  # what pulls a column's spread is there without it, too
+    left_out[is_repeated, numbers] = points[chosen[is_repeated], numbers]
     # a new row equals none of the table, so rows that stand for new ones are none of theirs
     alike = None if config.all_are_new else kinds.left_out(chosen, N_NEIGHBORS)
     relations = reference.relations(left_out, np.arange(len(chosen)), alike)
@@ -314,7 +317,9 @@ def fit_model(
             opinion, said = trainer.train(relations)
     tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
-        tail_scale, tails = fit_tails(reference, points[chosen], near, config.tail_weight)
+        # tails are places among the others: numbers may stay where they are
+        left_out[:, numbers] = points[chosen, numbers]
+        tail_scale, tails = fit_tails(reference, left_out, near, config.tail_weight)
     model = DetectionModel(
         reference=reference,
         seen=SeenRows.build(points, chosen),
@@ -342,10 +347,7 @@ def fit_tails(
     neighbours: NDArray[np.float64],
     weight: float,
 ) -> tuple[TailScale, Tensor]:
-    """Return how tails are scaled, and what they add to each of the reference rows.
-
-    `points` are the reference rows as they are: of their own places only the others are counted.
-    """
+    """Return how tails are scaled, and what they add to each of the reference rows (`points`)."""
     tails = Tails.build(reference.points)(points, np.ones(len(points), dtype=bool))
     # columns by themselves are known from few rows, their joint law from many
     scale = TailScale.fit(tails, neighbours, weight * (1 - trust_after(len(points))))
