@@ -7,7 +7,7 @@ typical row is. It grows with how anomalous the row is; the sign is turned in `g
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -299,10 +299,11 @@ def fit_model(
     chosen, rest = np.split(order, [config.max_reference_rows])
     kinds = Kinds.of(points)
     reference = ReferenceRows.build(points[chosen, : layout.width], random, config.max_block_rows)
-    numbers = slice(len(layout.numbers))
     left_out = strangers(chosen)
-    is_repeated = kinds.size[chosen] > 1  # what pulls a column's spread is there without it, too
-    left_out[is_repeated, numbers] = points[chosen[is_repeated], numbers]
+    in_place = left_out.copy()  # the same with numbers as they are
+    in_place[:, : len(layout.numbers)] = points[chosen, : len(layout.numbers)]
+    # what pulls the spread of a column is there without a row that others equal, too
+    left_out = np.where(kinds.size[chosen, None] > 1, in_place, left_out)
     # a new row equals none of the table, so rows that stand for new ones are none of theirs
     alike = None if config.all_are_new else kinds.left_out(chosen, N_NEIGHBORS)
     relations = reference.relations(left_out, np.arange(len(chosen)), alike)
@@ -310,16 +311,14 @@ def fit_model(
     relations = relations - typical
     near = neighbours_of(relations)
     opinion, said = None, torch.zeros(len(chosen), dtype=DTYPE)
-    n_kinds = len(chosen) if alike is None else len(np.unique(alike))
-    if config.discriminator_weight and n_kinds >= MIN_ROWS_TO_TRAIN:
+    if config.discriminator_weight and n_different(chosen, alike) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
             trainer = OpinionTrainer(left_out, alike, layout, reference, typical, config, seed)
             opinion, said = trainer.train(relations)
     tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
-        # tails are places among the others: numbers may stay where they are
-        left_out[:, numbers] = points[chosen, numbers]
-        tail_scale, tails = fit_tails(reference, left_out, near, config.tail_weight)
+        # tails are places among the others, whatever the spread
+        tail_scale, tails = fit_tails(reference, in_place, near, config.tail_weight)
     model = DetectionModel(
         reference=reference,
         seen=SeenRows.build(points, chosen),
@@ -402,9 +401,8 @@ class OpinionTrainer:
         logits = ensemble.logits(real)
         strangers = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
         spread = interquartile_range(neighbours_of(relations))
-        # of equal rows one is as good as all to learn from
-        n_kinds = len(real) if self._kinds is None else len(np.unique(self._kinds))
-        weight = self._config.discriminator_weight * trust_after(n_kinds)
+        trust = trust_after(n_different(real, self._kinds))
+        weight = self._config.discriminator_weight * trust
         scale = weight * spread / max(interquartile_range(strangers.numpy()), SMALLEST_SPREAD)
         centre = float(strangers.median())
         return Opinion(ensemble, centre, scale), scale * (centre - strangers)
@@ -420,6 +418,11 @@ class OpinionTrainer:
         moved[:, :width] = noise(moved[:, :width], points[:, :width])
         relations = self._reference.relations(moved.numpy(), origins.numpy(), self._kinds)
         return features_of(moved[:, :width].numpy(), relations - self._typical), origins
+
+
+def n_different(rows: Sized, kinds: NDArray[np.int64] | None) -> int:
+    """Return how many rows there are to learn from: of those of one kind one is as good as all."""
+    return len(rows) if kinds is None else len(np.unique(kinds))
 
 
 def trust_after(n_rows: int) -> float:
