@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganaug import _fit_warnings as fit_warnings
 from ganaug import _requests as requests
-from ganaug import _validation as validation
 from ganaug._callbacks import TrainingTask
 from ganaug._encoding.columns import Column
 from ganaug._encoding.images import ImageEncoder
@@ -110,12 +110,12 @@ def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GA
     try:
         _run(gan, classes, job, task)
     except TrainingError as error:
-        raise validation.explain_divergence(error, job.encoder) from error
+        raise fit_warnings.explain_divergence(error, job.encoder) from error
     gan.calibrate(classes)
     found = {job.target.classes[c]: gan.coverage(c) for c in classes}
-    validation.warn_of_collapse(found, gan.least_coverage)
-    validation.warn_of_distance(gan.distance(classes), gan.largest_distance)
-    validation.warn_of_repeats(
+    fit_warnings.warn_of_collapse(found, gan.least_coverage)
+    fit_warnings.warn_of_distance(gan.distance(classes), gan.largest_distance)
+    fit_warnings.warn_of_repeats(
         [job.target.classes[code] for code in classes if not gan.makes_new_rows(code)]
     )
     return gan
@@ -168,7 +168,7 @@ def _run(gan: GAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask)
             if not gan.history["best_step"]:
                 raise  # there is nothing to keep
             gan.history["interrupted"] = np.array(True)
-            validation.warn_of_interruption(int(gan.history["best_step"]))
+            fit_warnings.warn_of_interruption(int(gan.history["best_step"]))
 
 
 def training_subset(

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from imblearn.utils import check_sampling_strategy
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
@@ -21,8 +20,7 @@ from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.target import Target, plain_label, plain_labels, read_target
-from ganaug._warning import warn
-from ganaug.exceptions import DataError, RepeatedRowsWarning, TrainingError
+from ganaug.exceptions import DataError
 
 MIN_CLASS_ROWS = 2
 MIN_DETECTOR_ROWS = 2
@@ -355,97 +353,6 @@ def check_sample_weight(
 
 def codes_by_class(classes: NDArray[Any]) -> dict[Any, int]:
     return {label: code for code, label in enumerate(classes.tolist())}
-
-
-def warn_of_interruption(best_step: int) -> None:
-    """Say that a training was interrupted."""
-    warn(
-        f"training was interrupted; the sampler has the best generator so far, of step {best_step}",
-        ConvergenceWarning,
-    )
-
-
-def warn_of_collapse(coverage: Mapping[Any, float], least: float) -> None:
-    """Say which classes a generator has collapsed on, wholly or in part.
-
-    Parameters
-    ----------
-    coverage : mapping
-        Class -> share of its rows that generated rows come near to. Repeated rows reach 1.
-    least : float
-        The share below which they have.
-    """
-    collapsed = {label: share for label, share in coverage.items() if share < least}
-    if collapsed:
-        classes = ", ".join(f"{label!s} ({share:.0%})" for label, share in collapsed.items())
-        message = (
-            f"the generator collapsed: its rows come near to few of the real ones of {classes}, "
-            "and repeating rows would serve better. Pass"
-        )
-        rest = "or collect more rows of these classes."
-        warn(
-            f"{message} a smaller learning_rate, more n_steps or another random_state, {rest}",
-            ConvergenceWarning,
-            in_shell=f"{message} more --steps or another --seed, {rest}",
-        )
-
-
-def warn_of_distance(distance: float, largest: float) -> None:
-    """Say that training ended before the generator had learned the table.
-
-    Parameters
-    ----------
-    distance : float
-        Energy distance of generated rows from real ones: 0 if they are alike, 1 if they are as far
-        from them as the table is wide.
-    largest : float
-        What is within the usual.
-    """
-    if distance > largest:
-        message = (
-            f"the generator has not learned the table: its rows are {distance:.2g} of the table's "
-            f"width from real ones (energy distance; at most {largest:g} where training succeeds), "
-            "and repeating rows may serve better. Pass more"
-        )
-        warn(
-            f"{message} n_steps, or parameters nearer to the defaults, a smaller learning_rate "
-            "above all.",
-            ConvergenceWarning,
-            in_shell=f"{message} --steps.",
-        )
-
-
-def warn_of_repeats(classes: Sequence[Any]) -> None:
-    """Say of which classes there is nothing to make but what the table has.
-
-    Parameters
-    ----------
-    classes : sequence
-        Labels of classes whose rows are all repetitions.
-    """
-    if classes:
-        message = (
-            f"all synthetic rows of {', '.join(map(str, classes))} repeat training rows: the "
-            "values of its columns leave no other valid combination."
-        )
-        warn(
-            f"{message} RandomOverSampler does as much, faster.",
-            RepeatedRowsWarning,
-            in_shell=message,
-        )
-
-
-def explain_divergence(error: TrainingError, encoder: Any) -> TrainingError:
-    """Return the error with what may have caused it."""
-    extremes = [
-        f"{name!r} ({low} to {high}, at most {reach:.3g} standard deviations from the mean)"
-        for name, low, high, reach in encoder.widest_numbers()
-    ]
-    columns = f" The widest columns are {', '.join(extremes)}." if extremes else ""
-    return TrainingError(
-        f"training diverged: {error}.{columns} Pass a smaller learning_rate or gradient_penalty, "
-        "or rescale or clip these columns."
-    )
 
 
 def _names(names: Sequence[Any]) -> str:

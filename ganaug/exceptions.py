@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "DataError",
+    "DataWarning",
     "DeviceError",
     "GanaugError",
     "MissingDependencyError",
@@ -43,6 +44,10 @@ class PersistenceError(GanaugError, ValueError):
 
 class TrainingError(GanaugError, RuntimeError):
     """Training can't go on; the message says what to change."""
+
+
+class DataWarning(UserWarning):
+    """The data can be used, but not all of them are of use; the message says which and why."""
 
 
 class RepeatedRowsWarning(UserWarning):

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug import _fit_warnings as fit_warnings
 from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._callbacks import CallbackSupportMixin, TrainingTask, with_callbacks
@@ -371,7 +372,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         A `ConvergenceWarning` also says where repeating rows would serve better: the rows of the
         generator come near to too few real ones of a class, or they are still far from real ones in
-        distribution, because the training was too short or diverged.
+        distribution, because the training was too short or diverged. A `DataWarning` names columns
+        whose values name rows, such as numbers of customers as text.
         """
         self._fit(X, y, sample_weight)
         return self
@@ -684,6 +686,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
         job = self._check_input(X, y, sample_weight, counts, seed, checkpoint)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
+        fit_warnings.warn_of_identifiers(columns)
         builder = job.rows.builder(columns)
         job.encoder.fit(columns, job.target.codes)
         gan = self._train(job, columns)

@@ -14,17 +14,18 @@ ALLOWED = {
     "_gan": {"_encoding.layout", "_memory", "_warning"},
     "_memory": set(),
     "_detection": {"_encoding", "_gan"},
-    "_validation": {"_encoding", "_warning"},
+    "_validation": {"_encoding"},
+    "_fit_warnings": {"_encoding", "_warning"},
     "_requests": {"_validation", "_encoding"},
     "_drawing": {"_requests", "_encoding", "_gan"},
     "_callbacks": {"_gan", "sampler"},  # for type checking only
     "_fitting": {
-        *("_validation", "_requests", "_encoding", "_gan", "_callbacks", "_scoring"),
+        *("_fit_warnings", "_requests", "_encoding", "_gan", "_callbacks", "_scoring"),
         "_persistence.checkpoints",
     },
     "sampler": {
         *("_validation", "_requests", "_drawing", "_encoding", "_gan", "_callbacks"),
-        *("_scoring", "_fitting", "_memory"),
+        *("_scoring", "_fitting", "_fit_warnings", "_memory"),
         *("_persistence.checkpoints", "_persistence.models"),
     },
     "detector": {

@@ -44,6 +44,7 @@ def test_malformed_files(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.DataWarning")
 @pytest.mark.parametrize("seed", range(4))
 def test_odd_tables(seed, tmp_path):
     outcomes = {run_cycle(np.random.default_rng((1, seed, n)), tmp_path) for n in range(8)}

@@ -8,6 +8,8 @@ import pytest
 from ganaug._files import large
 from tests.cli.running import ganaug, read
 
+pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.DataWarning")
+
 HEADER = "id;zip;price;when;land;n;y"
 
 

@@ -178,6 +178,7 @@ def test_levels_of_arrow_keep_their_order(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.DataWarning")
 @pytest.mark.parametrize("kind", MORE_COLUMNS)
 def test_every_dtype_comes_back(kind, tmp_path):
     X = pd.DataFrame({"x": MORE_COLUMNS[kind], "z": np.arange(60.0)})
@@ -236,6 +237,7 @@ def test_what_is_not_data_is_refused_by_name(tmp_path):
 # --- parameters and attributes --------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.DataWarning")
 @pytest.mark.parametrize(
     "parameters",
     [
