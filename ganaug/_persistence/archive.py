@@ -307,7 +307,11 @@ def _to_safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
     for name, array in tensors.items():
         if array.dtype.newbyteorder("=") not in DTYPES:
             raise PersistenceError(f"{name} has dtype {array.dtype}, which can't be stored.")
-    native = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in tensors.items()}
+    # row after row: the library writes memory as it lies
+    native = {
+        name: array.astype(array.dtype.newbyteorder("="), order="C")
+        for name, array in tensors.items()
+    }
     return save(native)
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_DECIMALS = 18
 MAX_LAYER_SIZE = 2**14
+# How far products of axes may be from those of axes at right angles, in single precision.
+BASIS_ERROR = 1e-3
 # Rows and weights are about 1; networks multiply them, and distances square them, in single
 # precision, whose largest number is 3e38.
 LARGEST_SINGLE, LARGEST_COORDINATE = 1e30, 1e12
@@ -200,6 +202,9 @@ def _check_geometry(geometry: ClassGeometry, n_classes: int, n_numbers: int) -> 
     for name, (array, shape) in arrays.items():
         require(array.shape == shape, f"the geometry of classes has another shape ({name})")
         require_finite(f"the geometry of classes ({name}) is", array)
+    if basis is not None:
+        error = np.abs(basis.T @ basis - np.eye(rank)).max()
+        require(error < BASIS_ERROR, "the geometry of classes has axes that are not at right angles")
 
 
 def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: int) -> None:

@@ -288,6 +288,22 @@ def test_versions_of_packages_are_texts(file, versions):
         read(file)
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3).T,
+        np.asfortranarray(np.arange(24.0).reshape(2, 3, 4)),
+        np.arange(24.0).reshape(2, 3, 4).transpose(0, 2, 1),
+        np.arange(10.0)[::-2],
+        np.arange(6).astype(">i4").reshape(2, 3).T,
+    ],
+    ids=["transposed", "columns first", "axes exchanged", "backwards", "other byte order"],
+)
+def test_arrays_may_lie_in_memory_in_any_order(tmp_path, array):
+    write_archive(tmp_path / "a", dataclasses.replace(ARCHIVE, tensors={"x": array}))
+    np.testing.assert_array_equal(read(tmp_path / "a").tensors["x"], array)
+
+
 @pytest.mark.parametrize("dtype", [object, "U3", np.complex64, np.longdouble, "M8[s]"])
 def test_other_arrays_are_not_written(tmp_path, dtype):
     archive = Archive("test", 1, {}, {"x": np.zeros(2, dtype)})

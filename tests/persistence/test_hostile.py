@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import ganaug
+from ganaug._gan.geometry import MAX_RANK
 from ganaug._persistence.archive import Archive, read_archive, write_archive
 from ganaug._persistence.checks import check_classes
 from ganaug._persistence.models import FORMATS, MAX_BYTES
 from ganaug._persistence.samplers import SAMPLER
 from ganaug.exceptions import PersistenceError
 from tests.persistence import make_v1
+from tests.quick import quick_sampler
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = {"sampler": DATA / "sampler-v1.ganaug", "detector": DATA / "detector-v1.ganaug"}
@@ -106,6 +108,18 @@ def test_a_tensor_without_elements_has_no_endless_side(tmp_path):
     endless = {"gan.history.restart_step": np.empty((2**40, 0), np.int64)}
     with pytest.raises(PersistenceError, match="has a side longer than the file"):
         load_changed(tmp_path / "file", archive_of("sampler"), tensors=endless)
+
+
+def test_axes_of_many_numbers_are_at_right_angles(tmp_path):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(60, MAX_RANK + 2)), np.repeat([0, 1], [40, 20])
+    quick_sampler().fit(X, y).save(tmp_path / "wide")
+    archive = read_archive(tmp_path / "wide", {SAMPLER.kind: SAMPLER.version}, MAX_BYTES)
+    (name,) = [name for name in archive.tensors if name.endswith("geometry.basis")]
+    basis = archive.tensors[name]
+    for wrong in (basis.ravel("F").reshape(basis.shape), 2 * basis):
+        with pytest.raises(PersistenceError, match="axes that are not at right angles"):
+            load_changed(tmp_path / "changed", archive, tensors={name: wrong})
 
 
 def test_names_of_columns_are_as_many_as_columns(tmp_path):

@@ -21,6 +21,7 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOutlierDetector, GANSampler
+from ganaug._gan.geometry import MAX_RANK
 from ganaug._persistence.archive import read_archive, write_archive
 from ganaug._persistence.models import FORMATS
 from ganaug._persistence.schema import describe
@@ -103,6 +104,13 @@ def test_every_container_comes_back(name, tmp_path):
     kinds, make = CONTAINERS[name]
     X = make(columns(kinds))
     check_round_trip(quick().fit(X, np.repeat(["a", "b"], [40, 20])), X, tmp_path)
+
+
+@pytest.mark.parametrize("width", [MAX_RANK, MAX_RANK + 1, MAX_RANK + 20])
+def test_tables_of_many_numbers_come_back(width, tmp_path):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(60, 5)) @ random.normal(size=(5, width))
+    check_round_trip(quick().fit(X, np.repeat([0, 1], [40, 20])), X, tmp_path)
 
 
 LABELS = {
