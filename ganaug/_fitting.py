@@ -23,6 +23,7 @@ from ganaug._encoding.target import Target
 from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows
 from ganaug._gan.network_gan import ImageGAN, OwnNetworkGAN
 from ganaug._gan.own_networks import ModuleFactory
+from ganaug._gan.runtime import undisturbed
 from ganaug._gan.table_gan import TableGAN
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale
@@ -101,6 +102,7 @@ class FittedParts:
     score_scale: ScoreScale
 
 
+@undisturbed()
 @torch.inference_mode(False)
 @torch.enable_grad()
 def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GAN:
@@ -121,6 +123,7 @@ def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GA
     return gan
 
 
+@undisturbed()
 @torch.inference_mode(False)
 @torch.enable_grad()
 def new_gan(

@@ -329,12 +329,22 @@ def _position(feature: Hashable, names: Sequence[Hashable]) -> int:
 def check_sample_weight(
     sample_weight: ArrayLike | None, target: Target
 ) -> NDArray[np.float64] | None:
-    """Return the weights as floats, or None if there are none."""
+    """Return the weights as shares of the largest of their class, or None if there are none.
+
+    So they are, whatever unit they came in, numbers that single precision can hold.
+    """
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"sample_weight must hold numbers, one for each row ({error})."
+        ) from error
     if weights.ndim != 1:
-        raise DataError(f"Sample weights must be 1D array or scalar, got shape {weights.shape}.")
+        raise DataError(
+            f"sample_weight must hold one number for each row, got shape {weights.shape}."
+        )
     if weights.shape != target.codes.shape:
         raise DataError(
             f"sample_weight.shape == {weights.shape}, expected {target.codes.shape}: one weight "
@@ -342,13 +352,14 @@ def check_sample_weight(
         )
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise DataError("sample_weight must be finite and not negative.")
-    totals = np.bincount(target.codes, weights=weights, minlength=len(target.classes))
-    if (totals <= 0).any():
-        label = target.classes.tolist()[int(np.argmin(totals))]
+    largest = np.zeros(len(target.classes))
+    np.maximum.at(largest, target.codes, weights)
+    if (largest == 0).any():
+        label = target.classes.tolist()[int(np.argmin(largest))]
         raise DataError(
             f"all sample weights of class {label!r} are zero; at least one must be positive."
         )
-    return weights
+    return weights / largest[target.codes]
 
 
 def codes_by_class(classes: NDArray[Any]) -> dict[Any, int]:

@@ -187,6 +187,8 @@ def outside():
         "threads": torch.get_num_threads(),
         "interop threads": torch.get_num_interop_threads(),
         "default dtype": torch.get_default_dtype(),
+        "default device": torch.get_default_device(),
+        "autocast": torch.is_autocast_enabled("cpu"),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "cudnn": (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark),
         "matmul precision": torch.get_float32_matmul_precision(),
@@ -208,15 +210,21 @@ def unusual():
     random.seed(1)
     torch.set_num_threads(threads + 1)
     torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
     torch.set_float32_matmul_precision("high")
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = True
-    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+    with (
+        np.errstate(invalid="ignore"),
+        warnings.catch_warnings(),
+        torch.autocast("cpu", dtype=torch.bfloat16),
+    ):
         warnings.filterwarnings("ignore", "a filter of the caller")
         yield
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(False)
     torch.set_float32_matmul_precision(precision)
+    torch.set_default_device(None)
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(threads)
 
@@ -256,6 +264,22 @@ def test_nothing_outside_is_touched(use, tmp_path):
     after = outside()
     for name, value in before.items():
         assert after[name] == value, name
+
+
+def made():
+    """Return rows and scores of a sampler and a detector."""
+    X, y = TABLES[0]
+    sampler, detector = quick(), GANOutlierDetector(n_steps=2, random_state=0)
+    rows = sampler.fit_resample(X, y)[0]
+    return rows, sampler.sample(5)[0], sampler.score_samples(X), detector.fit(X).score_samples(X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_nothing_that_the_caller_has_set_matters(request):
+    expected = made()
+    request.getfixturevalue("unusual")
+    for mine, theirs in zip(expected, made(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 # --- reproducible ---------------------------------------------------------------------------------

@@ -264,7 +264,7 @@ def test_device_that_is_not_there(device):
         (np.ones(3), "expected \\(30,\\): one weight for each row"),
         (-np.ones(N), "not negative"),
         (np.r_[np.ones(20), np.zeros(10)], "weights of class 'yes' are zero"),
-        (np.ones((N, 1)), "1D"),
+        (np.ones((N, 1)), "one number for each row, got shape"),
     ],
 )
 def test_bad_weights(weights, message):

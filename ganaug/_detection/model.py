@@ -39,7 +39,7 @@ from ganaug._detection.seen import Kinds, SeenRows
 from ganaug._detection.tails import Tails
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.negatives import DifferenceNoise
-from ganaug._gan.runtime import DTYPE, limited_threads, random_generator
+from ganaug._gan.runtime import DTYPE, limited_threads, random_generator, undisturbed
 
 MAX_CALIBRATION_ROWS = 4096
 # Fewer rows than these beyond the reference rows don't make a calibration set.
@@ -188,6 +188,7 @@ class DetectionModel:
         arms = self.arms(points)
         return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
 
+    @undisturbed()
     @torch.inference_mode()
     def arms(self, points: NDArray[np.float32]) -> Arms:
         """Return what is known about each row."""
@@ -205,6 +206,7 @@ class DetectionModel:
                 tails = self.tail_scale(self.tails(points, own != NO_ROW))
         return Arms.of(relations, said, tails)
 
+    @undisturbed()
     @torch.inference_mode()
     def typical_rows_near(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return for each row the nearest typical row of the training table, same shape."""
@@ -276,6 +278,7 @@ class Calibration:
         return self.novelty, self.outlier
 
 
+@undisturbed()
 def fit_model(
     points: NDArray[np.float32],
     strangers: Callable[[NDArray[np.int64]], NDArray[np.float32]],

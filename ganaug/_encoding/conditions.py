@@ -120,12 +120,12 @@ def _position(name: Any, names: Sequence[Any]) -> int:
 def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
     if np.ndim(wanted) == 1 and hasattr(wanted, "tolist"):  # an array or a series
         wanted = wanted.tolist()
-    if isinstance(wanted, tuple) and len(wanted) == 2 and any(end is None for end in wanted):
+    if isinstance(wanted, tuple) and level_key(wanted) not in map(level_key, codec.levels):
         raise DataError(
             f"where asks for the range {wanted!r} in column {name!r}, which holds categories; "
             "expected a level or a list of levels."
         )
-    several = isinstance(wanted, list | tuple | set | frozenset) and wanted not in codec.levels
+    several = isinstance(wanted, list | set | frozenset) and wanted not in codec.levels
     code_of = {level_key(level): code for code, level in enumerate(codec.levels)}
     codes = [_level_code(codec, code_of, name, one) for one in (wanted if several else [wanted])]
     if not codes:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from textwrap import shorten
 from typing import TypeVar
@@ -123,8 +123,22 @@ def in_double(values: torch.Tensor) -> torch.Tensor:
     return values.to(device_for_doubles(values.device)).double()
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Compute as ever, whatever autocast and default device the caller has set; also a decorator."""
+    with ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
 class _ThreadLimit:
     """Limits torch's threads in a thread of Python, and leaves them as its caller had them.
+
+    What is computed inside is undisturbed by all else that the caller has set.
 
     Each thread has a number of its own, but starts with what was last set anywhere: while somebody
     is inside, only what the first one found says what callers want.
@@ -148,7 +162,8 @@ class _ThreadLimit:
             self._here.depth = depth + 1
             torch.set_num_threads(n_threads)
         try:
-            yield
+            with undisturbed():
+                yield
         finally:
             with self._lock:
                 self._inside -= 1

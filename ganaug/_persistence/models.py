@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ganaug._gan.runtime import undisturbed
 from ganaug._memory import explaining_memory
 from ganaug._persistence.archive import Archive, read_archive, write_archive
 from ganaug._persistence.detectors import DETECTOR
@@ -93,7 +94,7 @@ def load(
         reading = Reading(callables or {}, max_bytes)
         state = from_document(form.state, archive.document, archive.tensors, reading)
         state.check(max_bytes)
-        with explaining_memory("free some of it", "pass device='cpu'"):
+        with explaining_memory("free some of it", "pass device='cpu'"), undisturbed():
             return state.build(device)
     except PersistenceError as error:
         raise PersistenceError(f"{path} can't be read: {error}") from error

@@ -82,6 +82,16 @@ def test_equal_weights_are_none(customers):
     pd.testing.assert_frame_equal(one.sample(40)[0], other.sample(40)[0])
 
 
+@pytest.mark.parametrize("unit", [1e-310, 1e-100, 1e-45, 7.0, 1e40, 1e300])
+def test_weights_may_have_any_unit(unit):
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(100, 3)), np.repeat([0, 1], [70, 30])
+    weights = np.where(X[:, 0] > 0, 1.0, 0.125)
+    rows, _ = quick_sampler(n_steps=30).fit(X, y, weights).sample(50, y=1)
+    others, _ = quick_sampler(n_steps=30).fit(X, y, weights * unit).sample(50, y=1)
+    np.testing.assert_allclose(others, rows, rtol=1e-3, atol=1e-3)
+
+
 def test_a_row_that_alone_has_weight_is_never_left_out():
     X = np.linspace(0, 1, 6000)[:, None]
     y = np.repeat([0, 1], [5900, 100])
