@@ -255,10 +255,12 @@ def _ratio_to_counts(ratio: float, counts: Counter[Any]) -> dict[Any, int]:
 def _check_requested_counts(strategy: Mapping[Any, Any], counts: Counter[Any]) -> None:
     check_known_classes(strategy, counts)
     for label, n in strategy.items():
-        if not isinstance(n, numbers.Integral) or n < counts[label]:
+        asked = f"sampling_strategy asks for {n!r} rows of class {label!r}"
+        if not isinstance(n, numbers.Integral):
+            raise DataError(f"{asked}; expected a whole number of type int, such as round({n!r}).")
+        if n < counts[label]:
             raise DataError(
-                f"sampling_strategy asks for {n!r} rows of class {label!r}, which has "
-                f"{counts[label]}; expected a whole number of at least {counts[label]}, because "
+                f"{asked}, which has {counts[label]}; expected at least {counts[label]}, because "
                 "over-sampling removes nothing."
             )
 
@@ -266,7 +268,7 @@ def _check_requested_counts(strategy: Mapping[Any, Any], counts: Counter[Any]) -
 def check_known_classes(labels: Any, counts: Counter[Any]) -> None:
     for label in labels:
         if label not in counts:
-            raise DataError(f"class {label!r} is not in y; its classes are {_names(list(counts))}.")
+            raise DataError(f"there is no class {label!r}; there are {_names(list(counts))}.")
 
 
 def read_columns(rows: Rows, categorical_features: Any, X: Any) -> list[Column]:
@@ -338,9 +340,7 @@ def check_sample_weight(
     try:
         weights = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"sample_weight must hold numbers, one for each row ({error})."
-        ) from error
+        raise DataError(f"sample_weight must hold numbers, one for each row ({error}).") from error
     if weights.ndim != 1:
         raise DataError(
             f"sample_weight must hold one number for each row, got shape {weights.shape}."

@@ -347,7 +347,7 @@ def test_too_few_columns_without_names(table, sampler):
 
 def test_labels_that_differ_from_fit_are_named(table, sampler):
     X, y = table
-    with pytest.raises(DataError, match="class 'maybe' is not in y; its classes are 'leave', 'st"):
+    with pytest.raises(DataError, match="there is no class 'maybe'; there are 'leave', 'st"):
         sampler.score_samples(X, np.where(y == "stay", "maybe", y))
     with pytest.raises(DataError, match="X has 400 rows, y has 3 labels"):
         sampler.anomaly_score(X, y[:3])

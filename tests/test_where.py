@@ -169,7 +169,10 @@ def test_no_conditions_change_nothing(sampler):
         ({"age": [30, 31]}, r"a value or a range"),
         ({"age": "young"}, r"expected a number"),
         ({"town": ("town3", None)}, r"range .* which holds categories; expected a level or a list"),
-        ({"town": ("town3", "town5")}, r"range \('town3', 'town5'\) in column 'town', which holds c"),
+        (
+            {"town": ("town3", "town5")},
+            r"range \('town3', 'town5'\) in column 'town', which",
+        ),
         ({"age": np.nan}, r"had no missing values in fit"),
         ({"since": "soon"}, r"expected a date"),
         ({"since": (2021, None)}, r"'since'.*expected a date or a duration"),

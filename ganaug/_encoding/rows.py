@@ -183,7 +183,9 @@ class ListRows(Rows):
         return ListBuilder(self._array.builder(columns))
 
     def extended(self, columns: list[Column], builder: RowBuilder) -> list[Any]:
-        return [*self.native, *builder.build(columns)]
+        # lists of their own: who changes a row of the result must not change the table
+        rows = [row.copy() if isinstance(row, list) else row for row in self.native]
+        return rows + builder.build(columns)
 
 
 @dataclass

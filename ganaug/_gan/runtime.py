@@ -125,7 +125,7 @@ def in_double(values: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Compute as ever, whatever autocast and default device the caller has set; also a decorator."""
+    """Compute as ever, whatever autocast or default device the caller has; also a decorator."""
     with ExitStack() as stack:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):

@@ -204,7 +204,7 @@ def _check_geometry(geometry: ClassGeometry, n_classes: int, n_numbers: int) -> 
         require_finite(f"the geometry of classes ({name}) is", array)
     if basis is not None:
         error = np.abs(basis.T @ basis - np.eye(rank)).max()
-        require(error < BASIS_ERROR, "the geometry of classes has axes that are not at right angles")
+        require(error < BASIS_ERROR, "the geometry of classes has axes not at right angles")
 
 
 def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: int) -> None:

@@ -106,7 +106,10 @@ def describe_index(index: Any) -> tuple[Any, ...]:
         case pd.MultiIndex():
             levels = tuple(describe_pandas(level.dtype) for level in index.levels)
             return ("multi", levels, tuple(index.tolist()), tuple(index.names))
-    return ("index", describe_pandas(index.dtype), tuple(index.tolist()), index.name)
+    described = (describe_pandas(index.dtype), tuple(index.tolist()), index.name)
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex) and index.freq is not None:
+        return ("times", *described, index.freqstr)
+    return ("index", *described)
 
 
 def pandas_index(described: Any) -> Any:
@@ -122,6 +125,10 @@ def pandas_index(described: Any) -> Any:
                 for k, kind in enumerate(levels)
             ]
             return pd.MultiIndex.from_arrays(columns, names=names)
+        case ("times", dtype, tuple(values), name, str(frequency)):
+            index = pandas_index(("index", dtype, values, name))
+            index.freq = frequency
+            return index
         case ("index", dtype, tuple(values), name):
             return pd.Index(pandas_series(dtype, values), name=name)
     raise UnknownTypeError(described)

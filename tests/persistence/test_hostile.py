@@ -118,7 +118,7 @@ def test_axes_of_many_numbers_are_at_right_angles(tmp_path):
     (name,) = [name for name in archive.tensors if name.endswith("geometry.basis")]
     basis = archive.tensors[name]
     for wrong in (basis.ravel("F").reshape(basis.shape), 2 * basis):
-        with pytest.raises(PersistenceError, match="axes that are not at right angles"):
+        with pytest.raises(PersistenceError, match="axes not at right angles"):
             load_changed(tmp_path / "changed", archive, tensors={name: wrong})
 
 

@@ -201,6 +201,8 @@ def test_every_dtype_comes_back(kind, tmp_path):
         pd.Index([3, 1]),
         pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["one", None]),
         pd.Index([pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02")]),
+        pd.date_range("2024-01-01", periods=2, freq="MS", tz="Europe/Berlin"),
+        pd.timedelta_range("1h", periods=2),
     ],
     ids=lambda names: type(names).__name__,
 )

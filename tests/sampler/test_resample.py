@@ -86,6 +86,13 @@ def test_the_callers_table_is_not_changed(customers):
     pd.testing.assert_frame_equal(X, before)
 
 
+def test_rows_of_a_list_are_copies():
+    X = [[float(k), k % 7] for k in range(40)]
+    rows, _ = quick_sampler().fit_resample(X, [0] * 30 + [1] * 10)
+    rows[0][0] = 99.0
+    assert X[0] == [0.0, 0]
+
+
 @pytest.mark.parametrize(
     ("index", "kind"),
     [
