@@ -115,13 +115,13 @@ def as_new(numbers: NDArray[np.float32], n_train: int) -> NDArray[np.float64]:
     return mean + (values - mean) / np.sqrt(np.maximum(variance, SMALLEST_VARIANCE))
 
 
-def soft_clip(numbers: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def soft_clip(numbers: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Return the numbers, those beyond 5 drawn in to 5 + log(1 + excess)."""
-    out = numbers.astype(np.float64)
+    out = numbers + 0.0  # turns -0.0 into 0.0: equal rows must have equal bits
     is_far = np.abs(out) > CLIP
-    far = out[is_far]
+    far = out[is_far].astype(np.float64)
     out[is_far] = np.copysign(CLIP + np.log1p(np.abs(far) - CLIP), far)
-    return out + 0.0  # turns -0.0 into 0.0: equal rows must have equal bits
+    return out
 
 
 def _expand_codes(layout: TableLayout, rows: EncodedTable) -> list[NDArray[np.float32]]:
