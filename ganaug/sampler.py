@@ -399,7 +399,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             The rows of X, first and untouched, then the synthetic ones; `synthetic_mask_` says
             which are which.
         y_resampled : same container and dtype as y, of shape (n_resampled, ...)
-            Their labels.
+            Their labels; an array where y is neither a list, an array, a series nor a frame.
 
         Raises
         ------
