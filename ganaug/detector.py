@@ -46,8 +46,10 @@ from ganaug.sampler import GANSampler
 MAX_KEPT_ROWS = 5000
 # Rows that are scored at once; a multiple of what distances are measured for at once.
 PART_ROWS = 16_384
-# The classes of the sampler that `sample` trains.
 SCORE_FEWER = "score fewer rows at a time"
+# What more counts is all that counts, and too much is no number.
+MAX_WEIGHT = 1000
+# The classes of the sampler that `sample` trains.
 HALVES = ("the more typical half", "the less typical half")
 
 
@@ -93,9 +95,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
     max_reference_rows : int, default=3072
         Rows are compared with a random choice of so many training rows. More are slower, and a
         little more exact on large tables.
-    discriminator_weight : float, default=1.0
+    discriminator_weight : float in [0, 1000], default=1.0
         What the discriminators count; 0 does without them, and trains none.
-    tail_weight : float, default=0.2
+    tail_weight : float in [0, 1000], default=0.2
         What it counts, in a small table, how far out a row is in all columns together; it counts
         half as much with 500 reference rows, and little with thousands. 0 does without.
     n_steps : int, default=400
@@ -158,8 +160,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         "categorical_features": [StrOptions({"auto"}), "array-like", callable, None],
         "novelty": [StrOptions({"auto"}), "boolean"],
         "max_reference_rows": [Number(Integral, 2, 2**16, closed="both")],
-        "discriminator_weight": [Number(Real, 0, None, closed="left")],
-        "tail_weight": [Number(Real, 0, None, closed="left")],
+        "discriminator_weight": [Number(Real, 0, MAX_WEIGHT, closed="both")],
+        "tail_weight": [Number(Real, 0, MAX_WEIGHT, closed="both")],
         "n_steps": [Number(Integral, 1, None, closed="left")],
         "batch_size": [Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],

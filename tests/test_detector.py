@@ -636,12 +636,35 @@ def test_contamination_out_of_range(contamination):
         quick(contamination=contamination).fit(np.eye(5))
 
 
+@pytest.mark.parametrize("contamination", [5e-324, 1e-320])
+def test_the_smallest_shares_flag_no_training_row(contamination):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    detector = quick(contamination=contamination, n_steps=2).fit(X)
+    assert (detector.predict(X) == 1).all()
+
+
 @pytest.mark.parametrize(
-    "parameters", [{"hidden_layer_sizes": ()}, {"n_steps": 0}, {"novelty": "maybe"}]
+    "parameters",
+    [
+        {"hidden_layer_sizes": ()},
+        {"n_steps": 0},
+        {"novelty": "maybe"},
+        {"discriminator_weight": 1e300},
+        {"tail_weight": 1e300},
+    ],
 )
 def test_parameters_out_of_range(parameters):
     with pytest.raises(InvalidParameterError, match=next(iter(parameters))):
         quick(**parameters).fit(np.eye(5))
+
+
+@pytest.mark.parametrize("name", ["discriminator_weight", "tail_weight"])
+def test_the_largest_weights_still_tell_rows_apart(name):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    detector = quick(**{name: 1000}).fit(X)
+    far = np.full((1, 2), 9.0)
+    assert np.isfinite(detector.score_samples(np.r_[X, far])).all()
+    assert detector.predict(far) == [-1]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ typical row is. It grows with how anomalous the row is; the sign is turned in `g
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from enum import IntEnum
@@ -94,8 +95,9 @@ class ModelConfig:
         """Rows of a block: few enough that most blocks hold no anomaly, were they all alike."""
         if self.contamination is None:
             return BLOCK_ROWS
+        share = max(self.contamination, sys.float_info.min)  # less makes blocks infinitely long
         # the quantile that is looked at has to be among blocks that hold none
-        longest = math.log(FREE_BLOCKS) / math.log1p(-self.contamination)
+        longest = math.log(FREE_BLOCKS) / math.log1p(-share)
         return min(BLOCK_ROWS, max(2, math.floor(longest)))
 
 
