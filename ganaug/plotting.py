@@ -133,22 +133,26 @@ class SyntheticDataDisplay:
         Raises
         ------
         DataError
-            If the estimator is no `GANSampler`, or `X`, `y` and `label` don't go together.
+            If the estimator is no `GANSampler`, `X` has no rows, or `X`, `y` and `label` don't go
+            together.
         """
         check_sampler(cls.__name__, estimator, "generator_")
-        validation.check_lengths(y, wrap_rows(X))
+        rows = wrap_rows(X)
+        validation.check_lengths(y, rows)
+        if not rows.n_rows:
+            raise DataError("X has no rows; expected at least one of the class to show.")
         target = read_target(y)
         counts = np.bincount(target.codes)
         label = target.classes[counts.argmin()] if label is None else label
-        rows = np.flatnonzero(target.labels == label)
-        if not len(rows):
+        shown = np.flatnonzero(target.labels == label)
+        if not len(shown):
             known = ", ".join(map(str, target.classes))
             raise DataError(f"label {label!r} isn't in y; its classes are {known}.")
         if columns is None:
             columns = most_informative(read_values(X), target.codes, MAX_COLUMNS)
-        n_samples = len(rows) if n_samples is None else n_samples
+        n_samples = len(shown) if n_samples is None else n_samples
         synthetic, _ = estimator.sample(n_samples, y=label)
-        return cls(take_rows(X, rows), synthetic, label=label, columns=columns).plot(ax=ax)
+        return cls(take_rows(X, shown), synthetic, label=label, columns=columns).plot(ax=ax)
 
     @classmethod
     def from_predictions(

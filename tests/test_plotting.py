@@ -47,6 +47,14 @@ def test_label_number_and_columns_can_be_chosen(sampler, mixed_table):
     assert titles(display) == ["96 real rows", "7 synthetic rows", "price", "job"]
 
 
+@pytest.mark.parametrize("rows", [[0], [0, 1], [0, 5], [0, 1, 5]])
+def test_few_rows_are_drawn(sampler, mixed_table, rows):
+    X, y = (part.iloc[rows] for part in mixed_table)
+    display = SyntheticDataDisplay.from_estimator(sampler, X, y)
+    display.figure_.draw_without_rendering()
+    assert {title.split("\n")[0] for title in titles(display)[2:]} == set(X.columns)
+
+
 def test_figures_can_be_drawn_to_the_end(sampler, mixed_table, tmp_path):
     SyntheticDataDisplay.from_estimator(sampler, *mixed_table).figure_.savefig(tmp_path / "a.png")
     TrainingDisplay.from_estimator(sampler).figure_.savefig(tmp_path / "b.png")
@@ -211,6 +219,8 @@ def test_mistakes_are_told(sampler, mixed_table):
         SyntheticDataDisplay.from_predictions(X, X[["age"]])
     with pytest.raises(DataError, match="X has 120 rows, y has 7 labels"):
         SyntheticDataDisplay.from_estimator(sampler, X, y[:7])
+    with pytest.raises(DataError, match="X has no rows; expected at least one"):
+        SyntheticDataDisplay.from_estimator(sampler, X[:0], y[:0])
     with pytest.raises(DataError, match="there are no synthetic rows"):
         SyntheticDataDisplay.from_estimator(sampler, X, y, n_samples=0)
     with pytest.raises(DataError, match="there are no real rows"):
