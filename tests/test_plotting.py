@@ -1,3 +1,4 @@
+import datetime as dt
 import sys
 import warnings
 from itertools import pairwise
@@ -6,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
@@ -123,6 +125,80 @@ def test_dates_are_drawn_as_dates():
     assert "Feb" in [tick.get_text() for tick in display.axes_[2].get_xticklabels()]
 
 
+def dates_in(containers, dates):
+    """Return a table of dates in each of several containers."""
+    frame = pd.DataFrame({"when": dates})
+    objects = pd.DataFrame({"when": pd.Series(dates.astype("M8[us]").astype(object), dtype=object)})
+    tables = {
+        "datetime64": frame,
+        "numpy": frame.to_numpy(),
+        "objects": objects,
+        "list": objects.to_numpy().tolist(),
+        "polars": pl.from_pandas(frame),
+        "polars objects": pl.DataFrame({"when": pl.Series([*objects["when"]], dtype=pl.Object)}),
+        "pyarrow": pa.Table.from_pandas(frame),
+    }
+    return [tables[name] for name in containers]
+
+
+def axis_labels(table):
+    """Return what is written below the first column."""
+    display = SyntheticDataDisplay.from_predictions(table, table)
+    display.figure_.draw_without_rendering()
+    axis = display.axes_[2].xaxis
+    return [label.get_text() for label in [*axis.get_ticklabels(), axis.get_offset_text()]]
+
+
+@pytest.mark.parametrize(
+    "container", ["numpy", "objects", "list", "polars", "polars objects", "pyarrow"]
+)
+@pytest.mark.parametrize("unit", ["D", "us"])
+@pytest.mark.parametrize("start", ["1500-02-01", "2020-05-01"])
+def test_dates_are_drawn_as_dates_in_all_containers(container, unit, start):
+    days = np.datetime64(start, unit) + np.arange(0, 300, 3).astype("m8[D]")
+    table, reference = dates_in([container, "datetime64"], days)
+    labels = axis_labels(table)
+    assert labels == axis_labels(reference)
+    assert "Jul" in labels
+
+
+def test_dates_of_years_and_months_are_drawn_as_dates():
+    assert "2010" in axis_labels(np.arange("1990", "2020", dtype="M8[Y]")[:, None])
+    assert "Jul" in axis_labels(np.arange("2020-01", "2020-12", dtype="M8[M]")[:, None])
+
+
+def test_times_with_a_zone_are_drawn_by_their_clock():
+    times = pd.date_range("2024-03-10 00:00", "2024-03-10 05:00", 50, tz="Asia/Tokyo")
+    assert axis_labels(pd.DataFrame({"when": times}))[-1] == "2024-Mar-10"
+
+
+@pytest.mark.parametrize("sentinel", ["0001-01-01", "9999-12-31", "20000-01-01"])
+@pytest.mark.parametrize("container", ["datetime64", "polars"])
+def test_dates_that_matplotlib_has_not_are_drawn_in_years(container, sentinel):
+    some = np.arange("2000-01-01", "2020-01-01", 100, dtype="M8[D]")
+    (table,) = dates_in([container], np.array([*some, sentinel], "M8[s]"))
+    display = SyntheticDataDisplay.from_predictions(table, table)
+    display.figure_.draw_without_rendering()
+    assert titles(display)[2] == "when (years)"
+    first, last = display.axes_[2].dataLim.intervalx
+    year = int(sentinel.split("-")[0])
+    assert first - 1 <= min(year, 2000) < max(year, 2019) <= last + 1
+    assert set(axis_labels(table[-2:])) == {"2019", str(year), ""}
+
+
+def times_in(to_table, minutes):
+    return to_table({"opens": [dt.time(minute // 60, minute % 60) for minute in minutes]})
+
+
+@pytest.mark.parametrize("to_table", [pl.DataFrame, pa.table], ids=["polars", "pyarrow"])
+def test_times_of_the_day_are_drawn_as_a_clock_shows_them(to_table):
+    labels = axis_labels(times_in(to_table, range(0, 24 * 60, 10)))
+    assert {"06:00", "12:00", "18:00"} <= set(labels)
+    assert labels[-1] == ""  # no date
+    few = axis_labels(times_in(to_table, [8 * 60, 13 * 60 + 30, 8 * 60]))
+    assert few == ["08:00", "13:30", ""]
+
+
 @pytest.mark.parametrize("days", [1e-4, 0.1, 3, 20, 61, 300, 1000, 10_000])
 def test_dates_of_any_range_are_drawn_without_warning(days):
     frame = pd.DataFrame({"when": pd.Timestamp("2024-01-31") + pd.to_timedelta([0, days], "D")})
@@ -133,7 +209,13 @@ def test_dates_of_any_range_are_drawn_without_warning(days):
 
 
 @pytest.mark.parametrize(
-    "to_library", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"]
+    "to_library",
+    [
+        lambda frame: frame,
+        pl.from_pandas,
+        lambda frame: pd.DataFrame({"stay": pd.Series([*frame["stay"]], dtype=object)}),
+    ],
+    ids=["pandas", "polars", "objects"],
 )
 @pytest.mark.parametrize(
     ("unit", "name"), [("s", "seconds"), ("min", "minutes"), ("h", "hours"), ("D", "days")]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._optional import optional_import
-from ganaug._plotting.tables import Values, frequent
+from ganaug._plotting.tables import Kind, Values, frequent
 from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ MAX_TITLE = 34  # letters over a panel
 MAX_LABEL = 18  # letters beside a bar
 MAX_LETTERS = 20  # below all bars together
 TIME_UNITS = (("seconds", 1), ("minutes", 60), ("hours", 3600), ("days", 86_400))
+# Matplotlib has no dates before year 1 or after 9999, and axes are wider than what they show.
+FIRST_YEAR, LAST_YEAR = 500, 9500
 
 
 def plot_column(ax: Axes, name: Hashable, real: Values, synthetic: Values) -> None:
@@ -35,9 +38,12 @@ def plot_column(ax: Axes, name: Hashable, real: Values, synthetic: Values) -> No
         _plot_bars(ax, real.values.astype(str), synthetic.values.astype(str))
     else:
         gaps = [np.isnan(column.values).mean() for column in (real, synthetic)]
-        if real.is_duration:
+        if real.kind is Kind.DURATION:
             unit, real, synthetic = _in_one_unit(real, synthetic)
             title += f" ({unit})"
+        elif real.kind is Kind.DATE and not (_has_dates(real) and _has_dates(synthetic)):
+            real, synthetic = _in_years(real), _in_years(synthetic)
+            title += " (years)"
         if any(gaps):
             title += f"\n(missing: {gaps[0]:.0%} real, {gaps[1]:.0%} synthetic)"
         _plot_numbers(ax, real, synthetic)
@@ -51,6 +57,19 @@ def _in_one_unit(real: Values, synthetic: Values) -> tuple[str, Values, Values]:
     fitting = [(name, seconds) for name, seconds in TIME_UNITS if longest >= 2 * seconds]
     unit, seconds = (fitting or TIME_UNITS)[-1]
     return unit, Values(real.values / seconds), Values(synthetic.values / seconds)
+
+
+def _has_dates(column: Values) -> bool:
+    """Tell whether matplotlib can write all dates of a column."""
+    years = _in_years(column).values
+    return bool((np.isnan(years) | (years >= FIRST_YEAR) & (years <= LAST_YEAR)).all())
+
+
+def _in_years(column: Values) -> Values:
+    """Return the calendar years of dates."""
+    missing = np.isnan(column.values)
+    days = np.floor(np.where(missing, 0, column.values)).astype("M8[D]")
+    return Values(np.where(missing, np.nan, days.astype("M8[Y]").astype(np.float64) + 1970))
 
 
 def _plot_bars(ax: Axes, real: NDArray[Any], synthetic: NDArray[Any]) -> None:
@@ -76,12 +95,13 @@ def _plot_numbers(ax: Axes, real: Values, synthetic: Values) -> None:
         ax.text(0.5, 0.5, "all missing", ha="center", transform=ax.transAxes, color=MUTED)
         ax.set(xticks=[], yticks=[])
         return
-    if len(distinct) <= MAX_DISTINCT_NUMBERS and not real.is_date:
-        _plot_few_numbers(ax, first, second, distinct)
+    if len(distinct) <= MAX_DISTINCT_NUMBERS and real.kind is not Kind.DATE:
+        labels = [_clock(v) if real.kind is Kind.TIME else f"{v:g}" for v in distinct]
+        _plot_few_numbers(ax, first, second, distinct, labels)
     else:
         _plot_histograms(ax, first, second, _edges(distinct))
-        if real.is_date:
-            _write_dates(ax)
+        if real.kind in (Kind.DATE, Kind.TIME):
+            _write_times(ax, real.kind)
     ax.yaxis.set_major_formatter("{x:.0%}")
 
 
@@ -90,6 +110,7 @@ def _plot_few_numbers(
     real: NDArray[np.float64],
     synthetic: NDArray[np.float64],
     distinct: NDArray[np.float64],
+    labels: list[str],
 ) -> None:
     places = np.arange(len(distinct))
     first, second = (
@@ -98,7 +119,6 @@ def _plot_few_numbers(
     )
     ax.bar(places - 0.2, first, width=0.4, color=REAL, label="real")
     ax.bar(places + 0.2, second, width=0.4, color=SYNTHETIC, label="synthetic")
-    labels = [f"{value:g}" for value in distinct]
     is_crowded = sum(map(len, labels)) > MAX_LETTERS
     ax.set_xticks(places, labels, rotation=90 if is_crowded else 0)
 
@@ -116,11 +136,23 @@ def _plot_histograms(
     ax.stairs(second, edges, label="synthetic", color=SYNTHETIC, linewidth=1.6)
 
 
-def _write_dates(ax: Axes) -> None:
+def _write_times(ax: Axes, kind: Kind) -> None:
+    """Write the dates that the numbers of an axis are, or the times of the day."""
     dates = optional_import("matplotlib.dates", extra="plot")
     locator = dates.AutoDateLocator(minticks=2, maxticks=5)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    if kind is Kind.DATE:
+        ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+        return
+    low, high = ax.get_xlim()
+    ax.set_xlim(max(low, 0), min(high, 1))
+    ax.xaxis.set_major_formatter(lambda share, _: _clock(share))
+
+
+def _clock(share: float) -> str:
+    """Return the time at which this share of a day is over."""
+    text = (datetime.min + timedelta(days=share % 1)).time().isoformat()
+    return text.rstrip("0") if "." in text else text.removesuffix(":00")
 
 
 def _edges(distinct: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from enum import Enum
 from typing import Any
 
 import narwhals.stable.v1 as nw
@@ -14,26 +16,41 @@ from sklearn.feature_selection import mutual_info_classif
 
 from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
+from ganaug._encoding.rows import Rows
 
-__all__ = ["Values", "frequent", "most_informative", "project", "read_values", "some_rows"]
+__all__ = ["Kind", "Values", "frequent", "most_informative", "project", "read_values", "some_rows"]
 
 MAX_RANKING_ROWS = 1000  # of each class
 MAX_LEVELS = 10  # of a category, in the projection
-MICROSECONDS_PER_SECOND = 1e6
-MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
+
+
+class Kind(Enum):
+    """What the numbers of a column stand for."""
+
+    NUMBER = "numbers"
+    DATE = "days since 1970, as matplotlib counts them"
+    DURATION = "seconds"
+    TIME = "shares of a day that are over"
+
+
+OF_TYPES: dict[Kind, tuple[type, ...]] = {
+    Kind.DATE: (date, np.datetime64, nw.Date, nw.Datetime),
+    Kind.DURATION: (timedelta, np.timedelta64, nw.Duration),
+    Kind.TIME: (time, nw.Time),
+}
+MICROSECONDS = {Kind.DATE: 86_400e6, Kind.DURATION: 1e6, Kind.TIME: 86_400e6}
 
 
 @dataclass(frozen=True)
 class Values:
     """One column as it is drawn.
 
-    `values` is an array of shape (n_rows,): numbers with NaN for missing ones (dates are days,
-    durations seconds), or the text of categories.
+    `values` is an array of shape (n_rows,): numbers with NaN for missing ones, or the text of
+    categories.
     """
 
     values: NDArray[Any]
-    is_date: bool = False
-    is_duration: bool = False
+    kind: Kind = Kind.NUMBER
 
     @property
     def is_category(self) -> bool:
@@ -43,36 +60,44 @@ class Values:
 def read_values(X: Any) -> dict[Hashable, Values]:
     """Read a table of shape (n_rows, n_columns) from any container."""
     rows = wrap_rows(X)
-    columns = [rows.column(position) for position in range(len(rows.names))]
-    read = {column.name: Values(_drawn(column)) for column in columns}
     frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        for name, dtype in frame.schema.items():
-            if dtype in (nw.Date, nw.Datetime):
-                read[name] = Values(_days(frame[name]), is_date=True)
-            elif dtype == nw.Duration:
-                read[name] = Values(_seconds(frame[name]), is_duration=True)
+    dtypes: Mapping[Any, Any] = frame.schema if isinstance(frame, nw.DataFrame) else {}
+    read: dict[Hashable, Values] = {}
+    for position, name in enumerate(rows.names):
+        column = rows.column(position)
+        if column.levels is not None:
+            read[name] = Values(_text(column))
+        elif column.unit is None or not len(column):
+            read[name] = Values(_gapped(column, column.values.astype(np.float64)))
+        else:
+            kind = _kind_of(dtypes.get(name), rows, column, position)
+            read[name] = Values(_gapped(column, _times(column, kind)), kind)
     return read
 
 
-def _drawn(column: Column) -> NDArray[Any]:
-    if column.levels is None:
-        return np.where(column.missing, np.nan, column.values.astype(np.float64))
-    text = np.array([*map(str, column.levels), "missing"], dtype=object)
-    return text[np.where(column.missing, len(column.levels), column.values)]
+def _text(column: Column) -> NDArray[np.object_]:
+    levels = column.levels or ()
+    text = np.array([*map(str, levels), "missing"], dtype=object)
+    return text[np.where(column.missing, len(levels), column.values)]
 
 
-def _days(series: nw.Series[Any]) -> NDArray[np.float64]:
-    """Return dates as matplotlib counts them: days since 1970."""
-    ticks = series.dt.timestamp("us").cast(nw.Float64).to_numpy()
-    days: NDArray[np.float64] = ticks / MICROSECONDS_PER_DAY
-    return days
+def _gapped(column: Column, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(column.missing, np.nan, values)
 
 
-def _seconds(series: nw.Series[Any]) -> NDArray[np.float64]:
-    ticks = series.dt.total_microseconds().cast(nw.Float64).to_numpy()
-    seconds: NDArray[np.float64] = ticks / MICROSECONDS_PER_SECOND
-    return seconds
+def _kind_of(dtype: Any, rows: Rows, column: Column, position: int) -> Kind:
+    """Return what times are: by their type in a frame or, if it says nothing, by one of them."""
+    is_said = dtype is not None and dtype.is_temporal()
+    found = dtype if is_said else rows.cell(int(np.argmin(column.missing)), position)
+    return next(kind for kind, types in OF_TYPES.items() if isinstance(found, types))
+
+
+def _times(column: Column, kind: Kind) -> NDArray[np.float64]:
+    """Return times as numbers of their kind."""
+    letter = "M" if kind is Kind.DATE else "m"
+    times = column.values.view(f"{letter}8[{column.unit}]").astype(f"{letter}8[us]")
+    microseconds = times.astype(np.int64).astype(np.float64)
+    return microseconds / MICROSECONDS[kind]
 
 
 def most_informative(
