@@ -87,6 +87,17 @@ def test_histograms_share_their_bins_and_sum_to_one():
     assert second.values.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("axis", "values"), [("xaxis", ["u", "v"]), ("yaxis", [1, 2])])
+def test_axes_of_shares_say_where_their_ticks_are(axis, values):
+    frame = pd.DataFrame({"a": values})
+    display = SyntheticDataDisplay.from_predictions(frame, frame)
+    ticks = getattr(display.axes_[2], axis)
+    ticks.set_ticks([0, 0.025, 0.05, 0.07, 0.075, 0.00125])
+    display.figure_.draw_without_rendering()
+    texts = [label.get_text() for label in ticks.get_ticklabels()]
+    assert texts == ["0%", "2.5%", "5%", "7%", "7.5%", "0.125%"]
+
+
 def test_missing_values_are_told():
     real = pd.DataFrame({"a": [1.0, np.nan, 3.0, 4.0], "c": ["u", None, "u", "u"]})
     display = SyntheticDataDisplay.from_predictions(real, real.iloc[[0, 2, 3]])

@@ -84,7 +84,7 @@ def _plot_bars(ax: Axes, real: NDArray[Any], synthetic: NDArray[Any]) -> None:
     ax.barh(places + 0.2, shares[1], height=0.4, color=SYNTHETIC, label="synthetic")
     ax.set_yticks(places, [plain(level, MAX_LABEL) for level in levels], fontsize=8)
     ax.invert_yaxis()
-    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.xaxis.set_major_formatter(_percent)
 
 
 def _plot_numbers(ax: Axes, real: Values, synthetic: Values) -> None:
@@ -102,7 +102,11 @@ def _plot_numbers(ax: Axes, real: Values, synthetic: Values) -> None:
         _plot_histograms(ax, first, second, _edges(distinct))
         if real.kind in (Kind.DATE, Kind.TIME):
             _write_times(ax, real.kind)
-    ax.yaxis.set_major_formatter("{x:.0%}")
+    ax.yaxis.set_major_formatter(_percent)
+
+
+def _percent(share: float, _: float) -> str:
+    return f"{100 * share:g}%"
 
 
 def _plot_few_numbers(
