@@ -19,7 +19,7 @@ from ganaug._plotting.panels import (
     REAL,
     SYNTHETIC,
     make_grid,
-    plain,
+    plain_names,
     plot_column,
     tidy,
 )
@@ -204,21 +204,25 @@ class SyntheticDataDisplay:
         real, synthetic = read_values(self.real), read_values(self.synthetic)
         names = self._names(real, synthetic)
         n_rows = -(-len(names) // PANELS_PER_ROW)
+        title = "Real and synthetic rows"
+        if self.label is not None:
+            title += f" of class {plain_names([self.label], MAX_TITLE)[0]}"
         self.figure_, grid = make_grid(
             ax,
             (n_rows + 1, 2 * PANELS_PER_ROW),
             size=(12.5, 4.2 + 2.5 * n_rows),
             height_ratios=[1.6, *[1.0] * n_rows],
-            title="Real and synthetic rows"
-            + ("" if self.label is None else f" of class {plain(self.label, MAX_TITLE)}"),
+            title=title,
         )
         planes = self._plot_planes(grid, real, synthetic)
         panels = [
             self.figure_.add_subplot(grid[1 + k // PANELS_PER_ROW, _two(k % PANELS_PER_ROW)])
             for k in range(len(names))
         ]
-        for name, panel in zip(names, panels, strict=True):
-            plot_column(panel, name, real[name], synthetic[name])
+        written = [name if isinstance(name, str) else f"column {name}" for name in names]
+        titles = plain_names(written, MAX_TITLE)
+        for name, title, panel in zip(names, titles, panels, strict=True):
+            plot_column(panel, title, real[name], synthetic[name])
         drawn = [panel for panel in panels if panel.get_legend_handles_labels()[0]]
         for panel in drawn[:1]:  # the colours are the same in all
             panel.legend(fontsize=8, framealpha=0.85, edgecolor="none")
@@ -327,7 +331,7 @@ def plot_samples(
     rows, _ = estimator.sample(dict.fromkeys(labels, n_per_class), random_state=random_state)
     pictures = as_pictures(rows, encoder.form, encoder.low_, encoder.high_)
     draw_grid(ax, pictures, n_per_class)
-    label_lines(ax, encoder.form.height, [plain(label, MAX_TITLE) for label in labels])
+    label_lines(ax, encoder.form.height, plain_names(labels, MAX_TITLE))
     ax.set_title("Generated images", fontsize=11)
     return ax
 

@@ -249,6 +249,29 @@ def test_names_are_no_formulas_and_are_cut_to_fit():
     assert width < display.figure_.bbox.width / 4
 
 
+LONG = "a very long name of several words"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{LONG} {word}" for word in "xyz"],
+        [f"{word} {LONG}" for word in "xyz"],
+        [f"{LONG} {word} (until 2024)" for word in "xyz"],
+        [f"{LONG} x", f"{LONG} y", f"x {LONG} of many", f"y {LONG} of many"],
+    ],
+    ids=["ends", "beginnings", "near the end", "both"],
+)
+def test_long_names_are_cut_where_they_can_be_told_apart(names):
+    frame = pd.DataFrame({name: range(len(names)) for name in names})
+    display = SyntheticDataDisplay.from_predictions(frame.assign(c=names), frame.assign(c=names))
+    *columns, levels = display.axes_[2:]
+    texts = [label.get_text() for label in levels.get_yticklabels()]
+    for cut in (texts, [panel.get_title() for panel in columns]):
+        assert len(set(cut)) == len(names)
+    assert all("…" in text for text in texts)
+
+
 @pytest.mark.parametrize("values", [np.arange(10), 5000.1 + 13.7 * np.arange(10), [1e5, 250_000.5]])
 def test_labels_of_few_numbers_do_not_overlap(values):
     columns = {name: np.repeat(values, 4) for name in "abcdefgh"}

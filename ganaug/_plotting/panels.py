@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.gridspec import GridSpec, GridSpecFromSubplotSpec
 
-__all__ = ["MAX_TITLE", "MUTED", "REAL", "SYNTHETIC", "make_grid", "plain", "plot_column", "tidy"]
+__all__ = [
+    "MAX_TITLE",
+    "MUTED",
+    "REAL",
+    "SYNTHETIC",
+    "make_grid",
+    "plain_names",
+    "plot_column",
+    "tidy",
+]
 
 REAL, SYNTHETIC, MUTED = "#2f6690", "#ee6c2b", "#8a8f98"
 MAX_BARS = 7
@@ -31,9 +40,8 @@ TIME_UNITS = (("seconds", 1), ("minutes", 60), ("hours", 3600), ("days", 86_400)
 FIRST_YEAR, LAST_YEAR = 500, 9500
 
 
-def plot_column(ax: Axes, name: Hashable, real: Values, synthetic: Values) -> None:
+def plot_column(ax: Axes, title: str, real: Values, synthetic: Values) -> None:
     """Compare one column of both tables."""
-    title = plain(name if isinstance(name, str) else f"column {name}", MAX_TITLE)
     if real.is_category or synthetic.is_category:
         _plot_bars(ax, real.values.astype(str), synthetic.values.astype(str))
     else:
@@ -82,7 +90,7 @@ def _plot_bars(ax: Axes, real: NDArray[Any], synthetic: NDArray[Any]) -> None:
     places = np.arange(len(levels))
     ax.barh(places - 0.2, shares[0], height=0.4, color=REAL, label="real")
     ax.barh(places + 0.2, shares[1], height=0.4, color=SYNTHETIC, label="synthetic")
-    ax.set_yticks(places, [plain(level, MAX_LABEL) for level in levels], fontsize=8)
+    ax.set_yticks(places, plain_names(levels, MAX_LABEL), fontsize=8)
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(_percent)
 
@@ -193,11 +201,23 @@ def make_grid(
     return ax.figure, parts[1].subgridspec(*shape, height_ratios=height_ratios)
 
 
-def plain(text: object, length: int) -> str:
-    """Return a name as matplotlib is to write it: of limited length, and never as a formula."""
-    text = str(text)
-    short = text if len(text) <= length else f"{text[: length - 1]}…"
-    return short.replace("$", r"\$")
+def plain_names(names: Iterable[object], length: int) -> list[str]:
+    """Return names as matplotlib is to write them: of limited length, and never as formulas.
+
+    Longer ones are cut at the end, at the beginning or in the middle: where most can be told apart.
+    """
+    texts = [str(name) for name in names]
+    cuts = [
+        [_cut(text, length, n_first) for text in texts] for n_first in (length - 1, 0, length // 2)
+    ]
+    best = max(cuts, key=lambda cut: len(set(cut)))
+    return [text.replace("$", r"\$") for text in best]
+
+
+def _cut(text: str, length: int, n_first: int) -> str:
+    """Return the first and last letters of a text that is too long."""
+    n_left_out = len(text) - (length - 1)
+    return text if len(text) <= length else f"{text[:n_first]}…{text[n_first + n_left_out :]}"
 
 
 def tidy(ax: Axes) -> None:
