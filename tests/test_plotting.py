@@ -321,6 +321,14 @@ def test_training_display_marks_the_kept_step(sampler):
     assert [text.get_text() for text in quality.get_legend().get_texts()] == [f"kept: step {kept}"]
 
 
+def test_a_training_of_one_step_has_points():
+    one = np.ones(1)
+    history = {"generator_loss": one, "discriminator_loss": 2 * one, "check_step": one}
+    losses, _ = TrainingDisplay({**history, "quality": one, "best_step": one[0]}).plot().axes_
+    drawn = [line for line in losses.get_lines() if line.get_marker() not in ("None", None)]
+    assert {line.get_ydata()[0] for line in drawn} == {1, 2}
+
+
 def test_mistakes_are_told(sampler, mixed_table):
     X, y = mixed_table
     with pytest.raises(NotFittedError):

@@ -192,7 +192,9 @@ class TrainingDisplay:
             middle = slice((window - 1) // 2, len(loss) - window // 2)
             smooth = np.convolve(loss, np.full(window, 1 / window), mode="valid")
             ax.plot(steps, loss, color=color, alpha=0.2, linewidth=0.6)
-            ax.plot(steps[middle], smooth, color=color, label=key.removesuffix("_loss"))
+            marker = "o" if len(loss) == 1 else None  # one point makes no line
+            label = key.removesuffix("_loss")
+            ax.plot(steps[middle], smooth, color=color, label=label, marker=marker, markersize=3)
         ax.set(xlabel="step", ylabel="loss")
         ax.set_title("Losses, smoothed", fontsize=10)
         ax.legend(frameon=False, fontsize=8)
