@@ -44,7 +44,12 @@ def read_results(path: Path) -> pd.DataFrame:
 
 
 def main_field(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the samplers that ran on nearly all folds, on the folds that all of them share."""
+    """Return the samplers that ran on nearly all folds, on the folds that all of them share.
+
+    Data sets on which every sampler failed say nothing.
+    """
+    is_ok = results["status"] == "ok"
+    results = results[is_ok.groupby(results["dataset"]).transform("any")]
     present = _presence(results)
     counts = present.sum()
     samplers = counts.index[counts >= NEARLY_ALL * counts.max()]

@@ -105,6 +105,17 @@ def test_slow_samplers_are_compared_on_shared_folds(three_samplers):
     assert set(slow["fold"]) == {0}
 
 
+def test_data_sets_on_which_all_fail_say_nothing(tmp_path):
+    scores = {("u", 0): {"a": 0.9, "b": 0.8}, ("v", 0): {"a": 0.9, "b": 0.8}}
+    results = results_of(scores, failed=[("v", 0, "a"), ("v", 0, "b")])
+    assert set(ranking.main_field(results)["dataset"]) == {"u"}
+    results.to_csv(tmp_path / "results.csv", index=False)
+    assert "1 data sets" in report.write(tmp_path / "results.csv")[0].read_text()
+    results[results["dataset"] == "v"].to_csv(tmp_path / "failed.csv", index=False)
+    with pytest.raises(ValueError, match="no fold on which these samplers can be compared"):
+        report.write(tmp_path / "failed.csv")
+
+
 def test_ceiling_sets():
     table = {("u", 0): {"a": 0.999, "b": 0.998}, ("v", 0): {"a": 0.999, "b": 0.9}}
     assert ranking.ceiling_sets(results_of(table)) == ["u"]
