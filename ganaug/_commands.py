@@ -17,6 +17,7 @@ from ganaug._files.output import check_output
 from ganaug._files.reading import check_suffix
 from ganaug._files.streams import as_arrow, write_tables
 from ganaug._files.tables import Table, read_table
+from ganaug._warning import warn
 from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -128,15 +129,17 @@ def score(args: argparse.Namespace) -> None:
     check_suffix(args.output)
     model = load(args.model, device=getattr(args, "device", None))
     table = read_table(args.input, args.target)
-    X = table.like(_fitted_columns(model, args.model))
+    columns = _fitted_columns(model, args.model)
+    X = table.like(columns)
+    _warn_of_foreign(args.input, X, columns)
     with _refusals():
         if hasattr(model, "p_value"):
             new = {SCORE: model.anomaly_score(X), P_VALUE: model.p_value(X)}
         elif args.target is None:
             new = {SCORE: model.anomaly_score(X)}
         else:
-            known = by_text(model.classes_.tolist())
-            labels: Any = [known.get(str(label), label) for label in table.labels]
+            classes = FittedColumn(args.target, model.classes_.tolist(), None)
+            labels: Any = classes.as_levels(table.labels)
             if model.classes_.dtype.kind == "M":
                 labels = np.array(labels, dtype=model.classes_.dtype)
             new = {SCORE: model.anomaly_score(X, labels)}
@@ -232,6 +235,21 @@ def _fitted_columns(model: Any, path: Path) -> list[FittedColumn]:
         )
         for position, (name, codec) in enumerate(zip(encoder.names_, encoder.codecs_, strict=True))
     ]
+
+
+def _warn_of_foreign(path: Path, X: Any, columns: Iterable[FittedColumn]) -> None:
+    """Say of which categories none is known: whoever writes the file may spell them otherwise."""
+    foreign = [
+        f"column {column.name!r}"
+        for column in columns
+        if column.levels is not None and column.is_foreign(X[column.name].dropna().tolist())
+    ]
+    if foreign:
+        warn(
+            f"no value of {', '.join(foreign)} in {path} was seen in fit, which makes all of its "
+            "rows more anomalous; make sure that its categories are written as they were there.",
+            UserWarning,
+        )
 
 
 def _check_conditions(texts: Sequence[tuple[str, str]], names: Sequence[str], target: str) -> None:

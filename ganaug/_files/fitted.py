@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
@@ -9,6 +10,8 @@ from numbers import Real
 from typing import Any
 
 __all__ = ["FittedColumn", "by_text"]
+
+WHOLE_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0)?")
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,16 @@ class FittedColumn:
         """
         levels = self.levels or ()
         known, read = by_text(levels), _reader_of(levels)
+        present = (None if value != value else value for value in values)  # NaN is missing
         return [
             None if value is None else known[str(value)] if str(value) in known else read(value)
-            for value in values
+            for value in present
         ]
+
+    def is_foreign(self, values: Sequence[Any]) -> bool:
+        """Tell whether there are values, none of them missing, and none is a level."""
+        texts = set(map(str, values))
+        return bool(texts) and texts.isdisjoint(by_text(self.levels or ()))
 
 
 def _reader_of(levels: Sequence[Any]) -> Callable[[Any], Any]:
@@ -53,8 +62,8 @@ def _reader_of(levels: Sequence[Any]) -> Callable[[Any], Any]:
 
 
 def _text(value: Any) -> Any:
-    is_number = not isinstance(value, bool) and isinstance(value, Real)
-    return str(value) if is_number else value
+    is_text = isinstance(value, Real | date) and not isinstance(value, bool)
+    return str(value) if is_text else value
 
 
 def _number(value: Any) -> Any:
@@ -80,17 +89,32 @@ READERS: dict[type, Callable[[Any], Any]] = {str: _text, Real: _number, date: _d
 def by_text(levels: Sequence[Any]) -> dict[str, Any]:
     """Return levels by all that may be written for them.
 
-    3 is 3.0 where another cell is empty, and a day the time at which it begins.
+    3 is 3.0 where another cell is empty, a day the time at which it begins, and true is TRUE. They
+    may be text, as the levels of CSV files are; but 007 is an identifier, and true beside other
+    words is a word.
     """
-    other_text = {_other_text(level): level for level in levels}
-    return other_text | {str(level): level for level in levels}
+    are_truths = sorted(str(level).lower() for level in levels) == ["false", "true"]
+    others = {text: level for level in levels for text in _other_texts(level, are_truths)}
+    return others | {str(level): level for level in levels}
 
 
-def _other_text(level: Any) -> str:
-    if isinstance(level, float) and level.is_integer():
-        return f"{level:.0f}"
-    if isinstance(level, datetime) and level.time() == time.min:
-        return str(level.date())
-    if isinstance(level, bool):
-        return str(level).lower()  # as Arrow, polars and JSON write it
-    return f"{level}.0" if type(level) is int else str(level)
+def _other_texts(level: Any, is_truth: bool) -> list[str]:
+    text = str(level)
+    if is_truth or isinstance(level, bool):
+        return [text.lower(), text.capitalize(), text.upper()]
+    digits = f"{level:.0f}" if isinstance(level, float) and level.is_integer() else text
+    if whole := WHOLE_NUMBER.fullmatch(digits):
+        return [whole[1], f"{whole[1]}.0"]
+    moment = _moment(level)
+    if moment is None:
+        return []
+    day = [str(moment.date())] if moment.time() == time.min else []
+    return [str(moment), moment.isoformat(), *day]
+
+
+def _moment(level: Any) -> datetime | None:
+    if isinstance(level, str):
+        level = _date(level)
+    if isinstance(level, datetime):
+        return level
+    return datetime.combine(level, time.min) if isinstance(level, date) else None

@@ -69,6 +69,49 @@ def test_classes_may_be_days(mixed_files, tmp_path, kind, suffix):
     assert read(scores)["anomaly_score"].notna().all()
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_days_that_were_text_may_come_as_dates(mixed_files, tmp_path, suffix):
+    """Labels of a CSV file are text, letter for letter, and those of Parquet are what they are."""
+    frame = read(mixed_files[".csv"])
+    frame["y"] = np.where(frame["y"] == "yes", "2024-02-29", "2024-03-01")
+    frame["since"] = frame["y"]
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    dates = frame.assign(y=pd.to_datetime(frame["y"]), since=pd.to_datetime(frame["since"]))
+    dates["day"] = pd.to_datetime(dates["day"])
+    dates.to_parquet(tmp_path / "in.parquet", index=False)
+    model, expected, scores = (tmp_path / name for name in ("m.ganaug", "e.csv", "s.csv"))
+    fit = ("--target", "y", "--categorical", "since", "--seed", 0, "-o", model)
+    assert ganaug("fit", tmp_path / "in.csv", *fit) == 0
+    assert ganaug("score", model, tmp_path / "in.csv", "--target", "y", "-o", expected) == 0
+    assert ganaug("score", model, tmp_path / f"in{suffix}", "--target", "y", "-o", scores) == 0
+    scored = [read(path)["anomaly_score"] for path in (expected, scores)]
+    pd.testing.assert_series_equal(*scored)
+
+
+def test_a_date_that_is_no_class_is_named(mixed_files, tmp_path, capsys):
+    frame = read(mixed_files[".csv"])
+    frame["y"] = np.where(frame["y"] == "yes", "2024-02-29", "2024-03-01")
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    frame.assign(y=pd.Timestamp("2024-03-02"), day=pd.to_datetime(frame["day"])).to_parquet(
+        tmp_path / "in.parquet", index=False
+    )
+    model, scores = tmp_path / "m.ganaug", tmp_path / "s.csv"
+    assert ganaug("fit", tmp_path / "in.csv", "--target", "y", "-o", model) == 0
+    score = ("score", model, tmp_path / "in.parquet", "--target", "y", "-o", scores)
+    assert ganaug(*score) == 2
+    assert "class '2024-03-02 00:00:00' is not in y" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_missing_labels_of_rows_to_score_are_told(model, mixed_files, tmp_path, capsys, suffix):
+    frame = pd.read_parquet(mixed_files[".parquet"])
+    frame["y"] = frame["y"].where(frame.index != 7)
+    source = tmp_path / f"missing{suffix}"
+    frame.to_csv(source, index=False) if suffix == ".csv" else frame.to_parquet(source)
+    assert ganaug("score", model, source, "--target", "y", "-o", tmp_path / "s.csv") == 2
+    assert "1 missing labels (NaN or None), the first in row 7" in capsys.readouterr().err
+
+
 def test_a_detector_is_fitted_and_scores(mixed_files, tmp_path):
     path, output = tmp_path / "detector.ganaug", tmp_path / "scores.csv"
     fit = ("fit", mixed_files[".csv"], "--target", "y", "--detector", "-o", path, "--seed", 0)
@@ -111,6 +154,50 @@ def test_categories_that_are_numbers_are_read_as_such(fitted, written, tmp_path)
     np.testing.assert_allclose(read(scores)["anomaly_score"], sampler.anomaly_score(X), rtol=1e-6)
     assert ganaug("sample", model, "-n", 9, "--where", f"code={written(2)}", "-o", rows) == 0
     assert (read(rows)["code"] == 2).all()
+
+
+@pytest.fixture
+def branches(tmp_path):
+    """Return a model of a CSV file with a column of codes, and that table."""
+    rng = np.random.default_rng(0)
+    codes = rng.choice(["501", "502", "north"], 60)
+    frame = pd.DataFrame({"branch": codes, "open": rng.choice(["True", "False"], 60)})
+    frame = frame.assign(size=rng.normal(size=60), y=np.repeat(["yes", "no"], 30))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    model = tmp_path / "m.ganaug"
+    assert ganaug("fit", tmp_path / "t.csv", "--target", "y", "--seed", 0, "-o", model) == 0
+    return model, frame
+
+
+def test_whole_numbers_and_truths_that_were_text_are_read_in_any_spelling(branches, tmp_path):
+    model, frame = branches
+    other = frame.replace({"501": "501.0", "502": "502.0", "True": "TRUE", "False": "false"})
+    scores = []
+    for name, table in (("a", frame), ("b", other)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        out = tmp_path / f"{name}-scores.csv"
+        assert ganaug("score", model, tmp_path / f"{name}.csv", "-o", out) == 0
+        scores.append(read(out)["anomaly_score"])
+    pd.testing.assert_series_equal(*scores)
+    rows = tmp_path / "r.csv"
+    where = ("--where", "branch=501.0", "--where", "open=true")
+    assert ganaug("sample", model, "-n", 5, *where, "-o", rows) == 0
+    assert set(read(rows)["branch"]) == {501}
+
+
+@pytest.mark.filterwarnings("always")
+def test_categories_of_which_none_is_known_are_told(branches, tmp_path, capsys):
+    model, frame = branches
+    table, out = tmp_path / "new.csv", tmp_path / "s.csv"
+    for column, is_told in (("branch", True), ("size", False)):
+        frame.assign(**{column: [str(k % 9) for k in range(60)]}).to_csv(table, index=False)
+        assert ganaug("score", model, table, "-o", out, "--force") == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+        assert len(told) == is_told
+        assert all("no value of column 'branch' in" in line for line in told)
+    frame.assign(branch="").to_csv(table, index=False)  # nothing is there to be known
+    assert ganaug("score", model, table, "-o", out, "--force") == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", None])
