@@ -32,6 +32,8 @@ from ganaug._encoding.rows import (
 )
 from ganaug.exceptions import DataError
 
+TEXT_TYPES = {"string", "large_string", "string_view"}  # of pyarrow
+
 
 class NarwhalsRows(Rows):
     """A polars or pyarrow table, by way of narwhals."""
@@ -53,7 +55,7 @@ class NarwhalsRows(Rows):
         series = self.frame[name]
         missing = series.is_null().to_numpy().astype(bool)
         dtype = series.dtype
-        if dtype in (nw.Categorical, nw.Enum, nw.String):
+        if dtype in (nw.Categorical, nw.Enum, nw.String) and _holds_strings(series):
             return _coded(name, series, missing)
         if dtype.is_numeric() and not as_category:
             if dtype in (nw.Int128, nw.UInt128):
@@ -97,6 +99,16 @@ class NarwhalsRows(Rows):
     def extended(self, columns: list[Column], builder: RowBuilder) -> Any:
         rows = builder.build(columns)
         return nw.concat([self.frame, nw.from_native(rows, eager_only=True)]).to_native()
+
+
+def _holds_strings(series: nw.Series[Any]) -> bool:
+    """Tell columns of strings, coded or not; what pyarrow codes may be values of any type."""
+    if not series.implementation.is_pyarrow():
+        return True
+    import pyarrow as pa
+
+    kind = series.to_native().type
+    return not pa.types.is_dictionary(kind) or str(kind.value_type) in TEXT_TYPES
 
 
 def _coded(name: Hashable, series: nw.Series[Any], missing: NDArray[np.bool_]) -> Column:

@@ -102,6 +102,22 @@ def test_a_date_that_is_no_class_is_named(mixed_files, tmp_path, capsys):
     assert "class '2024-03-02 00:00:00' is not in y" in capsys.readouterr().err
 
 
+def test_categories_of_parquet_are_known_whatever_their_type(mixed_files, tmp_path):
+    table = pq.read_table(mixed_files[".parquet"])
+    table = table.append_column("even", pc.equal(pc.bit_wise_and(table["age"], 1), 0))
+    source, model = tmp_path / "even.parquet", tmp_path / "m.ganaug"
+    pq.write_table(table, source)
+    fit = ("--target", "y", "--categorical", "age,even,day", "--seed", 0, "-o", model)
+    assert ganaug("fit", source, *fit) == 0
+    assert ganaug("score", model, source, "-o", tmp_path / "s.parquet") == 0
+    assert (read(tmp_path / "s.parquet")["anomaly_score"] > 0.5).mean() < 0.1
+    where = ("--where", "even=true")
+    assert ganaug("sample", model, "-n", 9, *where, "-o", tmp_path / "r.parquet") == 0
+    rows = pq.read_table(tmp_path / "r.parquet")
+    assert rows.schema.types == table.select(rows.column_names).schema.types
+    assert set(rows["even"].to_pylist()) == {True}
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_missing_labels_of_rows_to_score_are_told(model, mixed_files, tmp_path, capsys, suffix):
     frame = pd.read_parquet(mixed_files[".parquet"])

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from ganaug._encoding import frames
-from ganaug._encoding.columns import Column, categorical
+from ganaug._encoding.columns import Column, categorical, level_kind
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.frames import NarwhalsRows
 from ganaug._encoding.pandas_index import extended_index
@@ -188,6 +188,31 @@ def test_arrow(kind):
     assert built.schema == X.schema
     check_values(X[kind].to_pylist(), built[kind].to_pylist())
     assert whole.schema == X.schema
+
+
+DICTIONARIES = {
+    "int": (SMALL.tolist(), pa.int16()),
+    "float": ([k / 2 for k in SMALL.tolist()], pa.float32()),
+    "bool": ((BASE > 0).tolist(), pa.bool_()),
+    "date": ([day.date() for day in DAYS[:9]] * 20, pa.date32()),
+    "time": (DAYS[:9].to_pydatetime().tolist() * 20, pa.timestamp("us")),
+    "string": (WORDS.tolist(), pa.string()),
+    "large string": (WORDS.tolist(), pa.large_string()),
+}
+
+
+@pytest.mark.parametrize("kind", list(DICTIONARIES))
+def test_coded_values_of_arrow_are_levels_of_their_own_type(kind):
+    cells, value_type = DICTIONARIES[kind]
+    coded = pa.array(holes(cells[:N]), value_type).dictionary_encode()
+    X = pa.table({"x": BASE, kind: pa.chunked_array([coded[:50], coded[50:]])})
+    _, built, (_, column) = round_trip(X)
+    of_pandas = wrap_rows(X.to_pandas()).column(1)
+    assert set(column.levels) == set(of_pandas.levels)
+    assert set(map(level_kind, column.levels)) == set(map(level_kind, of_pandas.levels))
+    assert column.missing.tolist() == of_pandas.missing.tolist()
+    assert built.schema == X.schema
+    assert built[kind].to_pylist() == X[kind].to_pylist()
 
 
 @pytest.mark.parametrize(
