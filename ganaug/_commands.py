@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ganaug._files.fitted import FittedColumn, by_text
 from ganaug._files.large import check_large_output, is_large, open_large
 from ganaug._files.output import check_output
-from ganaug._files.reading import check_suffix
+from ganaug._files.reading import check_input, check_suffix
 from ganaug._files.streams import as_arrow, write_tables
 from ganaug._files.tables import Table, read_table
 from ganaug._warning import warn
@@ -331,7 +331,7 @@ def _check_files(args: argparse.Namespace) -> None:
     check_output(args.output, args.force)
     inputs = [args.input, *([args.model] if hasattr(args, "model") else [])]
     for path in inputs:
-        path.stat()  # an error with its name, if it isn't there
+        check_input(path)
     _refuse_input(args.output, inputs)
     if args.input.is_dir() and args.input.resolve() in args.output.resolve().parents:
         raise DataError(f"{args.output} is in the folder that is read; name a file outside of it.")

@@ -80,6 +80,24 @@ def check_columns(
         raise DataError(f"{path} has no column besides the target {target!r}; features are needed.")
 
 
+def check_input(path: Path) -> None:
+    """Refuse a path with nothing there, and a pipe: files are opened more than once.
+
+    Raises
+    ------
+    OSError
+        If there is nothing.
+    DataError
+        If it is neither a file nor a folder.
+    """
+    path.stat()  # an error with its name, if it isn't there
+    if not (path.is_file() or path.is_dir()):
+        raise DataError(
+            f"{path} is neither a file nor a folder, but something like a pipe, which can be read "
+            "only once; write it to a file first."
+        )
+
+
 def check_suffix(path: Path) -> None:
     """Refuse a folder, and a file name that doesn't say its format.
 

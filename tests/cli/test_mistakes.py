@@ -192,6 +192,22 @@ def test_an_input_that_is_not_there_is_named(tmp_path, capsys, command, name):
     assert f"{name}: No such file or directory" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet"])
+@pytest.mark.parametrize("command", ["resample", "fit", "score"])
+def test_what_can_be_read_only_once_is_refused(model, tmp_path, capsys, command, name):
+    output = tmp_path / ("m.ganaug" if command == "fit" else "o.csv")
+    pipe = tmp_path / f"pipe-{name}"
+    os.mkfifo(pipe)
+    inputs = [model, pipe] if command == "score" else [pipe]
+    capsys.readouterr()
+    given = [command, *inputs, "--target", "y", "-o", output, "--force"]
+    assert cli.main([str(argument) for argument in given]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"ganaug: error: {pipe} is neither a file nor a folder")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
