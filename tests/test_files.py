@@ -101,6 +101,45 @@ def test_the_separator_is_read_from_the_header(tmp_path, separator):
 
 
 @pytest.mark.parametrize(
+    ("header", "separator", "names"),
+    [
+        ('"a, b, c, d";e;y', ";", ["a, b, c, d", "e", "y"]),
+        ('"a;b;c","d",y', ",", ["a;b;c", "d", "y"]),
+        ('"a\nb";"c,d,e";y', ";", ["a\nb", "c,d,e", "y"]),
+        ('"a\r\n,b\n\n,c"|d|y', "|", ["a\r\n,b\n\n,c", "d", "y"]),
+        ('"say ""a,b,\n""";c;y', ";", ['say "a,b,\n"', "c", "y"]),
+        ('disk 5";disk 6";y', ";", ['disk 5"', 'disk 6"', "y"]),
+        ('"";c,d;y', ";", ["", "c,d", "y"]),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_separator_is_what_stands_outside_of_quotes(
+    tmp_path, header, separator, names, newline
+):
+    rows = [separator.join(row) for row in (["1", "4", "no"], ["2", "5", "yes"])]
+    path, out = tmp_path / "a.csv", tmp_path / "out.csv"
+    path.write_bytes((newline.join([header, *rows]) + newline).encode())
+    table = read_table(path, "y")
+    assert table.names == names
+    assert table.X.to_numpy().tolist() == [[1, 4], [2, 5]]
+    assert table.y.tolist() == ["no", "yes"]
+    table.write(out, table.X, table.y, originals=False, mark=None, force=False)
+    assert out.read_bytes().endswith((newline.join(rows) + newline).encode())
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("cells", [["1", "", "3", ""], ["", "a b", "", "x"]])
+def test_an_empty_line_in_a_file_of_one_column_is_a_missing_value(tmp_path, cells, newline):
+    path, out = tmp_path / "a.csv", tmp_path / "out.csv"
+    path.write_bytes((newline.join(["a", *cells]) + newline).encode())
+    table = read_table(path, None)
+    assert table.X["a"].isna().tolist() == [cell == "" for cell in cells]
+    table.write_with(out, {"score": range(4)}, force=False)
+    lines = [f"{cell},{k}" for k, cell in enumerate(cells)]
+    assert out.read_bytes() == (newline.join(["a,score", *lines]) + newline).encode()
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.csv", b"", "no header"),
@@ -109,6 +148,7 @@ def test_the_separator_is_read_from_the_header(tmp_path, separator):
         ("a.csv", b"a,y\n1,no\n2,yes,3\n", "line 3"),
         ("a.csv", b"a,y\n1,no,2\n3,yes,4\n", "more cells than its header"),
         ("a.csv", b'a,y\n"1,no\n', "regular table"),
+        ("a.csv", b'"a,y\n' + b"1,no\n" * 50_000, "regular table"),
         ("a.csv", b"a,y\n\xe4,no\n", "UTF-8"),
         ("a.csv", b"x\n1\n", "no target column 'y'; its columns are x"),
         ("a.csv", b"y\n1\n", "no column besides"),

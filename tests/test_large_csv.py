@@ -108,6 +108,20 @@ def test_line_breaks_in_cells_may_cross_blocks(tmp_path, monkeypatch, separator)
     assert {row["c"] for row in new_rows(source, out, separator)} <= {"one\ntwo\n\nthree", "four"}
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_separators_and_line_breaks_in_quotes_of_the_header_are_text(tmp_path, newline):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    body = text_of(CELLS, ";").split("\n", 1)[1].replace("\n", newline)
+    source.write_bytes(f'"size, width, depth";"b\nb";c;y{newline}{body}'.encode())
+    assert resample(source, out) == 0
+    assert out.read_bytes().startswith(source.read_bytes())
+    new = new_rows(source, out, ";")
+    assert new
+    assert {row["y"] for row in new} == {"yes"}
+    assert all(re.fullmatch(r"\d+", row["b\nb"]) for row in new)
+    assert out.read_bytes().count(b"\r\n") == (1 + N + len(new)) * (newline == "\r\n")
+
+
 def test_large_integers_come_back_as_they_are(tmp_path):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     cells = {"b": ["" if i % 3 == 0 else str(2**60 + 1 + 2 * (i % 2)) for i in range(N)]}

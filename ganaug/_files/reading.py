@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
-import itertools
+import re
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 CSV_SUFFIXES = (".csv", ".csv.gz")
 SUFFIXES = (*CSV_SUFFIXES, ".parquet")
 SEPARATORS = ",;\t|"
+# Quotes within a cell that has none at its start stand for themselves.
+OPEN_CELL = re.compile(rf'(?<![^{SEPARATORS}])"')
+QUOTED_CELL = re.compile(rf'{OPEN_CELL.pattern}(?:[^"]|"")*"(?!")')
 ENCODING = "utf-8-sig"  # a byte order mark, as spreadsheets write it, is no part of a name
 
 
 @dataclass(frozen=True)
 class CsvHeader:
-    """What the first line of a CSV file says.
+    """What the first row of a CSV file says.
 
     Parameters
     ----------
@@ -127,6 +130,8 @@ def read_csv(path: Path) -> tuple[pd.DataFrame, CsvHeader]:
                 path, sep=header.separator, names=header.names, header=0, index_col=False,
                 dtype=str, na_filter=False, encoding=ENCODING,
                 compression="gzip" if is_gzip(path) else None,
+                # of one column they are rows with a missing value
+                skip_blank_lines=len(header.names) > 1,
             )  # fmt: skip
     if text.empty:
         raise DataError(f"{path} has a header and no rows.")
@@ -134,17 +139,30 @@ def read_csv(path: Path) -> tuple[pd.DataFrame, CsvHeader]:
 
 
 def read_header(path: Path) -> CsvHeader:
-    """Read the first line of a CSV file; the separator is the most frequent one there."""
+    """Read the first row of a CSV file; the separator is the most frequent one there."""
     opener: Any = gzip.open if is_gzip(path) else open
     with opener(path, "rt", encoding=ENCODING, newline="") as file:
-        first = file.readline()
-        separator = max(SEPARATORS, key=first.count)
-        names = next(csv.reader(itertools.chain([first], file), delimiter=separator), [])
+        first, outside = _first_row(file)
+    separator = max(SEPARATORS, key=outside.count)
+    names = next(csv.reader([first], delimiter=separator), [])
     if not names:
         raise DataError(f"{path} has no header; its first line must name the columns.")
     _check_distinct(path, names)
     newline = first[len(first.rstrip("\r\n")) :]
     return CsvHeader(names, separator, newline or "\n")
+
+
+def _first_row(file: Iterable[str]) -> tuple[str, str]:
+    """Return the first row, with line breaks in its cells, and what of it is not in quotes."""
+    row = outside = ""
+    for line in file:
+        row += line
+        if '"' in line or row == line:  # else what was open still is
+            outside = QUOTED_CELL.sub("", row)
+        # beyond that limit Python's reader gives up, too
+        if not OPEN_CELL.search(outside) or len(row) > csv.field_size_limit():
+            break
+    return row, outside
 
 
 def _check_distinct(path: Path, names: Sequence[str]) -> None:
@@ -166,7 +184,7 @@ def explaining_csv(path: Path) -> Iterator[None]:
         raise DataError(f"{path} isn't a whole gzip file ({error}).") from error
     except pd.errors.ParserWarning as error:
         raise DataError(f"{path} has rows with more cells than its header has names.") from error
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, csv.Error) as error:
         raise DataError(f"{path} isn't a regular table: {str(error).strip()}.") from error
 
 
