@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug._encoding.columns import Column
-from ganaug._warning import warn
+from ganaug._warning import INTERRUPTION, warn
 from ganaug.exceptions import DataWarning, RepeatedRowsWarning, TrainingError
 
 # A column of so many different values in so many rows or more is taken for one of identifiers.
@@ -37,7 +37,7 @@ def warn_of_identifiers(columns: Sequence[Column]) -> None:
 def warn_of_interruption(best_step: int) -> None:
     """Say that a training was interrupted."""
     warn(
-        f"training was interrupted; the sampler has the best generator so far, of step {best_step}",
+        f"{INTERRUPTION}; the sampler has the best generator so far, of step {best_step}",
         ConvergenceWarning,
     )
 

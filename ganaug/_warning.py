@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import warnings
 
-__all__ = ["warn", "words_for_the_shell"]
+__all__ = ["INTERRUPTION", "warn", "words_for_the_shell"]
+
+# How the warning begins that somebody ended a training: no opinion on the result, but an event.
+INTERRUPTION = "training was interrupted"
 
 # Packages whose lines are between ours and the caller's: decorators, pipelines and searches.
 BETWEEN = {"ganaug", "contextlib", "imblearn", "joblib", "sklearn", "torch"}

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from ganaug import _arguments as arguments
 from ganaug import _commands as commands
 from ganaug._memory import explaining_memory
-from ganaug._warning import words_for_the_shell
+from ganaug._warning import INTERRUPTION, words_for_the_shell
 from ganaug.exceptions import GanaugError
 
 __all__ = ["main"]
@@ -37,7 +37,8 @@ examples:
   ganaug score model.ganaug more.csv -o scores.csv
   ganaug demo
 
-`ganaug COMMAND --help` explains each of them.
+`ganaug COMMAND --help` explains each of them. Ctrl-C ends a training, and what is written then is
+of the best generator so far; the exit status is 130.
 """
 
 RESAMPLE = """\
@@ -124,7 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 2 after an error of the user, 130 after an interruption.
+        The exit status: 0, 2 after an error of the user, 130 after an interruption, also of a
+        training of which the result so far was kept and written.
 
     Examples
     --------
@@ -135,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         with (
-            _telling_warnings(is_quiet=args.quiet),
+            _telling_warnings(is_quiet=args.quiet) as told,
             explaining_memory("give it a smaller table, or more memory"),
         ):
             args.run(args)
@@ -147,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"ganaug: error: {_sentence(error)}", file=sys.stderr)
         return USER_ERROR
-    return 0
+    return INTERRUPTED if any(text.startswith(INTERRUPTION) for text in told) else 0
 
 
 def _sentence(error: Exception) -> str:
@@ -157,10 +159,11 @@ def _sentence(error: Exception) -> str:
 
 
 @contextmanager
-def _telling_warnings(*, is_quiet: bool) -> Iterator[None]:
-    """Print warnings as sentences, each once; none if quiet: they are about how good a result is.
+def _telling_warnings(*, is_quiet: bool) -> Iterator[set[str]]:
+    """Print warnings as sentences, each once, and give those that were.
 
-    Which are shown at all is up to the filters of Python, as everywhere.
+    If quiet, or if the filters of Python say so, as everywhere, none are shown: they are about how
+    good a result is. Only that a training was interrupted is shown in any case.
     """
     told: set[str] = set()
 
@@ -173,8 +176,9 @@ def _telling_warnings(*, is_quiet: bool) -> Iterator[None]:
     with warnings.catch_warnings():
         if is_quiet:
             warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", INTERRUPTION)
         warnings.showwarning = tell
-        yield
+        yield told
 
 
 def _on_one_line(text: str) -> str:
@@ -380,7 +384,7 @@ def _add_common_options(command: argparse.ArgumentParser) -> None:
 def _add_volume_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="replace the output if it exists")
     volume = command.add_mutually_exclusive_group()
-    volume.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    volume.add_argument("--quiet", action="store_true", help="print only errors and interruptions")
     volume.add_argument(
         "--verbose", action="store_true", help="always show progress, and tracebacks of errors"
     )

@@ -266,6 +266,26 @@ def test_an_interrupted_run_leaves_nothing(mixed_files, tmp_path, capsys, monkey
     assert capsys.readouterr().err == "ganaug: interrupted; nothing was written.\n"
 
 
+@pytest.mark.filterwarnings("ignore")  # as PYTHONWARNINGS may say
+@pytest.mark.parametrize("volume", [[], ["--quiet"]])
+@pytest.mark.parametrize("command", ["resample", "sample", "fit"])
+def test_an_interrupted_training_is_told_though_its_result_is_written(
+    mixed_files, tmp_path, capsys, monkeypatch, command, volume
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ganaug._callbacks.TrainingTask.report", interrupt)
+    output = tmp_path / ("m.ganaug" if command == "fit" else "out.csv")
+    counted = ["-n", 5] if command == "sample" else []
+    given = [command, mixed_files[".csv"], "--target", "y", *counted, "-o", output, *volume]
+    assert ganaug(*given) == 130
+    assert output.exists()
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("ganaug: warning: training was interrupted; ")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
 def test_runs_killed_while_they_write_leave_the_output_as_it_was(tmp_path):
     command = [sys.executable, "-m", "tests.cli.killed", str(tmp_path)]
