@@ -67,7 +67,8 @@ Rows of a saved sampler are written as they are made: their number is not bound 
 
 --where says what rows must be, all conditions at once: COLUMN=VALUE, COLUMN=LOW..HIGH (either end
 may be left out; numbers or dates such as 2024-02-29), COLUMN=LEVEL,LEVEL for one of several
-categories, and COLUMN= for a missing value.
+categories, and COLUMN= for a missing value. A part of a date stands for all of it: 2024-03..2024-05
+ends with the last of May.
 
 examples:
   ganaug sample data.csv --target y -n 1000 -o rows.csv

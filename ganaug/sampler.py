@@ -436,10 +436,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             `fit_resample` would add to them (equally if it would add nothing).
         where : mapping, default=None
             What the rows must be: column -> value, range ``(low, high)`` with ``None`` for an open
-            end, or list of levels; a missing value asks for missing ones. All hold for every row,
-            in bounded time: levels are conditioned where they are drawn, numbers are folded into
-            their range, and rows start from training rows that meet the conditions or, where none
-            meets all, most of them.
+            end, or list of levels; a missing value asks for missing ones. A part of a date stands
+            for all of it, as where pandas slices: ``("2024-03", "2024-05")`` ends with May, and
+            ``datetime.date(2024, 1, 6)`` is that whole day. All hold for every row, in bounded
+            time: levels are conditioned where they are drawn, numbers are folded into their range,
+            and rows start from training rows that meet the conditions or, where none meets all,
+            most of them.
         for_training : bool, default=False
             Draw rows as `fit_resample` does: those that classifiers learn most from, hardly any
             among another class (or, where most real rows lie among one, deeper there than half of

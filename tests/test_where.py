@@ -389,6 +389,62 @@ def test_ranges_of_days_that_start_at_noon():
         sampler.sample(5, where={"day": noon})
 
 
+@pytest.fixture(scope="module")
+def calendar():
+    """Return a sampler of days, of every six hours, and of those on a clock."""
+    times = pd.Series(pd.date_range("2023-12-01", "2024-07-01", freq="6h"))
+    X = pd.DataFrame({"day": times.dt.floor("D"), "at": times})
+    X["zoned"] = X["at"].dt.tz_localize("Asia/Tokyo")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        y = np.arange(2).repeat(len(X))  # both classes have all of them
+        return GANSampler(n_steps=2, random_state=0).fit(pd.concat([X, X]), y)
+
+
+@pytest.mark.parametrize(
+    ("column", "where", "first", "last"),
+    [
+        ("day", ("2024-05", "2024-05"), "2024-05-01", "2024-05-31"),
+        ("day", (dt.date(2024, 2, 10), "2024-02"), "2024-02-10", "2024-02-29"),
+        ("day", (None, "2023"), "2023-12-01", "2023-12-31"),
+        ("day", ("2024-06", "2024"), "2024-06-01", "2024-07-01"),
+        ("day", "2024-02", "2024-02-01", "2024-02-29"),
+        ("day", np.datetime64("2024-02"), "2024-02-01", "2024-02-29"),
+        ("day", ("2024-02-01T12", "2024-02-04T12"), "2024-02-02", "2024-02-04"),
+        ("at", "2024-01-06", "2024-01-06", "2024-01-06 18:00"),
+        ("at", dt.date(2024, 1, 6), "2024-01-06", "2024-01-06 18:00"),
+        ("at", np.datetime64("2024-01-06"), "2024-01-06", "2024-01-06 18:00"),
+        ("at", ("2024-01-06", dt.date(2024, 1, 7)), "2024-01-06", "2024-01-07 18:00"),
+        ("at", ("2024-01-06", "2024-01-07T12"), "2024-01-06", "2024-01-07 12:00"),
+        ("at", dt.datetime(2024, 1, 6), "2024-01-06", "2024-01-06"),
+        ("at", ("2024-01-06", pd.Timestamp("2024-01-07")), "2024-01-06", "2024-01-07"),
+        ("zoned", "2024-01-06", "2024-01-06", "2024-01-06 18:00"),
+    ],
+)
+def test_a_month_is_all_of_its_days_and_a_day_all_of_its_hours(
+    calendar, column, where, first, last
+):
+    """As where pandas slices; but a datetime is a moment."""
+    found = calendar.sample(600, where={column: where})[0][column].dt.tz_localize(None)
+    assert (found.min(), found.max()) == (pd.Timestamp(first), pd.Timestamp(last))
+
+
+def test_a_range_may_not_end_before_it_begins(calendar):
+    with pytest.raises(DataError, match=r"asks for 2024-05 to 2024-03 .*expected low <= high"):
+        calendar.sample(5, where={"day": ("2024-05", "2024-03")})
+
+
+def test_a_year_of_a_column_of_months_is_all_of_them():
+    X = np.repeat(np.arange("2023-07", "2024-07", dtype="M8[M]"), 20)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(240) % 2)
+    for where, first, last in (("2023", 7, 12), (("2023-11-20", "2023-12-24"), 11, 12)):
+        found = sampler.sample(200, where={0: where})[0]
+        ends = [np.datetime64(f"2023-{month:02d}") for month in (first, last)]
+        assert [found.min(), found.max()] == ends
+
+
 def test_dates_before_and_after_all_that_nanoseconds_reach():
     days = pd.date_range("2021-01-01", periods=100, unit="ns")
     X = pd.DataFrame({"day": days + pd.to_timedelta(np.arange(100), "ns")})

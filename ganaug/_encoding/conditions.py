@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganaug._encoding.codecs import NANOSECONDS, Codec, LevelCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_missing, level_key
@@ -210,21 +212,19 @@ def _range(codec: NumberCodec, name: Any, wanted: Any) -> tuple[Any, Any]:
             "a value or a range (low, high), where None leaves an end open."
         )
     ends = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-    low, high = (
-        open_end if end is None else _as_number(codec, name, end)
-        for end, open_end in zip(ends, (-np.inf, np.inf), strict=True)
-    )
+    low = -np.inf if ends[0] is None else _span(codec, name, ends[0])[0]
+    high = np.inf if ends[1] is None else _span(codec, name, ends[1])[1]
     if not low <= high:
         asked = f"{ends[0]} to {ends[1]}"
         raise DataError(f"where asks for {asked} in column {name!r}; expected low <= high.")
     return low, high
 
 
-def _as_number(codec: NumberCodec, name: Any, value: Any) -> Any:
-    """Return a number, or the ticks of a date or duration."""
+def _span(codec: NumberCodec, name: Any, value: Any) -> tuple[Any, Any]:
+    """Return the first and the last number, or ticks, that a value stands for."""
     if codec.unit is not None:
         try:
-            return _as_ticks(codec.unit, value)
+            return _span_of_ticks(codec.unit, value)
         except (TypeError, ValueError) as error:
             raise DataError(
                 f"where asks for {value!r} in column {name!r}; expected a date or a duration, such "
@@ -232,11 +232,12 @@ def _as_number(codec: NumberCodec, name: Any, value: Any) -> Any:
             ) from error
     if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
         raise DataError(f"where asks for {value!r} in column {name!r}; expected a number.")
-    return value.item() if hasattr(value, "item") else value
+    number = value.item() if hasattr(value, "item") else value
+    return number, number
 
 
-def _as_ticks(unit: str, value: Any) -> int | Fraction:
-    """Return a date or duration in a unit: a fraction if between two whole ones, of any size."""
+def _span_of_ticks(unit: str, value: Any) -> tuple[int | Fraction, int | Fraction]:
+    """Return a date or duration in a unit, of a month the first and the last of its days."""
     kind = "m8" if _is_duration(value) else "M8"
     if kind == "M8" and isinstance(value, numbers.Number | np.bool_):
         raise TypeError("a number has no unit of time")
@@ -246,6 +247,14 @@ def _as_ticks(unit: str, value: Any) -> int | Fraction:
     exact = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value, dtype=kind)
     if np.isnat(exact):
         raise ValueError("no time")
+    first = _as_ticks(unit, exact)
+    is_moment = kind == "m8" or isinstance(value, dt.datetime)
+    return first, first if is_moment else max(first, ceil(_as_ticks(unit, exact + 1)) - 1)
+
+
+def _as_ticks(unit: str, exact: NDArray[Any]) -> int | Fraction:
+    """Return numpy's time or duration in a unit: a fraction if between two ticks, of any size."""
+    kind = exact.dtype.kind + "8"
     own_unit, count = np.datetime_data(exact.dtype)
     if unit in UNEQUAL_UNITS or (kind == "m8" and own_unit in UNEQUAL_UNITS):
         return int(np.array(exact, dtype=f"{kind}[{unit}]").astype(np.int64))
