@@ -112,6 +112,7 @@ def fit(args: argparse.Namespace) -> None:
             table = open_large(args.input, args.target, args.categorical)
             sampler.set_params(categorical_features=args.categorical or "auto")
             sampler.fit(table.dataset, args.target)
+            _name_labels(sampler, args.target)
         else:
             rows = read_table(args.input, args.target, args.categorical)
             sampler.fit(rows.X, rows.y)
@@ -219,6 +220,13 @@ def _sampler(args: argparse.Namespace) -> GANSampler:
     given = {key: getattr(args, key) for key in SAMPLER_OPTIONS if hasattr(args, key)}
     progress = args.verbose or (sys.stderr.isatty() and not args.quiet)
     return GANSampler(**given, verbose=int(progress))
+
+
+def _name_labels(sampler: GANSampler, target: str) -> None:
+    """Let labels that were read in parts, which are an array of pyarrow, remember their column."""
+    import pyarrow as pa
+
+    sampler._label_prototypes = pa.table({target: sampler._label_prototypes})
 
 
 def _fitted_columns(model: Any, path: Path) -> list[FittedColumn]:

@@ -297,6 +297,20 @@ def test_rows_of_a_saved_sampler_are_written_as_they_are_made(
     assert len(pd.read_csv(text)) == 2500
 
 
+@pytest.mark.parametrize("source", ["in", "in.csv"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_labels_of_a_saved_sampler_keep_the_name_of_their_column(
+    table, folder, tmp_path, source, suffix
+):
+    pyarrow.csv.write_csv(table, tmp_path / "in.csv")
+    model, out = tmp_path / "m.ganaug", tmp_path / f"out{suffix}"
+    assert main(["fit", str(tmp_path / source), *OPTIONS, "-o", str(model)]) == 0
+    assert main(["sample", str(model), "-n", "20", "-o", str(out), "--quiet"]) == 0
+    rows = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+    assert list(rows.columns) == table.column_names
+    assert set(rows["label"]) == {"yes"}
+
+
 def test_a_table_to_sample_from_needs_a_target(table, tmp_path, capsys):
     pq.write_table(table, tmp_path / "in.parquet")
     out = tmp_path / "out.parquet"
