@@ -20,19 +20,25 @@ def strategy(text: str) -> str | float | dict[str, int]:
     except ValueError:
         pass  # neither a name nor a number: rows per class
     try:
-        pairs = json.loads(text) if text.startswith("{") else _pairs(text)
+        pairs = json.loads(text, object_pairs_hook=list) if text[:1] == "{" else _pairs(text)
         # by its text, since JSON has halves and truths that int would round
-        counts = {str(label): int(str(count)) for label, count in pairs.items()}
+        counts = {label: int(str(count)) for label, count in pairs}
     except (TypeError, ValueError) as error:
         raise argparse.ArgumentTypeError(
             f"expected one of {', '.join(STRATEGIES)}, a number, CLASS=COUNT pairs or a JSON "
             f"object, got {text!r}"
         ) from error
+    labels = [label for label, _ in pairs]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} names class {label!r} twice; give one number of rows for it"
+            )
     return counts
 
 
-def _pairs(text: str) -> dict[str, str]:
-    return dict(pair.rsplit("=", 1) for pair in text.split(","))
+def _pairs(text: str) -> list[list[str]]:
+    return [pair.rsplit("=", 1) for pair in text.split(",")]
 
 
 def steps(text: str) -> int | str:

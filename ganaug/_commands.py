@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ganaug._files.fitted import FittedColumn, by_text
 from ganaug._files.large import check_large_output, is_large, open_large
 from ganaug._files.output import check_output
-from ganaug._files.reading import check_input, check_suffix
+from ganaug._files.reading import SUFFIXES, check_input
 from ganaug._files.streams import as_arrow, write_tables
 from ganaug._files.tables import Table, read_table
 from ganaug._warning import warn
@@ -50,7 +50,6 @@ REHEARSED_ROWS = 1000
 def resample(args: argparse.Namespace) -> None:
     """Write a table with synthetic rows added to its small classes."""
     _check_files(args)
-    check_suffix(args.output)
     if is_large(args.input):
         _resample_large(args)
         return
@@ -74,8 +73,7 @@ def resample(args: argparse.Namespace) -> None:
 def sample(args: argparse.Namespace) -> None:
     """Write synthetic rows only."""
     _check_files(args)
-    check_suffix(args.output)
-    if args.input.name.endswith(MODEL_SUFFIX):
+    if args.input.name.lower().endswith(MODEL_SUFFIX):
         _sample_from_model(args)
         return
     if args.target is None:
@@ -95,9 +93,7 @@ def sample(args: argparse.Namespace) -> None:
 
 def fit(args: argparse.Namespace) -> None:
     """Train on a table and write the fitted sampler or detector."""
-    _check_files(args)
-    if not args.output.name.endswith(MODEL_SUFFIX):
-        raise DataError(f"{args.output} must end with {MODEL_SUFFIX}.")
+    _check_files(args, suffixes=[MODEL_SUFFIX])
     if args.detector:
         _fit_detector(args)
         return
@@ -105,6 +101,11 @@ def fit(args: argparse.Namespace) -> None:
         raise DataError(
             f"name the column of {args.input} with the labels: --target; or fit a detector of "
             "anomalies, which needs none: --detector."
+        )
+    if hasattr(args, "resume") and not hasattr(args, "checkpoint"):
+        raise DataError(
+            "--resume goes on from the folder that --checkpoint names; give that, too, or leave "
+            "--resume out."
         )
     sampler = _sampler(args)
     with _refusals():
@@ -127,7 +128,6 @@ def score(args: argparse.Namespace) -> None:
     from ganaug import load
 
     _check_files(args)
-    check_suffix(args.output)
     model = load(args.model, device=getattr(args, "device", None))
     table = read_table(args.input, args.target)
     columns = _fitted_columns(model, args.model)
@@ -206,6 +206,8 @@ def _fit_detector(args: argparse.Namespace) -> None:
 
     reason = "a detector is trained without a checkpoint and on the CPU"
     _refuse_options(args, NOT_FOR_DETECTORS, reason)
+    if args.input.is_dir():
+        raise DataError(f"{args.input} is a folder, which detectors don't read; fit one to a file.")
     table = read_table(args.input, args.target, args.categorical)
     given = {key: getattr(args, key) for key in DETECTOR_OPTIONS if hasattr(args, key)}
     with _refusals():
@@ -334,9 +336,9 @@ def _number(text: str) -> Any:
     return text
 
 
-def _check_files(args: argparse.Namespace) -> None:
+def _check_files(args: argparse.Namespace, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Make sure that there is an input, and that the result can be written."""
-    check_output(args.output, args.force)
+    check_output(args.output, args.force, suffixes)
     inputs = [args.input, *([args.model] if hasattr(args, "model") else [])]
     for path in inputs:
         check_input(path)

@@ -80,9 +80,9 @@ def warn_of_distance(distance: float, largest: float) -> None:
     """
     if distance > largest:
         message = (
-            f"the generator has not learned the table: its rows are {distance:.2g} of the table's "
-            f"width from real ones (energy distance; at most {largest:g} where training succeeds), "
-            "and repeating rows may serve better. Pass more"
+            f"the generator has not learned the table: its rows are {_above(distance, largest)} "
+            f"of the table's width from real ones (energy distance; at most {largest:g} where "
+            "training succeeds), and repeating rows may serve better. Pass more"
         )
         warn(
             f"{message} n_steps, or parameters nearer to the defaults, a smaller learning_rate "
@@ -90,6 +90,11 @@ def warn_of_distance(distance: float, largest: float) -> None:
             ConvergenceWarning,
             in_shell=f"{message} --steps.",
         )
+
+
+def _above(number: float, limit: float) -> str:
+    """Return a number that is above a limit with two digits, or with as many as show that."""
+    return next(text for n in range(2, 18) if float(text := f"{number:.{n}g}") > limit)
 
 
 def warn_of_repeats(classes: Sequence[Any]) -> None:

@@ -29,7 +29,6 @@ from tqdm.auto import tqdm
 from ganaug._files.output import check_output, replacing
 from ganaug._optional import optional_import
 from ganaug.datasets import load_bank_marketing
-from ganaug.exceptions import DataError
 from ganaug.plotting import SyntheticDataDisplay
 from ganaug.sampler import GANSampler
 
@@ -249,9 +248,7 @@ def _counts(y: pd.Series) -> str:
 def _check_picture(output: Path, force: bool) -> None:
     """Refuse what would fail at the end, before anything is trained."""
     optional_import("matplotlib", extra="plot")
-    if output.suffix.lower() not in PICTURE_SUFFIXES:
-        raise DataError(f"{output} must end with one of {', '.join(PICTURE_SUFFIXES)}.")
-    check_output(output, force)
+    check_output(output, force, PICTURE_SUFFIXES)
 
 
 def _draw(sampler: GANSampler, X: pd.DataFrame, y: pd.Series, output: Path, force: bool) -> None:

@@ -15,7 +15,7 @@ from ganaug._files.csv_dataset import CsvDataset, detect_columns
 from ganaug._files.output import replacing
 from ganaug._files.reading import (
     check_columns,
-    check_suffix,
+    check_table_path,
     explaining_arrow,
     explaining_csv,
     is_csv,
@@ -253,7 +253,7 @@ def open_large(path: Path, target: str, categorical: Sequence[str] = ()) -> Larg
         If it can't be read as a table, a column doesn't exist, or files differ in their columns.
     """
     if not path.is_dir():
-        check_suffix(path)
+        check_table_path(path)
     if path.is_dir() or is_parquet(path):
         return LargeParquet(path, target, categorical)
     return LargeCsv(path, target, categorical)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ganaug._files.reading import SUFFIXES, check_suffix
 from ganaug._replacing import replaced, temporary_beside
 from ganaug.exceptions import DataError
 
 __all__ = ["check_output", "csv_file", "replacing"]
 
 
-def check_output(path: Path, force: bool) -> None:
+def check_output(path: Path, force: bool, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Refuse a path that can't be written, before any work is done.
 
     Parameters
@@ -23,14 +24,18 @@ def check_output(path: Path, force: bool) -> None:
         The file to write later.
     force : bool
         Whether an existing file may be replaced.
+    suffixes : sequence of str, default=those of tables
+        With what its name may end.
 
     Raises
     ------
     DataError
-        If the file exists and `force` is false, or if its folder can't be written to.
+        If its name ends with something else, the file exists and `force` is false, or its folder
+        can't be written to.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; name a file in it.")
+    check_suffix(path, suffixes)
     _refuse_existing(path, force)
     if not path.parent.is_dir():
         raise DataError(f"{path} can't be written: there is no folder {path.parent}.")

@@ -101,7 +101,7 @@ def check_input(path: Path) -> None:
         )
 
 
-def check_suffix(path: Path) -> None:
+def check_table_path(path: Path) -> None:
     """Refuse a folder, and a file name that doesn't say its format.
 
     Raises
@@ -114,8 +114,19 @@ def check_suffix(path: Path) -> None:
             f"{path} is a folder, which only `ganaug resample` and `ganaug fit` read; sample from "
             "a model that was fitted on it, and score its files one by one."
         )
-    if not path.name.lower().endswith(SUFFIXES):
-        raise DataError(f"{path} must end with one of {', '.join(SUFFIXES)}.")
+    check_suffix(path, SUFFIXES)
+
+
+def check_suffix(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a file name that ends with none of these suffixes.
+
+    Raises
+    ------
+    DataError
+    """
+    if not path.name.lower().endswith(tuple(suffixes)):
+        one_of = "one of " if len(suffixes) > 1 else ""
+        raise DataError(f"{path} must end with {one_of}{', '.join(suffixes)}.")
 
 
 def read_csv(path: Path) -> tuple[pd.DataFrame, CsvHeader]:

@@ -25,7 +25,7 @@ from ganaug._files.output import csv_file, replacing
 from ganaug._files.reading import (
     CsvHeader,
     check_columns,
-    check_suffix,
+    check_table_path,
     is_csv,
     is_gzip,
     read_csv,
@@ -364,7 +364,7 @@ def read_table(path: Path, target: str | None, categorical: Sequence[str] = ()) 
     DataError
         If the file can't be read as a table, or a column doesn't exist.
     """
-    check_suffix(path)
+    check_table_path(path)
     optional_import("pandas", extra="io")
     if is_csv(path):
         text, header = read_csv(path)

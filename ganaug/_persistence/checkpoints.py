@@ -91,7 +91,7 @@ class Checkpoint:
             raise PersistenceError(
                 f"{self._path} is the checkpoint of another run, which differs in its "
                 f"{', '.join(different)}. Fit with what it was made with, or name another folder, "
-                "or pass resume=False to start anew and replace it."
+                "or fit without `resume` to start anew and replace it."
             )
         saved, self._saved = self._saved, None  # it need not stay in memory
         return {name: torch.from_numpy(array.copy()) for name, array in saved.tensors.items()}
@@ -115,7 +115,7 @@ class Checkpoint:
         except OSError as error:
             raise PersistenceError(
                 f"no checkpoint can be written in {folder} ({error.strerror}); name another "
-                "folder, or pass checkpoint=None to train without one."
+                "folder, or train without one."
             ) from error
 
     def write(

@@ -24,6 +24,8 @@ from tests.cli.running import ganaug, read
         (["resample", "a.csv", "--strategy", "lots"], "CLASS=COUNT pairs"),
         (["resample", "a.csv", "--strategy", '{"yes": [1]}'], "CLASS=COUNT pairs"),
         (["resample", "a.csv", "--strategy", '{"yes": 50.7}'], "CLASS=COUNT pairs"),
+        (["resample", "a.csv", "--strategy", "yes=60,no=9,yes=70"], "names class 'yes' twice"),
+        (["resample", "a.csv", "--strategy", '{"yes": 60, "yes": 60}'], "names class 'yes' twice"),
         (["resample", "a.csv", "--steps", "0"], "expected a whole number from 1 on, got '0'"),
         (["sample", "a.csv", "-n", "few"], "expected a whole number from 1 on, got 'few'"),
         (["sample", "a.csv", "--where", "age"], "expected COLUMN=VALUE, COLUMN=LOW..HIGH"),
@@ -54,6 +56,7 @@ def test_a_wrong_argument_is_told(capsys, arguments, message):
         (["-o", "{folder}"], "is a folder"),
         (["-o", "{folder}/no/out.csv"], "there is no folder"),
         (["-o", "{folder}/out.xlsx"], "must end with one of .csv, .csv.gz, .parquet"),
+        (["-o", "/dev/null"], "/dev/null must end with one of .csv, .csv.gz, .parquet"),
         (["-o", "{folder}/in.csv"], "exists already; choose another name"),
         (["-o", "{folder}/in.csv", "--force"], "in.csv is what is read; name another file"),
     ],
@@ -79,8 +82,14 @@ def test_a_mistake_is_one_sentence_before_training(
     [
         (["fit", "{csv}", "-o", "{folder}/m.ganaug"], "--target; or fit a detector"),
         (["fit", "{csv}", "--target", "y", "-o", "{folder}/m.zip"], "must end with .ganaug"),
+        (["fit", "{csv}", "--target", "y", "-o", "{csv}"], "must end with .ganaug"),
+        (
+            ["fit", "{csv}", "--target", "y", "-o", "{folder}/m.ganaug", "--resume"],
+            "--resume goes on from the folder that --checkpoint names; give that, too",
+        ),
+        (["score", "{model}", "{csv}", "-o", "{model}"], "must end with one of .csv, .csv.gz"),
         (["score", "{model}", "{folder}/other.csv", "-o", "{folder}/s.csv"], "no column 'age'"),
-        (["score", "{model}", "{csv}", "-o", "{model}", "--force"], "is what is read"),
+        (["score", "{model}", "{csv}", "-o", "{csv}", "--force"], "is what is read"),
         (["score", "{csv}", "{csv}", "-o", "{folder}/s.csv"], "is no ganaug file"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "age=a"], "number"),
         (["sample", "{model}", "-n", "5", "-o", "{folder}/s.csv", "--where", "tall=1"], "'tall'"),
@@ -181,6 +190,10 @@ def test_a_folder_where_files_are_read_is_told(model, tmp_path, capsys):
     assert "score its files one by one" in capsys.readouterr().err
     assert ganaug("sample", parts, "--target", "y", "-n", 5, "-o", out) == 2
     assert "sample from a model that was fitted on it" in capsys.readouterr().err
+    assert ganaug("fit", parts, "--detector", "-o", tmp_path / "d.ganaug") == 2
+    said = capsys.readouterr().err
+    assert "parts is a folder, which detectors don't read; fit one to a file" in said
+    assert "`ganaug fit`" not in said
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.parquet", "folder", "model.ganaug"])

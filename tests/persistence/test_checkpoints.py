@@ -140,7 +140,7 @@ def test_the_checkpoint_of_another_run_is_refused(tmp_path, change, named):
     quick(checkpoint=tmp_path).fit(X, Y)
     before = (tmp_path / checkpoints.FILE_NAME).read_bytes()
     data = {"X": X, "y": Y} | {k: change.pop(k) for k in ("X", "y", "sample_weight") if k in change}
-    message = f"another run, which differs in its .*{named}.*resume=False"
+    message = f"another run, which differs in its .*{named}.*without `resume`"
     with pytest.raises(PersistenceError, match=message):
         quick(checkpoint=tmp_path, resume=True, **change).fit(**data)
     assert (tmp_path / checkpoints.FILE_NAME).read_bytes() == before
