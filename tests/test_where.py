@@ -372,6 +372,29 @@ def test_times_of_another_zone_are_the_same_times(kind, tmp_path):
         assert min(times) >= low
 
 
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [("00:15", "00:30"), ("00:30", "01:00"), ("01:00", "03:00"), ("00:30", "02:15")],
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
+def test_the_hour_that_clocks_show_twice(zone, low, high):
+    at = {"Europe/Berlin": "2024-10-27", "Australia/Lord_Howe": "2024-04-06T14:00"}[zone]
+    start = pd.Timestamp(at, tz="UTC")
+    minutes = pd.to_timedelta(np.arange(-20, 20).repeat(5) * 15, "min")
+    X = pd.DataFrame({"at": (start + minutes).tz_convert(zone)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(200) % 2)
+    low, high = (start + pd.Timedelta(f"{text}:00") for text in (low, high))
+    made, _ = sampler.sample(50, where={"at": (low, high)})
+    assert made["at"].between(low, high).all()
+    if zone == "Europe/Berlin":
+        second = start + pd.Timedelta("01:30:00")  # half past two for the second time
+        for where in (second, (second, second + pd.Timedelta("15min"))):
+            with pytest.raises(DataError, match="its clock shows an hour for the second time"):
+                sampler.sample(5, where={"at": where})
+
+
 def test_a_time_zone_where_a_column_has_none_is_refused(sampler):
     with pytest.raises(DataError, match="'since', whose dates have no time zone"):
         sampler.sample(5, where={"since": (pd.Timestamp("2021-01-01", tz="UTC"), None)})

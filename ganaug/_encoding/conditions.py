@@ -266,18 +266,51 @@ def _as_ticks(unit: str, exact: NDArray[Any]) -> int | Fraction:
 
 
 def _on_clock(name: Any, wanted: Any, zone_of: Callable[[], dt.tzinfo | None]) -> Any:
-    """Return dates, or a range of them, by the local clock of their column."""
-    if isinstance(wanted, tuple):
-        return tuple(_on_clock(name, end, zone_of) for end in wanted)
+    """Return dates, or a range of them, by the local clock of their column.
+
+    Of an hour that the clock shows twice rows are of the first one, so what begins in the second
+    one begins after it, and what ends there ends with the first.
+    """
+    ends = wanted if isinstance(wanted, tuple) else (wanted, wanted)
+    found = [_local(name, end, zone_of, is_low=place == 0) for place, end in enumerate(ends)]
+    if found and all(is_again for _, is_again in found) and found[0][0] > found[-1][0]:
+        raise DataError(
+            f"where asks for {wanted!r} in column {name!r}, when its clock shows an hour for the "
+            "second time; rows are of the first of the two. Widen the range."
+        )
+    local = tuple(time for time, _ in found)
+    return local if isinstance(wanted, tuple) else local[0]
+
+
+def _local(
+    name: Any, wanted: Any, zone_of: Callable[[], dt.tzinfo | None], *, is_low: bool
+) -> tuple[Any, bool]:
+    """Return an end by the local clock of its column, and whether that has shown it before."""
     time: Any = _parsed(wanted) if isinstance(wanted, str) else wanted
     if isinstance(time, dt.time) or getattr(time, "tzinfo", None) is None:
-        return wanted
+        return wanted, False
     zone = zone_of()
     if zone is None:
         raise DataError(
             f"where asks for {wanted!r} in column {name!r}, whose dates have no time zone; leave "
             "it out."
         )
+    if not _is_shown_again(time, zone):
+        return _clock_time(time, zone), False
+    while _is_shown_again(time, zone):
+        time = time.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
+    end = _clock_time(time, zone)
+    return (end if is_low else end - dt.timedelta(microseconds=1)), True
+
+
+def _is_shown_again(time: Any, zone: dt.tzinfo) -> bool:
+    """Tell whether a clock has shown this time before: clocks are put back by so much."""
+    back = (dt.timedelta(minutes=30), dt.timedelta(hours=1)) if time.year > 1 else ()
+    shown = _clock_time(time, zone)
+    return any(_clock_time(time - ago, zone) == shown for ago in back)
+
+
+def _clock_time(time: Any, zone: dt.tzinfo) -> Any:
     return time.astimezone(zone).replace(tzinfo=None)
 
 
