@@ -1,6 +1,8 @@
 """What a training leaves behind, when it ends, and what is said where it fails."""
 
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -256,8 +258,8 @@ def test_of_large_classes_5000_rows_are_trained_on():
     assert not np.array_equal(chosen, training_subset(codes, None, seed=1))
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_memory_is_a_few_times_that_of_the_table():
+def memory_of_a_fit():
+    """Return megabytes of a table, of the resampled one, and of what making that took."""
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(200_000, 20))).add_prefix("number ")
     for j in range(5):
@@ -270,7 +272,13 @@ def test_memory_is_a_few_times_that_of_the_table():
     sampler.fit_resample(X[:500], y[:500])
     with measured() as usage:
         X_resampled, _ = sampler.fit_resample(X, y)
-    megabytes = X.memory_usage().sum() / 2**20
-    # the result alone is nearly twice the table
-    assert X_resampled.memory_usage().sum() / 2**20 > 1.7 * megabytes
-    assert usage.megabytes < 5 * megabytes
+    sizes = [frame.memory_usage().sum() / 2**20 for frame in (X, X_resampled)]
+    return *sizes, usage.megabytes
+
+
+def test_memory_is_a_few_times_that_of_the_table():
+    # in a process of its own: one that has run other tests has other pages to reuse
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        table, resampled, taken = process.submit(memory_of_a_fit).result()
+    assert resampled > 1.7 * table  # the result alone is nearly twice the table
+    assert taken < 5 * table
