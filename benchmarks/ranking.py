@@ -36,7 +36,7 @@ KINDS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def read_results(path: Path) -> pd.DataFrame:
     """Read a file of results; the last of several rows with the same key counts."""
-    results = pd.read_csv(path, na_values=[""], keep_default_na=False)
+    results = pd.read_csv(path, na_values=[""], keep_default_na=False, low_memory=False)
     return results.drop_duplicates([*FOLD, "classifier", "sampler"], keep="last")
 
 
