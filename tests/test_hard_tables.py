@@ -129,6 +129,39 @@ def two_bands(seed, n_lower, n_upper):
     return np.c_[at, at + 0.3 * y + 0.08 * random.normal(size=len(y))], y
 
 
+def test_what_a_class_alone_shares_is_kept():
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [950, 50])
+    X = pd.DataFrame(
+        {
+            "code": np.where(y == 1, 123_456_789, random.integers(2**31, size=1000)),
+            "balance": np.where(y == 1, 3.25, random.lognormal(2, 1, 1000)),
+            "calls": np.where(np.arange(1000) >= 966, 0.0, random.lognormal(2, 1, 1000)),
+            "other": random.normal(size=1000) + y,
+        }
+    )
+    sampler = GANSampler(n_steps=50, random_state=0).fit(X, y)
+    for for_training in (False, True):
+        made, _ = sampler.sample(400, y=1, for_training=for_training)
+        assert set(made["code"]) == {123_456_789}
+        assert set(made["balance"]) == {3.25}
+        assert 0.5 < (made["calls"] == 0.0).mean() < 0.85  # of real rows 34 of 50
+
+
+@pytest.mark.parametrize("for_training", [False, True])
+def test_missing_values_keep_their_rate_in_many_rows(for_training):
+    random = np.random.default_rng(0)
+    y = (np.arange(6000) < 400).astype(int)
+    gaps = random.random(6000) < np.where(y == 1, 0.4, 0.02)
+    X = random.normal(size=(6000, 3)) + y[:, None]
+    X[gaps, 0] = np.nan
+    sampler = GANSampler(n_steps=100, random_state=0).fit(X, y)
+    made, _ = sampler.sample(16_000, y=1, for_training=for_training)
+    is_missing = np.isnan(made[:, 0])
+    for part in (is_missing[:7936], is_missing[7936:]):
+        assert abs(part.mean() - gaps[:400].mean()) < 0.03
+
+
 def test_strong_correlations_are_kept():
     random = np.random.default_rng(0)
     y = np.repeat([0, 1], [300, 80])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -34,10 +35,15 @@ NANOSECONDS = {
 }
 
 
-def fit_codec(column: Column, *, linear: bool = False) -> Codec:
-    """Return the codec that fits the kind and the size of a column."""
+def fit_codec(
+    column: Column, rows_by_class: Sequence[NDArray[np.int64]] = (), *, linear: bool = False
+) -> Codec:
+    """Return the codec that fits the kind and the size of a column.
+
+    `rows_by_class` are rows of each class, the smallest class first.
+    """
     if column.levels is None:
-        return NumberCodec.fit(column, linear=linear)
+        return NumberCodec.fit(column, rows_by_class, linear=linear)
     if len(column.levels) > MAX_ONE_HOT_LEVELS:
         return VectorCodec.fit(column)
     return CategoryCodec.fit(column)
@@ -164,15 +170,23 @@ class NumberCodec(Codec):
     head: int | None = None
 
     @classmethod
-    def fit(cls, column: Column, *, linear: bool = False) -> NumberCodec:
+    def fit(
+        cls,
+        column: Column,
+        rows_by_class: Sequence[NDArray[np.int64]] = (),
+        *,
+        linear: bool = False,
+    ) -> NumberCodec:
         present = column.values[~column.missing]
         has_missing = bool(column.missing.any())
         if not len(present):
             return cls(None, None, present, has_missing, column.unit)
         grid = find_usual_grid(present) if linear else find_grid(present)
         scale = find_scale(grid.to_unit(present), linear=linear) if grid.low != grid.high else None
-        atoms = present[:0] if linear else find_atoms(present)
-        return cls(grid, scale, atoms, has_missing, column.unit)
+        if linear:
+            return cls(grid, scale, present[:0], has_missing, column.unit)
+        by_class = [column.values[rows[~column.missing[rows]]] for rows in rows_by_class]
+        return cls(grid, scale, find_atoms(present, by_class), has_missing, column.unit)
 
     def lay_out(
         self, position: int, column: Column, context: Context, builder: LayoutBuilder

@@ -8,6 +8,7 @@ dates in nanoseconds). Then t is standardised, linearly or, where tails are heav
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,9 @@ MIN_ROWS_PER_VALUE = 20
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
 ATOM_MIN_OTHER_VALUES = 20
+# So is one that most rows of a class share, however seldom it is in the table.
+MIN_ATOM_ROWS = 5
+MAX_CLASS_ATOMS = 10
 LARGEST = float(np.finfo(np.float64).max)
 SINGLE_PRECISION = float(np.finfo(np.float32).eps)
 # Shapes of columns are measured on so many of their values; ranges and grids on all.
@@ -369,14 +373,28 @@ def _tamed_moments(unit: NDArray[np.float64]) -> tuple[float, float]:
     return middle + reach * drawn_in.mean(), reach * drawn_in.std()
 
 
-def find_atoms(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the values that hold so large a share of a varied column that they are states."""
+def find_atoms(values: NDArray[Any], by_class: Sequence[NDArray[Any]] = ()) -> NDArray[Any]:
+    """Return the values that hold so large a share of a varied column that they are states.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+    by_class : sequence of ndarray
+        Those of each class, the smallest first.
+    """
     values = _thinned(values)
     distinct, counts = np.unique(values, return_counts=True)
-    often = counts >= ATOM_SHARE * len(values)
-    if len(distinct) - often.sum() < ATOM_MIN_OTHER_VALUES:
-        return distinct[:0]
-    return distinct[often]
+    often = distinct[counts >= ATOM_SHARE * len(values)]
+    shared = [part for part in map(_shared_by_most, by_class) if len(part)][:MAX_CLASS_ATOMS]
+    atoms = np.unique(np.concatenate([often, *shared]))
+    return atoms if len(distinct) - len(atoms) >= ATOM_MIN_OTHER_VALUES else distinct[:0]
+
+
+def _shared_by_most(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the value that more than half of them are, of shape (1,), or none, of shape (0,)."""
+    middle = np.sort(values)[len(values) // 2 :][:1]  # if there is one it is in the middle
+    n_shared = np.count_nonzero(values == middle) if len(middle) else 0
+    return middle if n_shared >= MIN_ATOM_ROWS and 2 * n_shared > len(values) else middle[:0]
 
 
 def _thinned(values: NDArray[Any], keep: tuple[float, ...] = ()) -> NDArray[Any]:

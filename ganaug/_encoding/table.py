@@ -26,6 +26,8 @@ from ganaug._encoding.levels import Context
 from ganaug._encoding.rows import Rows
 
 MAX_CONTEXT_ROWS = 100_000
+# What the rows of a class share is looked for in so many of them.
+MAX_CLASS_ROWS = 2000
 
 
 class TableEncoder:
@@ -75,7 +77,8 @@ class TableEncoder:
             say about the class and the other columns.
         """
         self.names_ = [column.name for column in columns]
-        self.codecs_ = [fit_codec(column, linear=self.linear) for column in columns]
+        by_class = () if self.linear else _rows_by_class(classes)
+        self.codecs_ = [fit_codec(column, by_class, linear=self.linear) for column in columns]
         rows = _rows_for_context(len(classes))
         known = [column.take(rows) for column in columns]
         context = _context(self.codecs_, known, classes[rows])
@@ -141,6 +144,17 @@ class TableEncoder:
             codec.decode(name, expanded)
             for codec, name in zip(self.codecs_, self.names_, strict=True)
         ]
+
+
+def _rows_by_class(classes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return rows of each class, the smallest class first: all, or a random choice of many."""
+    by_class = np.argsort(classes, kind="stable")
+    parts = np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
+    random = np.random.default_rng(0)  # the same table always has the same layout
+    return [
+        part if len(part) <= MAX_CLASS_ROWS else random.choice(part, MAX_CLASS_ROWS)
+        for part in sorted(parts, key=len)
+    ]
 
 
 def _rows_for_context(n_rows: int) -> slice | NDArray[np.int64]:

@@ -79,6 +79,11 @@ class Block:
     n_homes: int
     n_each: int
 
+    @property
+    def is_later(self) -> bool:
+        """Whether all blocks after it are like it, so that nothing more is learned from them."""
+        return self.first_home >= FEW_ROWS
+
 
 def blocks(n_wanted: int) -> Iterator[Block]:
     """Give the blocks that hold the first so many rows of a class."""
@@ -185,7 +190,7 @@ class RowSampler:
         ready = in_turn()
         for block in ready:
             yield rows_of(block)
-            if selection.is_settled:
+            if block.is_later:
                 break
         yield from in_threads(rows_of, ready, self._table.device)
 

@@ -100,12 +100,7 @@ class Selection:
         self.border = min(depth, 0.0) if classes_overlap else 0.0
         self._says_missing = _missing_levels(layout, class_mean.device)
         self._ridge = torch.where(self._says_missing, MISSING_RIDGE, aim.ridge)
-        self._kept_tilt: Tensor | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing more is learned from candidates."""
-        return self._kept_tilt is not None
+        self._kept_tilts: dict[float, Tensor] = {}
 
     def choose(
         self,
@@ -137,14 +132,16 @@ class Selection:
     def _tilt(self, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:
         """Return the tilt to the mean of the class, and to its rates of missing values.
 
-        One that was found for many candidates is good for all later ones.
+        One that was found for many candidates is good for all later ones, if there are as many for
+        each row: of fewer more are taken whatever they weigh.
         """
-        if self._kept_tilt is not None:
-            return self._kept_tilt
+        per_row = len(candidates) / n_rows
+        if per_row in self._kept_tilts:
+            return self._kept_tilts[per_row]
         stride = -(-len(candidates) // MAX_TILT_ROWS)
         tilt = self._find_tilt(candidates[::stride], log_weights[::stride], n_rows // stride)
         if len(candidates) >= MAX_TILT_ROWS:
-            self._kept_tilt = tilt
+            self._kept_tilts[per_row] = tilt
         return tilt
 
     def _find_tilt(self, candidates: Tensor, log_weights: Tensor, n_rows: int) -> Tensor:

@@ -173,6 +173,19 @@ def test_atoms_are_values_that_pile_up_in_a_varied_column():
     assert find_atoms(random.normal(size=500)).tolist() == []
 
 
+def test_atoms_are_also_what_most_rows_of_a_class_share():
+    random = np.random.default_rng(0)
+    large = random.lognormal(size=500)
+    for share, expected in ((1.0, [3.25]), (0.7, [3.25]), (0.4, [])):
+        small = np.where(np.arange(20) < 20 * share, 3.25, random.lognormal(size=20))
+        assert find_atoms(np.r_[large, small], [small, large]).tolist() == expected
+    few = np.full(4, 3.25)  # by chance, perhaps
+    assert find_atoms(np.r_[large, few], [few, large]).tolist() == []
+    assert find_atoms(large, [large[:0], large]).tolist() == []
+    many = [np.full(6, float(k)) for k in range(40)]
+    assert find_atoms(np.r_[large, np.concatenate(many)], many).tolist() == list(range(10))
+
+
 def test_the_shape_of_a_very_long_column_is_measured_on_a_part(monkeypatch):
     random = np.random.default_rng(0)
     values = np.r_[random.lognormal(sigma=2, size=20_000), np.zeros(8000), 1e9]
