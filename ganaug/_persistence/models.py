@@ -16,7 +16,7 @@ from ganaug._gan.runtime import undisturbed
 from ganaug._memory import explaining_memory
 from ganaug._persistence.archive import Archive, read_archive, write_archive
 from ganaug._persistence.detectors import DETECTOR
-from ganaug._persistence.estimators import Format
+from ganaug._persistence.estimators import Format, with_parameters
 from ganaug._persistence.network_samplers import NETWORK_SAMPLER
 from ganaug._persistence.samplers import SAMPLER
 from ganaug._persistence.schema import from_document, to_document
@@ -28,13 +28,20 @@ __all__ = ["FORMATS", "MAX_BYTES", "load", "save"]
 FORMATS: tuple[Format, ...] = (SAMPLER, NETWORK_SAMPLER, DETECTOR)
 MAX_BYTES = 2**28
 NO_LIMIT = 2**62
+PACKAGE = "ganaug"
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator; what could not be read again is refused before."""
+    if not type(estimator).__module__.startswith(f"{PACKAGE}."):
+        raise PersistenceError(
+            f"{type(estimator).__name__} is a class of yours, which a file can't name; pickle it, "
+            f"or save one of {PACKAGE}'s own."
+        )
+    parameters = estimator.get_params(deep=False)
+    with_parameters(type(estimator), parameters)  # some may have been set after the fit
     form = next(form for form in FORMATS if form.holds(estimator))
     document, tensors = to_document(form.state.of(estimator))
-    parameters = estimator.get_params(deep=False)
     callables = {name: value for name, value in parameters.items() if callable(value)}
     reading = Reading(callables, max_bytes=NO_LIMIT)
     from_document(form.state, document, tensors, reading).check(NO_LIMIT)

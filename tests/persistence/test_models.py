@@ -432,6 +432,20 @@ def test_network_samplers_of_version_1_stay_readable():
     np.testing.assert_allclose(drawn.mean(axis=(1, 2)), [98.5, 97.4, 97.9], atol=0.5)
 
 
+class Subclass(GANSampler):
+    """A sampler that no file can name."""
+
+
+def test_what_could_not_be_loaded_is_not_saved(numbers, fitted, tmp_path):
+    subclass = Subclass(n_steps=3, random_state=0).fit(*numbers)
+    with pytest.raises(PersistenceError, match="Subclass is a class of yours"):
+        subclass.save(tmp_path / "model")
+    spoilt = pickle.loads(pickle.dumps(fitted)).set_params(learning_rate=1e9)
+    with pytest.raises(PersistenceError, match="'learning_rate' parameter"):
+        spoilt.save(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_are_kept(numbers, tmp_path):
     X, y = numbers
     weights = np.random.default_rng(0).exponential(size=len(y))
