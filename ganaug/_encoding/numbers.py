@@ -330,7 +330,11 @@ class Scale:
             below = np.minimum(unit - self.unit[0], 0.0) * slopes[0]
             above = np.maximum(unit - self.unit[-1], 0.0) * slopes[-1]
             outside: NDArray[np.float64] = below + above
-        return np.interp(unit, self.unit, self.standard) + outside
+            inside = np.interp(unit, self.unit, self.standard)
+        if not np.isfinite(inside).all():  # between two knots whose slope is no number
+            knots = np.searchsorted(self.unit, unit, side="right") - 1
+            inside = np.where(np.isfinite(inside), inside, self.standard[knots])
+        return inside + outside
 
     def backward(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.interp(standard, self.standard, self.unit)

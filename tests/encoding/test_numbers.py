@@ -165,6 +165,15 @@ def test_scaled_numbers_are_about_standard(sigma):
     assert np.abs(standard).max() < 12
 
 
+def test_scale_of_numbers_of_all_magnitudes():
+    values = 10.0 ** np.random.default_rng(0).uniform(-300, 300, 300)
+    scale, unit = find_scale(find_grid(values).to_unit(values)), find_grid(values).to_unit(values)
+    standard = scale.forward(unit)
+    assert np.isfinite(standard).all()
+    assert (np.diff(standard[np.argsort(values)]) >= 0).all()
+    assert np.abs(standard).max() < 4
+
+
 def test_atoms_are_values_that_pile_up_in_a_varied_column():
     random = np.random.default_rng(0)
     spend = np.where(random.random(500) < 0.6, 0.0, random.exponential(size=500))
