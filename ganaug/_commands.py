@@ -6,7 +6,7 @@ import argparse
 import secrets
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,9 +58,7 @@ def resample(args: argparse.Namespace) -> None:
     _refuse_columns(args.input, table.names, [mark])
     strategy = getattr(args, "sampling_strategy", None)
     if isinstance(strategy, dict):
-        args.sampling_strategy = {
-            _class_named(name, table.classes): count for name, count in strategy.items()
-        }
+        args.sampling_strategy = _by_class(strategy, lambda name: _class_named(name, table.classes))
     sampler = _sampler(args)
     with _refusals():
         resampled = sampler.fit_resample(table.X, table.y)
@@ -170,7 +168,7 @@ def _resample_large(args: argparse.Namespace) -> None:
     _refuse_columns(args.input, table.names, [mark])
     strategy = getattr(args, "sampling_strategy", None)
     if isinstance(strategy, dict):
-        args.sampling_strategy = {table.class_named(name): n for name, n in strategy.items()}
+        args.sampling_strategy = _by_class(strategy, table.class_named)
     sampler = _sampler(args).set_params(categorical_features=args.categorical or "auto")
     with _refusals():
         sampler.fit(table.dataset, args.target)
@@ -285,6 +283,8 @@ def _rehearse(sampler: GANSampler, table: Table, label: Any, args: argparse.Name
         sampler.set_params(random_state=secrets.randbits(31))
     with warnings.catch_warnings(action="ignore"):
         rehearsal = clone(sampler).set_params(n_steps=1, verbose=0).fit(table.X, table.y)
+        if rehearsal.history_.get("interrupted"):
+            raise KeyboardInterrupt
         n_rows = min(args.n_samples, REHEARSED_ROWS)
         rehearsal.sample(n_rows, y=label, where=_where(args.where, rehearsal))
 
@@ -378,6 +378,17 @@ def _class_named(name: str, classes: Sequence[Any]) -> Any:
     if name not in known:
         raise DataError(f"there is no class {name!r}; there are {', '.join(map(str, classes))}.")
     return known[name]
+
+
+def _by_class(counts: Mapping[str, int], class_named: Callable[[str], Any]) -> dict[Any, int]:
+    """Return numbers of rows by the classes that are named, each once in whatever spelling."""
+    by_class: dict[Any, int] = {}
+    for name, count in counts.items():
+        label = class_named(name)
+        if label in by_class:
+            raise DataError(f"--strategy names class {label!s} twice; give one number of rows.")
+        by_class[label] = count
+    return by_class
 
 
 def _added(sampler: GANSampler) -> str:

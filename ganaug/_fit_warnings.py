@@ -29,7 +29,8 @@ def warn_of_identifiers(columns: Sequence[Column]) -> None:
             warn(
                 f"column {column.name!r} holds {n_values:,} different values in {n_rows:,} rows, "
                 "as identifiers do: nothing can be learned from it, and synthetic rows repeat the "
-                "values of real ones. Leave it out, and make new ones afterwards.",
+                "values of real ones. Leave it out and make new ones afterwards or, if it holds "
+                "numbers or dates as text, convert it.",
                 DataWarning,
             )
 

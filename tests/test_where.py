@@ -386,13 +386,32 @@ def test_the_hour_that_clocks_show_twice(zone, low, high):
         warnings.simplefilter("ignore", UserWarning)
         sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(200) % 2)
     low, high = (start + pd.Timedelta(f"{text}:00") for text in (low, high))
-    made, _ = sampler.sample(50, where={"at": (low, high)})
-    assert made["at"].between(low, high).all()
+    local = [end.to_pydatetime().astimezone(ZoneInfo(zone)) for end in (low, high)]
+    for ends in ((low, high), tuple(local), (low.isoformat(), high.isoformat())):
+        made, _ = sampler.sample(50, where={"at": ends})
+        assert made["at"].between(low, high).all()
     if zone == "Europe/Berlin":
         second = start + pd.Timedelta("01:30:00")  # half past two for the second time
-        for where in (second, (second, second + pd.Timedelta("15min"))):
+        again = dt.datetime(2024, 10, 27, 2, 30, tzinfo=ZoneInfo(zone), fold=1)
+        for where in (second, again, (second, second + pd.Timedelta("15min")), (again, again)):
             with pytest.raises(DataError, match="its clock shows an hour for the second time"):
                 sampler.sample(5, where={"at": where})
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (dt.datetime(1, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC)),
+        (pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")),
+        ("0001-01-01T00:00Z", "9999-12-31T23:59Z"),
+    ],
+)
+def test_ranges_of_all_times_there_are(ends):
+    X = pd.DataFrame({"at": HOURS})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        sampler = GANSampler(n_steps=2, random_state=0).fit(X, np.arange(200) % 2)
+    assert len(sampler.sample(5, where={"at": ends})[0]) == 5
 
 
 def test_a_time_zone_where_a_column_has_none_is_refused(sampler):

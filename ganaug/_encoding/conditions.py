@@ -25,6 +25,8 @@ from ganaug._encoding.layout import Condition
 from ganaug.exceptions import DataError
 
 LEVELS_SHOWN = 8
+# By how much clocks are put back.
+PUT_BACK = tuple(dt.timedelta(minutes=minutes) for minutes in (30, 60, 120))
 UNEQUAL_UNITS = {"M", "Y"}
 
 
@@ -295,6 +297,14 @@ def _local(
             f"where asks for {wanted!r} in column {name!r}, whose dates have no time zone; leave "
             "it out."
         )
+    try:
+        return _shown(time.astimezone(dt.UTC), zone, is_low=is_low)
+    except (OverflowError, ValueError):  # the first or the last time there is
+        return time.replace(tzinfo=None), False
+
+
+def _shown(time: Any, zone: dt.tzinfo, *, is_low: bool) -> tuple[Any, bool]:
+    """Return what a clock shows at a time of UTC, and whether it has shown that before."""
     if not _is_shown_again(time, zone):
         return _clock_time(time, zone), False
     while _is_shown_again(time, zone):
@@ -304,10 +314,9 @@ def _local(
 
 
 def _is_shown_again(time: Any, zone: dt.tzinfo) -> bool:
-    """Tell whether a clock has shown this time before: clocks are put back by so much."""
-    back = (dt.timedelta(minutes=30), dt.timedelta(hours=1)) if time.year > 1 else ()
+    """Tell whether a clock has shown what it shows at a time of UTC before."""
     shown = _clock_time(time, zone)
-    return any(_clock_time(time - ago, zone) == shown for ago in back)
+    return any(_clock_time(time - ago, zone) == shown for ago in PUT_BACK)
 
 
 def _clock_time(time: Any, zone: dt.tzinfo) -> Any:

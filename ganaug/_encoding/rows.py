@@ -184,7 +184,7 @@ class ListRows(Rows):
 
     def extended(self, columns: list[Column], builder: RowBuilder) -> list[Any]:
         # lists of their own: who changes a row of the result must not change the table
-        rows = [row.copy() if isinstance(row, list) else row for row in self.native]
+        rows = [row.copy() if isinstance(row, list | np.ndarray) else row for row in self.native]
         return rows + builder.build(columns)
 
 

@@ -152,7 +152,7 @@ def _rows_by_class(classes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     parts = np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
     random = np.random.default_rng(0)  # the same table always has the same layout
     return [
-        part if len(part) <= MAX_CLASS_ROWS else random.choice(part, MAX_CLASS_ROWS)
+        part if len(part) <= MAX_CLASS_ROWS else random.choice(part, MAX_CLASS_ROWS, replace=False)
         for part in sorted(parts, key=len)
     ]
 

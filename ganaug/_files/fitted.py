@@ -48,9 +48,8 @@ class FittedColumn:
         ]
 
     def is_foreign(self, values: Sequence[Any]) -> bool:
-        """Tell whether there are values, none of them missing, and none is a level."""
-        texts = set(map(str, values))
-        return bool(texts) and texts.isdisjoint(by_text(self.levels or ()))
+        """Tell whether there are values, as `as_levels` gives them, and none is a level."""
+        return bool(values) and set(values).isdisjoint(self.levels or ())
 
 
 def _reader_of(levels: Sequence[Any]) -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ import gzip
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ def _first_row(file: Iterable[str]) -> tuple[str, str]:
     row = outside = ""
     for line in file:
         row += line
-        if '"' in line or row == line:  # else what was open still is
+        if line.count('"') % 2 or row == line:  # else what was open still is
             outside = QUOTED_CELL.sub("", row)
         # beyond that limit Python's reader gives up, too
         if not OPEN_CELL.search(outside) or len(row) > csv.field_size_limit():
@@ -177,8 +178,8 @@ def _first_row(file: Iterable[str]) -> tuple[str, str]:
 
 
 def _check_distinct(path: Path, names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
+    for name, n_columns in Counter(names).items():
+        if n_columns > 1:
             raise DataError(f"{path} has more than one column named {name!r}; rename one.")
 
 

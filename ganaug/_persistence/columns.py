@@ -107,9 +107,21 @@ def describe_index(index: Any) -> tuple[Any, ...]:
             levels = tuple(describe_pandas(level.dtype) for level in index.levels)
             return ("multi", levels, tuple(index.tolist()), tuple(index.names))
     described = (describe_pandas(index.dtype), tuple(index.tolist()), index.name)
-    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex) and index.freq is not None:
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex) and _has_a_name(index.freq):
         return ("times", *described, index.freqstr)
     return ("index", *described)
+
+
+def _has_a_name(frequency: Any) -> bool:
+    """Tell whether the frequency of an index is all that its name says."""
+    from pandas.tseries.frequencies import to_offset
+
+    if frequency is None:
+        return False
+    try:
+        return bool(to_offset(frequency.freqstr) == frequency)
+    except ValueError:
+        return False
 
 
 def pandas_index(described: Any) -> Any:

@@ -312,3 +312,11 @@ def test_runs_killed_while_they_write_leave_the_output_as_it_was(tmp_path):
         assert case["left"] == 1, case  # it was writing; the next run removes that
         assert (case["status"], case["then"]) == (0, "whole"), case
         assert case["files"] == [f"out{case['suffix']}", f"table{case['suffix']}"], case
+
+
+def test_a_class_is_named_once_in_whatever_spelling(tmp_path, capsys):
+    rows = [f"{k},{k % 3 == 0:d}" for k in range(30)]
+    (tmp_path / "in.csv").write_text("\n".join(["a,y", *rows]))
+    given = ("resample", tmp_path / "in.csv", "--target", "y", "-o", tmp_path / "out.csv")
+    assert ganaug(*given, "--strategy", "1=20,1.0=25") == 2
+    assert "--strategy names class 1 twice" in capsys.readouterr().err

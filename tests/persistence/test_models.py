@@ -436,6 +436,18 @@ class Subclass(GANSampler):
     """A sampler that no file can name."""
 
 
+@pytest.mark.filterwarnings("ignore:assert_index_equal will check")
+@pytest.mark.parametrize("step", [pd.DateOffset(months=2), pd.offsets.Easter()])
+def test_categories_may_have_odd_distances(step, tmp_path):
+    days = pd.date_range("2024-01-01", periods=6, freq=step)
+    X = pd.DataFrame({"d": pd.Categorical(days[np.arange(60) % 6], days), "z": np.arange(60.0)})
+    check_round_trip(quick().fit(X, np.repeat([0, 1], [40, 20])), X, tmp_path)
+    X = pd.DataFrame(np.arange(360.0).reshape(60, 6) ** 2, columns=days)
+    sampler = quick().fit(X, np.repeat([0, 1], [40, 20]))
+    with pytest.raises(PersistenceError, match="'X.columns' can't be stored"):
+        sampler.save(tmp_path / "model")
+
+
 def test_what_could_not_be_loaded_is_not_saved(numbers, fitted, tmp_path):
     subclass = Subclass(n_steps=3, random_state=0).fit(*numbers)
     with pytest.raises(PersistenceError, match="Subclass is a class of yours"):
