@@ -710,13 +710,16 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         target = validation.check_target(y, rows)
         strategy = validation.check_strategy(self.sampling_strategy, target, counts)
         validation.check_class_counts(target)
+        networks = self._own_networks()
+        # networks of one's own were written for a width
+        encoder = TableEncoder(class_states=networks is None)
         return TrainingJob(
             rows=rows,
             target=target,
             strategy=strategy,
             weights=validation.check_sample_weight(sample_weight, target),
-            encoder=TableEncoder() if form is None else ImageEncoder(form),
-            own_networks=self._own_networks(),
+            encoder=encoder if form is None else ImageEncoder(form),
+            own_networks=networks,
             config=self._config(self._auto(rows.n_rows, is_image=form is not None)),
             device=resolve_device(self.device),
             seed=seed,

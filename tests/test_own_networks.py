@@ -10,7 +10,6 @@ from torch import nn
 
 import ganaug
 from ganaug import GANSampler
-from ganaug._encoding.numbers import MIN_ATOM_ROWS
 from ganaug._gan.losses import LOSSES
 from ganaug.exceptions import DataError, PersistenceError
 from tests.quick import assert_threads_do_as_one
@@ -146,9 +145,8 @@ def test_planted_outliers_score_extreme(loss, seed):
 
 
 def test_a_class_that_does_not_vary_is_measured_by_the_width_of_the_table():
-    # of more rows what they share would be states, and rows wider
-    X = np.r_[np.random.default_rng(0).normal(size=(90, 5)), np.ones((MIN_ATOM_ROWS - 1, 5))]
-    y = np.repeat([0, 1], [90, MIN_ATOM_ROWS - 1])
+    X = np.r_[np.random.default_rng(0).normal(size=(90, 5)), np.ones((10, 5))]
+    y = np.repeat([0, 1], [90, 10])
     for networks in own_networks_of_a_table(5):
         assert quick(**networks).fit(X, y).history_["quality"].max() < 9
 
