@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.layout import Found
 from ganaug._encoding.target import plain_label, plain_labels
-from ganaug._validation import check_known_classes, codes_by_class
+from ganaug._validation import check_known_classes, check_label, codes_by_class
 from ganaug.exceptions import DataError
 
 
@@ -99,9 +99,7 @@ def check_sample_counts(
                 f"y must be one label here, got an array of shape {np.shape(y)}; pass n_samples as "
                 "a dict of class -> number of rows."
             )
-        label = plain_label(y)
-        check_known_classes([label], Counter(code_of))
-        return {code_of[label]: n_rows}
+        return {check_label(y, classes): n_rows}
     if default is None or not any(default.values()):
         default = dict.fromkeys(code_of, 1)
     shares = _divide(n_rows, np.array(list(default.values())))

@@ -6,6 +6,7 @@ Each one says what was expected, what came and what to do, before any training s
 from __future__ import annotations
 
 import numbers
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -160,11 +161,33 @@ def check_target(y: Any, rows: Rows) -> Target:
 
 def check_lengths(y: Any, rows: Rows) -> None:
     """Refuse labels that are not one for each row."""
-    if y is not None and _num_samples(y) != rows.n_rows:
+    if y is None:  # `read_target` says so
+        return
+    if _is_one_label(y):
+        raise DataError(_that_one_label_came(y, rows))
+    if _num_samples(y) != rows.n_rows:
         raise DataError(
             f"X and y differ in length: X has {rows.n_rows} rows, y has {_num_samples(y)} labels. "
             "Found input variables with inconsistent numbers of samples."
         )
+
+
+def _is_one_label(y: Any) -> bool:
+    # `np.ndim` would ask containers to do it that convert themselves to arrays, and no more
+    ndim: int = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
+    return ndim == 0
+
+
+def _that_one_label_came(y: Any, rows: Rows) -> str:
+    if isinstance(y, str) and y in rows.names:
+        return (
+            f"y is {y!r}, the name of a column of X; expected one label for each row (names are "
+            f"for datasets). Take the labels out of X, in pandas by y = X.pop({y!r})."
+        )
+    return (
+        f"y is {reprlib.repr(y)}; expected one label for each of the {rows.n_rows} rows of X. Pass "
+        "an array, a series or a list of them."
+    )
 
 
 def check_class_counts(target: Target) -> None:
@@ -278,13 +301,22 @@ def read_columns(rows: Rows, categorical_features: Any, X: Any) -> list[Column]:
 
 
 def check_labels(y: Any, rows: Rows, classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the class code of each row's label."""
+    """Return the class code of each row's label; one label is that of all rows."""
+    if _is_one_label(y):
+        return np.full(rows.n_rows, check_label(y, classes))
     check_lengths(y, rows)
     target = read_target(y)
     code_of = codes_by_class(classes)
     check_known_classes(target.classes.tolist(), Counter(code_of))
     codes = np.array([code_of[label] for label in target.classes.tolist()], dtype=np.int64)
     return codes[target.codes]
+
+
+def check_label(label: Any, classes: NDArray[Any]) -> int:
+    """Return the class code of one label."""
+    label, code_of = plain_label(label), codes_by_class(classes)
+    check_known_classes([label], Counter(code_of))
+    return code_of[label]
 
 
 def check_categorical_features(

@@ -560,9 +560,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns of `fit`. Times of another time zone are converted to that of
             their column.
-        y : array-like of shape (n_samples,), default=None
-            The class that each row is compared with. By default the one that it is most normal
-            for: a low score then says that it is unlike every class.
+        y : label or array-like of shape (n_samples,), default=None
+            The class that all rows are compared with, or that of each. By default the one that a
+            row is most normal for: a low score then says that it is unlike every class.
 
         Returns
         -------
@@ -585,12 +585,12 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         rows = validation.check_rows(X, images=True)
         self.encoder_.check_form(rows)
         validation.compare_columns(self, rows.native)
+        codes = None if y is None else validation.check_labels(y, rows, self.classes_)
         columns = read_fitted_columns(rows, self.encoder_, self._row_builder)
         logits = self._gan.logits(self.encoder_.transform(columns))
         normality = less_unseen(self._score_scale.normality(logits), self.encoder_.unseen(columns))
-        if y is None:
+        if codes is None:
             return normality.max(axis=1)
-        codes = validation.check_labels(y, rows, self.classes_)
         return normality[np.arange(rows.n_rows), codes]
 
     def anomaly_score(self, X: Any, y: Any = None) -> NDArray[np.float64]:
@@ -603,8 +603,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows with the columns of `fit`.
-        y : array-like of shape (n_samples,), default=None
-            The class that each row is compared with; by default the one that it suits best.
+        y : label or array-like of shape (n_samples,), default=None
+            The class that all rows are compared with, or that of each; by default the one that a
+            row suits best.
 
         Returns
         -------

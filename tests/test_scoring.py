@@ -354,6 +354,23 @@ def test_labels_that_differ_from_fit_are_named(table, sampler):
 
 
 @pytest.mark.parametrize("method", ["score_samples", "anomaly_score"])
+@pytest.mark.parametrize("label", ["leave", np.str_("leave"), np.array("leave")], ids=repr)
+def test_one_label_is_that_of_all_rows(table, sampler, method, label):
+    score, rows = getattr(sampler, method), table[0][:40]
+    np.testing.assert_array_equal(score(rows, label), score(rows, ["leave"] * 40))
+
+
+def test_labels_are_looked_at_before_rows_are_scored(table, sampler, monkeypatch):
+    monkeypatch.setattr(type(sampler._gan), "logits", None)  # would fail when rows are scored
+    with pytest.raises(DataError, match="there is no class 'maybe'; there are 'leave', 'stay'"):
+        sampler.score_samples(table[0], "maybe")
+    with pytest.raises(DataError, match="there is no class 1; there are 'leave', 'stay'"):
+        sampler.anomaly_score(table[0], 1)
+    with pytest.raises(DataError, match="X has 400 rows, y has 3 labels"):
+        sampler.score_samples(table[0], table[1][:3])
+
+
+@pytest.mark.parametrize("method", ["score_samples", "anomaly_score"])
 def test_scoring_before_fit(table, method):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         getattr(GANSampler(), method)(table[0])

@@ -83,6 +83,15 @@ BAD_DATA = {
     "two columns of numbers": (X, np.c_[:N, 5 : N + 5], "y has 2 columns"),
     "no column of labels": (X, np.zeros((N, 0)), "y has 0 columns"),
     "lengths differ": (X, Y[:-1], "X has 30 rows, y has 29 labels"),
+    "one label": (X, 3, r"y is 3; expected one label for each of the 30 rows of X\. Pass an array"),
+    "one text": (X, "yes", "y is 'yes'; expected one label for each of the 30 rows of X"),
+    "a text as long as X": (X, "y" * N, "y is 'yyy.*'; expected one label for each"),
+    "a set": (X, {"no", "yes"}, "y is {'no', 'yes'}; expected one label for each"),
+    "the name of a column": (
+        X,
+        "town",
+        r"y is 'town', the name of a column of X; expected one label .*y = X\.pop\('town'\)",
+    ),
     "infinite": (with_value(3, "pay", np.inf), Y, "'pay' contains infinity.*first in row 3"),
     "infinite in numpy": (np.array([[1.0, -np.inf]] * N), Y, "column 1 contains infinity"),
     "infinite in polars": (
