@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from torch import Tensor
 from ganaug._persistence.archive import Archive, read_archive, write_archive
 from ganaug._persistence.schema import from_document, to_document
 from ganaug._persistence.values import Reading
+from ganaug._warning import warn
 from ganaug.exceptions import PersistenceError
 
 KIND, VERSION = "ganaug checkpoint", 1
@@ -139,11 +139,10 @@ class Checkpoint:
 
     def _warn(self, error: OSError) -> None:
         if not self._has_failed:
-            warnings.warn(
+            warn(
                 f"{self._path} can't be written ({error.strerror}); training goes on, and the "
                 "last checkpoint that could be written stays.",
                 RuntimeWarning,
-                stacklevel=2,
             )
         self._has_failed = True
 

@@ -213,6 +213,7 @@ def test_a_folder_that_is_lost_during_training_is_one_warning(tmp_path, monkeypa
     with pytest.warns(RuntimeWarning, match="can't be written.*training goes on") as caught:
         fitted = quick(checkpoint=tmp_path / "run").fit(X, Y)
     assert [warning.category for warning in caught] == WARNINGS
+    assert {warning.filename for warning in caught} == {__file__}
     assert_same(fitted, quick().fit(X, Y))
 
 
