@@ -42,7 +42,10 @@ def check_sample_request(
         )
     labels = plain_labels(wanted.ravel())
     if len(labels) != n_rows:
-        raise DataError(f"y has {len(labels)} labels, but n_samples is {n_rows}.")
+        raise DataError(
+            f"y has {len(labels)} labels, but n_samples is {n_rows}; expected one for each row. "
+            f"Pass n_samples={len(labels)}, or one label for all rows."
+        )
     code_of = codes_by_class(classes)
     check_known_classes(set(labels), Counter(code_of))
     return np.array([code_of[label] for label in labels], dtype=np.int64)

@@ -36,11 +36,13 @@ class Number(Interval):
         return not isinstance(val, bool | np.bool_) and bool(super().is_satisfied_by(val))
 
 
+LAYER_SIZE = Number(numbers.Integral, 1, MAX_LAYER_SIZE, closed="both")
+BETA = Number(numbers.Real, 0, 1, closed="left")
+
+
 def check_layer_sizes(sizes: Any, owner: str = "GANSampler") -> tuple[int, ...]:
     """Return the units of the hidden layers."""
-    if len(sizes) == 0 or not all(
-        isinstance(n, int | np.integer) and n is not True and 0 < n <= MAX_LAYER_SIZE for n in sizes
-    ):
+    if len(sizes) == 0 or not all(map(LAYER_SIZE.is_satisfied_by, sizes)):
         raise InvalidParameterError(
             f"The 'hidden_layer_sizes' parameter of {owner} must be a tuple of at least one int "
             f"in the range [1, {MAX_LAYER_SIZE}]. Got {sizes!r} instead."
@@ -50,9 +52,7 @@ def check_layer_sizes(sizes: Any, owner: str = "GANSampler") -> tuple[int, ...]:
 
 def check_betas(betas: Any) -> tuple[float, float]:
     """Return the two decays of Adam."""
-    if len(betas) != 2 or not all(
-        isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas
-    ):
+    if len(betas) != 2 or not all(map(BETA.is_satisfied_by, betas)):
         raise InvalidParameterError(
             "The 'betas' parameter of GANSampler must be two floats in the range [0, 1). Got "
             f"{betas!r} instead."
@@ -66,11 +66,20 @@ def check_own_networks(generator: Any, discriminator: Any) -> tuple[Any, Any] | 
         return None
     if generator is None or discriminator is None:
         missing = "generator" if generator is None else "discriminator"
-        raise DataError(
+        raise InvalidParameterError(
             f"{missing} is missing: the two networks are trained against each other; pass both "
             "generator and discriminator, or neither."
         )
     return generator, discriminator
+
+
+def check_checkpoint(folder: Any, resume: bool) -> None:
+    """Refuse to go on from a checkpoint that is nowhere."""
+    if resume and folder is None:
+        raise InvalidParameterError(
+            "resume=True goes on from a checkpoint; say where it is by checkpoint=, or leave "
+            "resume out."
+        )
 
 
 def check_rows(X: Any, *, images: bool = False) -> Rows:
@@ -250,7 +259,7 @@ def _wanted_counts(
         return wanted
     if isinstance(strategy, numbers.Real):
         return _ratio_to_counts(float(strategy), counts)
-    if isinstance(strategy, list | tuple):
+    if isinstance(strategy, list):
         names = [plain_label(label) for label in strategy]
         check_known_classes(names, counts)
     else:
@@ -341,7 +350,7 @@ def check_categorical_features(
         if len(wanted) != len(names):
             raise DataError(
                 f"categorical_features is a mask of {len(wanted)} entries, but X has {len(names)} "
-                "columns."
+                "columns; give one for each, or name the columns of categories."
             )
         return np.array(wanted)
     for feature in wanted:
@@ -382,8 +391,13 @@ def check_sample_weight(
             f"sample_weight.shape == {weights.shape}, expected {target.codes.shape}: one weight "
             "for each row."
         )
-    if not np.isfinite(weights).all() or (weights < 0).any():
-        raise DataError("sample_weight must be finite and not negative.")
+    is_wrong = ~np.isfinite(weights) | (weights < 0)
+    if is_wrong.any():
+        row = int(np.argmax(is_wrong))
+        raise DataError(
+            f"sample_weight must be finite and not negative, got {weights[row]} in row {row}; pass "
+            "0 for rows that are never to be drawn."
+        )
     largest = np.zeros(len(target.classes))
     np.maximum.at(largest, target.codes, weights)
     if (largest == 0).any():

@@ -219,6 +219,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         ------
         DataError
             If the data can't be used; the message says why, and what to do.
+        ValueError
+            If a parameter can't be used whatever the data are.
         """
         rows = validation.check_rows(X)
         validation.check_some_rows(rows)

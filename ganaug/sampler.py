@@ -48,7 +48,6 @@ from ganaug._memory import each_explained, explaining_memory
 from ganaug._persistence.checkpoints import Checkpoint
 from ganaug._scoring import ScoreScale, less_unseen, to_anomaly
 from ganaug._validation import Number
-from ganaug.exceptions import DataError
 
 # What to do where memory runs out.
 ON_DEVICE = "load the saved sampler with device='cpu'"
@@ -352,7 +351,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Raises
         ------
         DataError
-            If the data can't be used; the message says why, and what to do.
+            If the data can't be used, or a parameter doesn't suit them; the message says why, and
+            what to do.
+        ValueError
+            If a parameter can't be used whatever the data are.
         DeviceError
             If the device is not available.
         OutOfMemoryError
@@ -403,9 +405,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         Raises
         ------
-        DataError
-            If the data can't be used; the message says why, and what to do.
-        DeviceError, TrainingError, PersistenceError
+        DataError, ValueError, DeviceError, TrainingError, PersistenceError
             As in `fit`.
 
         Notes
@@ -728,11 +728,10 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         )
 
     def _open_checkpoint(self) -> Checkpoint | None:
-        if self.checkpoint is not None:
-            return Checkpoint(self.checkpoint, resume=self.resume)
-        if self.resume:
-            raise DataError("resume=True goes on from a checkpoint; say where it is: checkpoint=")
-        return None
+        validation.check_checkpoint(self.checkpoint, self.resume)
+        if self.checkpoint is None:
+            return None
+        return Checkpoint(self.checkpoint, resume=self.resume)
 
     def _choose_seed(self, checkpoint: Checkpoint | None) -> int:
         if self.random_state is None and checkpoint is not None and checkpoint.seed is not None:

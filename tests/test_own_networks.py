@@ -456,7 +456,6 @@ BAD = {
         r"generator must return torch.float32 .*got torch.float64",
     ),
     "a module itself": ({"generator": linear(64)}, "pass what makes it"),
-    "one network": ({"discriminator": None}, "discriminator is missing"),
 }
 
 

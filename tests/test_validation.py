@@ -10,9 +10,11 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
 
 from ganaug import GANOutlierDetector, GANSampler
 from ganaug._gan.model import GAN
+from ganaug._validation import check_betas, check_layer_sizes
 from ganaug.exceptions import DataError, DeviceError
 
 N = 30
@@ -198,6 +200,7 @@ def test_columns_of_one_name(table, estimator):
         (-0.5, "'sampling_strategy' parameter"),
         (True, "'sampling_strategy' parameter"),
         ("most", "'sampling_strategy' parameter"),
+        (("yes",), "'sampling_strategy' parameter"),
     ],
 )
 def test_bad_strategies(strategy, message):
@@ -217,7 +220,10 @@ def test_a_ratio_needs_two_classes():
         (["colour"], "'colour', which is not a column.*'age', 'pay', 'town'"),
         ("colour", "'categorical_features' parameter|'colour'"),
         ([7], "names 7, which is not a column"),
-        ([True, False], "mask of 2 entries, but X has 3 columns"),
+        (
+            [True, False],
+            "mask of 2 entries, but X has 3 columns; give one for each, or name the col",
+        ),
         (lambda X: ["colour"], "'colour', which is not a column"),
     ],
 )
@@ -253,12 +259,36 @@ def test_bad_categorical_features(features, message):
         {"random_state": "seed"},
         {"device": 7},
         {"verbose": -1},
+        {"betas": (0.0,)},
+        {"betas": (0.0, 1.0)},
+        {"betas": (False, 0.99)},
+        {"betas": ("0", 0.99)},
+        {"betas": (0.0, np.nan)},
     ],
     ids=str,
 )
 def test_bad_parameters(parameters):
     (name,) = parameters
     with pytest.raises(ValueError, match=f"The '{name}' parameter of GANSampler must be"):
+        GANSampler(**parameters).fit(X, Y)
+
+
+def test_numbers_of_all_types_are_numbers():
+    assert check_betas([np.float32(0.5), 0]) == (0.5, 0.0)
+    assert check_layer_sizes([np.int64(8), 4]) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"resume": True}, r"say where it is by checkpoint=, or leave resume out"),
+        ({"generator": list}, "discriminator is missing.*pass both generator and discriminator"),
+    ],
+    ids=["resume", "one network"],
+)
+def test_parameters_that_do_not_go_together(parameters, message):
+    """What is wrong whatever the data are is refused as scikit-learn refuses parameters."""
+    with pytest.raises(InvalidParameterError, match=message):
         GANSampler(**parameters).fit(X, Y)
 
 
@@ -272,7 +302,9 @@ def test_device_that_is_not_there(device):
     ("weights", "message"),
     [
         (np.ones(3), "expected \\(30,\\): one weight for each row"),
-        (-np.ones(N), "not negative"),
+        (-np.ones(N), r"finite and not negative, got -1\.0 in row 0; pass 0 for rows that"),
+        (np.r_[np.ones(7), np.nan, -np.ones(N - 8)], "finite and not negative, got nan in row 7"),
+        (np.r_[np.ones(N - 1), np.inf], "finite and not negative, got inf in row 29"),
         (np.r_[np.ones(20), np.zeros(10)], "weights of class 'yes' are zero"),
         (np.ones((N, 1)), "one number for each row, got shape"),
     ],

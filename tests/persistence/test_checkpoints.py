@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ganaug import GANSampler
 from ganaug._encoding import chosen_rows
 from ganaug._persistence import archive, checkpoints
-from ganaug.exceptions import DataError, PersistenceError
+from ganaug.exceptions import PersistenceError
 
 X, Y = make_classification(n_samples=200, n_features=6, weights=[0.8], random_state=0)
 # Of a checkpoint that can't be written, once however often that is tried; and of a short training.
@@ -180,11 +180,6 @@ def test_a_checkpoint_with_right_checksums_is_looked_at_too(tmp_path, change, na
     archive.write_archive(file, replace(saved, document=document, tensors=tensors))
     with pytest.raises(PersistenceError, match=named):
         quick(checkpoint=tmp_path, resume=True).fit(X, Y)
-
-
-def test_resume_needs_a_folder():
-    with pytest.raises(DataError, match="checkpoint="):
-        quick(resume=True).fit(X, Y)
 
 
 def test_with_nothing_to_go_on_from_training_starts(tmp_path):

@@ -52,7 +52,11 @@ def test_sample_requests(customers, n_samples, y, expected):
         (True, None, "got True"),
         (3, "maybe", "there is no class 'maybe'; there are 'complain', 'leave', 'stay'"),
         ({"maybe": 1}, None, "there is no class 'maybe'"),
-        (3, ["stay"], "y has 1 labels, but n_samples is 3"),
+        (
+            3,
+            ["stay"],
+            "y has 1 labels, but n_samples is 3; expected one for each row. Pass n_samples=1",
+        ),
         (2, [[0, 1], [1, 0]], r"one label for each row, got an array of shape \(2, 2\)"),
         ({"stay": 1}, "stay", "y must be None"),
     ],
