@@ -24,7 +24,7 @@ def check_sample_request(
 
     Parameters
     ----------
-    n_samples : int or dict
+    n_samples : int or mapping
     y : label, array of labels or None
     classes : ndarray
         The fitted classes.

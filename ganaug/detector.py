@@ -84,8 +84,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         share of training rows lies beyond, and of new rows like them. Blocks get so small that even
         outliers which are all alike can't vouch for one another. "auto" puts the threshold where
         5% lie beyond, and finds clusters of up to some 4% of the table.
-    categorical_features : "auto", array-like or callable, default="auto"
-        Columns of categories, as in `GANSampler`.
+    categorical_features : "auto", array-like, callable or None, default="auto"
+        Columns of categories, as in `GANSampler`: "auto", or None, goes by dtype.
     novelty : "auto" or bool, default="auto"
         Whether rows are judged as new ones (by everything) or as suspects that may have
         accomplices in the training table (by blocks alone). "auto" judges rows that were in the
@@ -221,6 +221,19 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             If the data can't be used; the message says why, and what to do.
         ValueError
             If a parameter can't be used whatever the data are.
+        OutOfMemoryError
+            If memory runs out; the message says what to lower. So do all methods that compute.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> detector.n_features_in_
+        2
+        >>> bool((detector.predict(X) == -1).mean() < 0.1)
+        True
         """
         rows = validation.check_rows(X)
         validation.check_some_rows(rows)
@@ -286,6 +299,16 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             no time zone where there was one).
         sklearn.exceptions.NotFittedError
             If the detector is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> usual, far = detector.score_samples([[0.0, 0.0], [8.0, 0.0]])
+        >>> bool(usual > 0 > far)
+        True
         """
         parts = [self._normality(points, self._modes(points)) for points in self._parts(X)]
         return np.concatenate(parts)
@@ -296,11 +319,26 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `score_samples`, with its errors.
+            As in `score_samples`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        DataError, sklearn.exceptions.NotFittedError
+            As in `score_samples`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> usual, far = detector.decision_function([[0.0, 0.0], [8.0, 0.0]])
+        >>> bool(usual > 0 > far)
+        True
         """
         decision: NDArray[np.float64] = self.score_samples(X) - self.offset_
         return decision
@@ -314,11 +352,25 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `score_samples`, with its errors.
+            As in `score_samples`.
 
         Returns
         -------
         ndarray of shape (n_samples,), dtype int64
+
+        Raises
+        ------
+        DataError, sklearn.exceptions.NotFittedError
+            As in `score_samples`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> detector.predict([[0.0, 0.0], [8.0, 0.0]])
+        array([ 1, -1])
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
@@ -330,11 +382,26 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `score_samples`, with its errors.
+            As in `score_samples`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        DataError, sklearn.exceptions.NotFittedError
+            As in `score_samples`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> usual, far = detector.anomaly_score([[0.0, 0.0], [8.0, 0.0]])
+        >>> bool(usual < 0.5 < far)
+        True
         """
         return to_anomaly(self.score_samples(X))
 
@@ -344,20 +411,40 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
 
         New rows are ranked among training rows that were kept out of what scores them: beyond the
         first `max_reference_rows` rows these are a calibration set, and the p-value of a normal
-        row is below any level p with probability at most p (Vovk et al. 2005; Bates et al. 2023);
-        in smaller tables each row is scored without itself and by those discriminators that have
-        not seen it (cross-conformal), which is approximate. Rows of the training table are ranked
+        row is below any level p with probability at most p [1]_ [2]_; in smaller tables each row
+        is scored without itself and by those discriminators that have not seen it
+        (cross-conformal), which is approximate. Rows of the training table are ranked
         among each other. Anomalies in the training table make p-values larger, not smaller.
 
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `score_samples`, with its errors.
+            As in `score_samples`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             In (0, 1]; at least 1 / (n_calibration + 1).
+
+        Raises
+        ------
+        DataError, sklearn.exceptions.NotFittedError
+            As in `score_samples`.
+
+        References
+        ----------
+        .. [1] Vovk et al., "Algorithmic learning in a random world", 2005.
+        .. [2] Bates et al., "Testing for outliers with conformal p-values", 2023.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> usual, far = detector.p_value([[0.0, 0.0], [8.0, 0.0]])
+        >>> bool(far < 0.05 < usual)
+        True
         """
         return np.concatenate([self._p_values(points) for points in self._parts(X)])
 
@@ -368,7 +455,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : {dataframe, array-like, sparse matrix} of shape (n_samples, n_features)
-            As in `score_samples`, with its errors.
+            As in `score_samples`.
 
         Returns
         -------
@@ -378,10 +465,27 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             table less that of the row. They are Shapley values, estimated by 4 random orders of
             the columns and their reverses [1]_.
 
+        Raises
+        ------
+        DataError, sklearn.exceptions.NotFittedError
+            As in `score_samples`.
+
         References
         ----------
         .. [1] Strumbelj and Kononenko, "Explaining prediction models and individual predictions
            with feature contributions", 2014.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> explanation = detector.explain([[8.0, 0.0], [0.0, -8.0]])
+        >>> explanation.contributions.argmax(axis=1)
+        array([0, 1])
+        >>> [[name for name, _ in columns] for columns in explanation.top(1)]
+        [[0], [1]]
         """
         points = np.concatenate(list(self._parts(X)))
         modes = self._modes(points)
@@ -418,6 +522,15 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             If `n_samples` isn't a number of rows, or the training table has fewer than 4.
         sklearn.exceptions.NotFittedError
             If the detector is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import GANOutlierDetector
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> detector = GANOutlierDetector(n_steps=20, random_state=0).fit(X)
+        >>> detector.sample(5).shape
+        (5, 2)
         """
         check_is_fitted(self, "offset_")
         n_samples = requests.check_count(n_samples)

@@ -86,9 +86,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         - dict: class -> number of rows after resampling;
         - list: classes to bring up to the largest;
         - callable: takes y, returns such a dict.
-    categorical_features : "auto", array-like or callable, default="auto"
-        Columns of categories. "auto" goes by dtype: category, string, boolean and object columns
-        (of objects that are not all numbers, `decimal.Decimal` or `datetime.date`).
+    categorical_features : "auto", array-like, callable or None, default="auto"
+        Columns of categories. "auto", or None, goes by dtype: category, string, boolean and object
+        columns (of objects that are not all numbers, `decimal.Decimal` or `datetime.date`).
         Names, positions or a boolean mask (or a callable that takes X and returns one of them)
         name numeric columns that are categories too.
     n_steps : "auto" or int, default="auto"
@@ -376,6 +376,17 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         generator come near to too few real ones of a class, or they are still far from real ones in
         distribution, because the training was too short or diverged. A `DataWarning` names columns
         whose values name rows, such as numbers of customers as text.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANSampler
+        >>> X, y = make_classification(n_samples=100, weights=[0.8], random_state=0)
+        >>> sampler = GANSampler(n_steps=20, random_state=0).fit(X, y)
+        >>> sampler.classes_
+        array([0, 1])
+        >>> sampler.sampling_strategy_
+        {1: 62}
         """
         self._fit(X, y, sample_weight)
         return self
@@ -412,13 +423,26 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         -----
         The synthetic rows are those that classifiers learn most from, which are not those that
         look most real: see `for_training` in `sample`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANSampler
+        >>> X, y = make_classification(n_samples=100, weights=[0.8], random_state=0)
+        >>> sampler = GANSampler(n_steps=20, random_state=0)
+        >>> X_resampled, y_resampled = sampler.fit_resample(X, y)
+        >>> np.bincount(y), np.bincount(y_resampled)
+        (array([81, 19]), array([81, 81]))
+        >>> X_resampled[sampler.synthetic_mask_].shape
+        (62, 20)
         """
         return self._fit_resample(X, y, sample_weight)
 
     @explaining_memory("ask for fewer rows, or take them in parts by sample_batches", ON_DEVICE)
     def sample(
         self,
-        n_samples: int | dict[Any, int],
+        n_samples: int | Mapping[Any, int],
         y: Any = None,
         *,
         where: Mapping[Any, Any] | None = None,
@@ -429,7 +453,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         Parameters
         ----------
-        n_samples : int or dict
+        n_samples : int or mapping
             How many rows; or class -> how many rows of it.
         y : label or array-like of shape (n_samples,), default=None
             The class of all rows, or of each. By default an int is divided among classes as
@@ -487,7 +511,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
     @explaining_memory(LOWER_BATCH_ROWS, ON_DEVICE)
     def sample_batches(
         self,
-        n_samples: int | dict[Any, int],
+        n_samples: int | Mapping[Any, int],
         y: Any = None,
         *,
         where: Mapping[Any, Any] | None = None,
@@ -499,7 +523,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
         Parameters
         ----------
-        n_samples : int or dict
+        n_samples : int or mapping
             How many rows; or class -> how many rows of it.
         y : label, default=None
             The class of all rows. By default an int is divided among classes as in `sample`.
@@ -580,6 +604,18 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         -----
         A row's score does not depend on the rows beside it, to the last bit, unless layers of a
         discriminator of your own do.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANSampler
+        >>> X, y = make_classification(n_samples=100, weights=[0.8], random_state=0)
+        >>> sampler = GANSampler(n_steps=20, random_state=0).fit(X, y)
+        >>> bool((sampler.score_samples(X + 10.0) < sampler.score_samples(X)).all())
+        True
+        >>> frequent = X[y == 0]
+        >>> bool(sampler.score_samples(frequent, 1).mean() < sampler.score_samples(frequent).mean())
+        True
         """
         check_is_fitted(self, "generator_")
         rows = validation.check_rows(X, images=True)
@@ -597,7 +633,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         """Return how anomalous rows are, from 0 to 1: higher = more anomalous.
 
         0.5 is the score that 5% of the training rows of a class exceed. The opposite of
-        `score_samples`, with the same parameters and errors.
+        `score_samples`.
 
         Parameters
         ----------
@@ -610,6 +646,11 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        DataError, sklearn.exceptions.NotFittedError
+            As in `score_samples`.
 
         Examples
         --------

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 from dataclasses import replace
@@ -78,3 +79,11 @@ def test_public_estimators_and_functions_have_examples(name):
             continue
         if name not in {"ganaug.demo"}:
             assert ">>>" in (thing.__doc__ or ""), f"{name}.{public} shows no example"
+
+
+@pytest.mark.parametrize("name", ["GANSampler", "GANOutlierDetector", "Explanation"])
+def test_public_methods_have_examples(name):
+    assert name in ganaug.__all__
+    for method, function in vars(getattr(ganaug, name)).items():
+        if inspect.isfunction(function) and not method.startswith("_"):
+            assert ">>>" in (function.__doc__ or ""), f"{name}.{method} shows no example"

@@ -42,6 +42,17 @@ class Explanation:
         `score_samples` of each row.
     feature_names : tuple
         Names of the columns (positions where there are none).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import GANOutlierDetector
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> explanation = GANOutlierDetector(n_steps=20, random_state=0).fit(X).explain(X[:3])
+    >>> bool(np.allclose(
+    ...     explanation.contributions.sum(axis=1), explanation.baseline - explanation.score
+    ... ))
+    True
     """
 
     contributions: NDArray[np.float64]
@@ -50,17 +61,30 @@ class Explanation:
     feature_names: tuple[object, ...]
 
     def top(self, n_features: int = 3) -> list[list[tuple[object, float]]]:
-        """Return the columns that contribute most to each row: (name, contribution), falling.
+        """Return the columns that contribute most to each row.
 
         Parameters
         ----------
         n_features : int, default=3
             How many columns; all of them if there are fewer.
 
+        Returns
+        -------
+        list of list of (name, float)
+            For each row the names of columns and their contributions, falling.
+
         Raises
         ------
         DataError
             If `n_features` is no number of columns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import Explanation
+        >>> shares = np.array([[0.5, 2.0, -0.1]])
+        >>> Explanation(shares, np.array([1.5]), np.array([-0.9]), ("age", "pay", "rent")).top(2)
+        [[('pay', 2.0), ('age', 0.5)]]
         """
         n_shown = _check_n_features(n_features)
         order = np.argsort(-self.contributions, axis=1, kind="stable")[:, :n_shown]
