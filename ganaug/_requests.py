@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._checks import check_whole_number
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.layout import Found
 from ganaug._encoding.target import plain_label, plain_labels
@@ -111,16 +111,12 @@ def check_sample_counts(
 
 def check_count(n: Any) -> int:
     """Return the number of rows to draw."""
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
-        raise DataError(f"n_samples must be a whole number of rows, 0 or more, got {n!r}.")
-    return int(n)
+    return check_whole_number("n_samples", n, "rows", least=0)
 
 
 def check_batch_rows(n: Any) -> int:
     """Return the number of rows of a batch."""
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
-        raise DataError(f"batch_rows must be a whole number of rows, 1 or more, got {n!r}.")
-    return int(n)
+    return check_whole_number("batch_rows", n, "rows")
 
 
 def check_for_training(value: Any) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
+from ganaug._checks import check_distinct
 from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
@@ -143,9 +144,7 @@ def compare_columns(estimator: Any, X: Any) -> None:
 
 
 def _check_column_names(names: Sequence[Hashable]) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"X has more than one column named {twice!r}; rename one of them.")
+    check_distinct(names, "X")
     kinds = sorted({type(name).__name__ for name in names})
     if "str" in kinds and len(kinds) > 1:
         raise TypeError(

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug import _validation as validation
+from ganaug._checks import check_whole_number
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.target import read_target, take_rows
 from ganaug._optional import optional_import
-from ganaug._plotting.images import as_pictures, check_n_images, draw_grid, label_lines
+from ganaug._plotting.images import as_pictures, draw_grid, label_lines
 from ganaug._plotting.panels import (
     MAX_TITLE,
     REAL,
@@ -315,7 +316,7 @@ def plot_samples(
     'Generated images'
     """
     check_sampler("plot_samples", estimator, "encoder_")
-    n_per_class = check_n_images("n_per_class", n_per_class)
+    n_per_class = check_whole_number("n_per_class", n_per_class, "images")
     encoder = estimator.encoder_
     if not isinstance(encoder, ImageEncoder):
         raise DataError(

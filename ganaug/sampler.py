@@ -253,7 +253,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         "n_steps": [StrOptions({"auto"}), Number(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Number(Integral, 2, 2**20, closed="both")],
         "hidden_layer_sizes": [tuple, list],
-        "latent_dim": [Number(Integral, 1, 2**14, closed="both")],
+        "latent_dim": [validation.LAYER_SIZE],
         "learning_rate": [StrOptions({"auto"}), Number(Real, 0, 1, closed="neither")],
         "betas": [tuple, list],
         "loss": [StrOptions(set(LOSSES))],

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "ganaug"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# part of the package -> what of the package it may import, besides exceptions and itself
+# part of the package -> what of the package it may import, besides exceptions, _checks and itself
 ALLOWED = {
     "_encoding": set(),
     "_gan": {"_encoding.layout", "_memory", "_warning"},
@@ -34,7 +34,7 @@ ALLOWED = {
     },
     "_persistence": {
         *("sampler", "detector", "_encoding", "_gan", "_detection", "_scoring", "_fitting"),
-        *("_replacing", "_memory", "_warning"),
+        *("_replacing", "_memory", "_validation", "_warning"),
     },
     "_scoring": set(),
     "datasets": {"_optional"},
@@ -44,6 +44,7 @@ ALLOWED = {
     "plotting": {"_plotting", "_validation", "_encoding", "_optional", "sampler"},
     "_optional": set(),
     "_warning": set(),
+    "_checks": set(),
     "exceptions": set(),
 }
 FORBIDDEN = {
@@ -78,7 +79,7 @@ def test_imports_go_one_way(path):
     for name in imports_of(path):
         if name.startswith("ganaug.") and part in ALLOWED:
             inside = name.removeprefix("ganaug.")
-            allowed = ALLOWED[part] | {part, "exceptions"}
+            allowed = ALLOWED[part] | {part, "exceptions", "_checks"}
             is_allowed = any(inside == a or inside.startswith(f"{a}.") for a in allowed)
             # `from ganaug._encoding.layout import X` also yields the name of X
             assert is_allowed, f"{part} imports {inside}"

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ganaug._detection.reference import CHUNK_ROWS
-from ganaug._gan.networks import NEGATIVE_SLOPE
+from ganaug._gan.networks import NEGATIVE_SLOPE, activate
 from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.runtime import DTYPE
 
@@ -75,7 +75,7 @@ def forward(weights: tuple[Tensor, ...], biases: tuple[Tensor, ...], x: Tensor) 
     """Return the logits of (n_members, n_rows, n_features): (n_members, n_rows)."""
     for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         if layer:
-            x = torch.nn.functional.leaky_relu(x, NEGATIVE_SLOPE)
+            x = activate(x)
         x = torch.baddbmm(bias, x, weight)
     return x[:, :, 0]
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug.exceptions import DataError
+from ganaug._checks import check_whole_number
 
 N_ORDERS = 4
 # Points that are scored at a time.
@@ -86,18 +84,12 @@ class Explanation:
         >>> Explanation(shares, np.array([1.5]), np.array([-0.9]), ("age", "pay", "rent")).top(2)
         [[('pay', 2.0), ('age', 0.5)]]
         """
-        n_shown = _check_n_features(n_features)
+        n_shown = check_whole_number("n_features", n_features, "columns")
         order = np.argsort(-self.contributions, axis=1, kind="stable")[:, :n_shown]
         return [
             [(self.feature_names[j], float(row[j])) for j in places]
             for row, places in zip(self.contributions, order, strict=True)
         ]
-
-
-def _check_n_features(n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
-        raise DataError(f"n_features must be a whole number of columns, 1 or more, got {n!r}.")
-    return int(n)
 
 
 class PathExplainer:

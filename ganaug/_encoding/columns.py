@@ -170,7 +170,7 @@ def categorical(name: Hashable, values: Sequence[Any] | NDArray[Any]) -> Column:
     try:
         codes = np.fromiter(map(code_of.__getitem__, keys), np.int64, len(values))
     except TypeError as error:
-        row = next(row for row, value in enumerate(values) if not _is_hashable(value))
+        row = next(row for row, value in enumerate(values) if not is_hashable(value))
         raise DataError(
             f"column {name!r} holds a value of type {type(values[row]).__name__} in row {row}; "
             "expected numbers, strings, booleans, dates or other hashable categories."
@@ -182,7 +182,8 @@ def categorical(name: Hashable, values: Sequence[Any] | NDArray[Any]) -> Column:
     return Column(name, codes, codes == MISSING_CODE, tuple(compress(found, is_level)))
 
 
-def _is_hashable(value: object) -> bool:
+def is_hashable(value: object) -> bool:
+    """Tell whether a value can be a key."""
     try:
         hash(value)  # of a tuple, of all that is in it
     except TypeError:

@@ -12,6 +12,7 @@ import narwhals.stable.v1 as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._checks import check_distinct
 from ganaug._encoding.clocks import (
     arrow_from_ticks,
     from_ticks,
@@ -40,9 +41,7 @@ class NarwhalsRows(Rows):
 
     def __init__(self, X: Any) -> None:
         names = list(X.column_names if hasattr(X, "column_names") else X.columns)
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"X has more than one column named {twice!r}; rename one of them.")
+        check_distinct(names, "X")
         self.native = X
         self.frame = nw.from_native(X, eager_only=True)
         self.n_rows = len(self.frame)

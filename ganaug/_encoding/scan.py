@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._checks import check_distinct
 from ganaug._encoding.chosen_rows import Landmarks, Reservoir, bytes_of_rows, fixed_bytes
 from ganaug.exceptions import DataError
 
@@ -111,9 +112,7 @@ def check_dataset(dataset: Any, target: Any) -> None:
     """
     names = dataset.schema.names
     first = _first_file(dataset)
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{first} has more than one column {name!r}; rename one.")
+    check_distinct(names, first)
     if target not in names:
         raise DataError(
             f"{first} has no target column {target!r}; its columns are {', '.join(names)}."

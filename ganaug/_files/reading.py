@@ -7,13 +7,13 @@ import gzip
 import re
 import warnings
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganaug._checks import check_distinct
 from ganaug._optional import optional_import
 from ganaug.exceptions import DataError
 
@@ -159,7 +159,7 @@ def read_header(path: Path) -> CsvHeader:
     names = next(csv.reader([first], delimiter=separator), [])
     if not names:
         raise DataError(f"{path} has no header; its first line must name the columns.")
-    _check_distinct(path, names)
+    check_distinct(names, path)
     newline = first[len(first.rstrip("\r\n")) :]
     return CsvHeader(names, separator, newline or "\n")
 
@@ -175,12 +175,6 @@ def _first_row(file: Iterable[str]) -> tuple[str, str]:
         if not OPEN_CELL.search(outside) or len(row) > csv.field_size_limit():
             break
     return row, outside
-
-
-def _check_distinct(path: Path, names: Sequence[str]) -> None:
-    for name, n_columns in Counter(names).items():
-        if n_columns > 1:
-            raise DataError(f"{path} has more than one column named {name!r}; rename one.")
 
 
 @contextmanager
@@ -209,7 +203,7 @@ def read_parquet(path: Path) -> Any:
     """Read a file as a pyarrow table."""
     parquet = optional_import("pyarrow.parquet", extra="io")
     with explaining_arrow(path):
-        _check_distinct(path, parquet.read_schema(path).names)
+        check_distinct(parquet.read_schema(path).names, path)
         arrow = parquet.read_table(path)
     if not len(arrow):
         raise DataError(f"{path} has no rows.")

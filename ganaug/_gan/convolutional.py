@@ -31,7 +31,7 @@ from torch.nn import functional
 
 from ganaug._encoding.layout import ImageLayout
 from ganaug._gan.augmentation import resample
-from ganaug._gan.networks import NEGATIVE_SLOPE, ClassReadout
+from ganaug._gan.networks import ClassReadout, activate
 from ganaug._gan.runtime import DTYPE
 
 SMALLEST_SIDE = 8
@@ -237,7 +237,3 @@ def n_halvings(layout: ImageLayout) -> int:
     while side > SMALLEST_SIDE:
         n, side = n + 1, -(-side // 2)
     return n
-
-
-def activate(x: Tensor) -> Tensor:
-    return functional.leaky_relu(x, NEGATIVE_SLOPE)

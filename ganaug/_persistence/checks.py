@@ -18,20 +18,20 @@ from ganaug._detection.discriminators import N_HALVES, N_SCALES, Ensemble
 from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
 from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
-from ganaug._encoding.columns import Column
+from ganaug._encoding.columns import Column, is_hashable
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.geometry import ClassGeometry
 from ganaug._gan.network_gan import NetworkGANState
 from ganaug._gan.table_gan import GANState
 from ganaug._scoring import ScoreScale
+from ganaug._validation import MAX_LAYER_SIZE
 from ganaug.exceptions import PersistenceError
 
 if TYPE_CHECKING:
     from ganaug._persistence.estimators import EncoderState
 
 MAX_DECIMALS = 18
-MAX_LAYER_SIZE = 2**14
 # How far products of axes may be from those of axes at right angles, in single precision.
 BASIS_ERROR = 1e-3
 # Rows and weights are about 1; networks multiply them, and distances square them, in single
@@ -103,7 +103,7 @@ def _check_codec(
         _check_number_codec(codec, head, layout)
         return codec.number, None, codec.head
     require(len(codec.levels) > 0 or codec.has_missing, "a category has no levels")
-    require(all(map(_is_hashable, codec.levels)), "a level is none that a category can have")
+    require(all(map(is_hashable, codec.levels)), "a level is none that a category can have")
     if isinstance(codec, CategoryCodec):
         size = 1 if head is None else head.size
         require(size == codec.n_codes, "a category has other levels than its head")
@@ -372,16 +372,8 @@ def check_classes(classes: NDArray[Any]) -> None:
     """Check that there are classes, and that each can be told from all others."""
     require(classes.ndim == 1 and len(classes) >= 2, "there are no classes")
     labels = classes.tolist()
-    is_told = all(map(_is_hashable, labels)) and len(set(labels)) == len(labels)
+    is_told = all(map(is_hashable, labels)) and len(set(labels)) == len(labels)
     require(is_told and all(label == label for label in labels), "classes can't be told apart")
-
-
-def _is_hashable(value: object) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 def _at(slots: tuple[Any, ...], place: int) -> Any:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.images import ImageForm
-from ganaug.exceptions import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["as_pictures", "check_n_images", "draw_grid", "label_lines"]
+__all__ = ["as_pictures", "draw_grid", "label_lines"]
 
 
 def as_pictures(rows: Any, form: ImageForm, low: float, high: float) -> NDArray[np.float64]:
@@ -38,13 +36,6 @@ def draw_grid(ax: Axes, pictures: NDArray[np.float64], n_columns: int, gap: int 
     ax.imshow(whole, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     ax.set_xticks([])
     ax.spines[:].set_visible(False)
-
-
-def check_n_images(name: str, n: Any) -> int:
-    """Return a number of images."""
-    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
-        raise DataError(f"{name} must be a whole number of images, 1 or more, got {n!r}.")
-    return int(n)
 
 
 def label_lines(ax: Axes, height: int, labels: Sequence[str]) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._checks import check_whole_number
 from ganaug._encoding.images import ImageForm
-from ganaug._plotting.images import as_pictures, check_n_images, draw_grid, label_lines
+from ganaug._plotting.images import as_pictures, draw_grid, label_lines
 from ganaug._plotting.panels import REAL, SYNTHETIC, make_grid, tidy
 from ganaug._plotting.samplers import check_sampler
 from ganaug.exceptions import DataError
@@ -61,7 +62,7 @@ class ImageRecorder:
     pictures_: dict[int, NDArray[np.float64]]
 
     def __init__(self, n_images: int = 10) -> None:
-        self.n_images = check_n_images("n_images", n_images)
+        self.n_images = check_whole_number("n_images", n_images, "images")
         self.pictures_ = {}
 
     def __call__(self, check: Any) -> None:

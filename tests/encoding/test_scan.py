@@ -270,5 +270,5 @@ def test_missing_labels_are_refused(table, tmp_path, missing):
 
 def test_columns_of_one_name_are_refused(table):
     twice = table.rename_columns(["size", "size", "town", "day", "label"])
-    with pytest.raises(DataError, match="more than one column 'size'"):
+    with pytest.raises(DataError, match="more than one column named 'size'"):
         extract(ds.dataset(twice), "label", seed=0)
