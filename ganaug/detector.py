@@ -47,7 +47,7 @@ MAX_KEPT_ROWS = 5000
 # Rows that are scored at once; a multiple of what distances are measured for at once.
 PART_ROWS = 16_384
 SCORE_FEWER = "score fewer rows at a time"
-# What more counts is all that counts, and too much is no number.
+# What counts more drowns all else, and far beyond this scores overflow.
 MAX_WEIGHT = 1000
 # The classes of the sampler that `sample` trains.
 HALVES = ("the more typical half", "the less typical half")

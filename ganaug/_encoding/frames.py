@@ -289,9 +289,8 @@ def _factorize(name: Hashable, series: Any) -> Column:
             "strings, booleans, dates or other categories."
         ) from error
     codes = codes.astype(np.int32)
-    n_levels = (
-        codes.max(initial=-1) + 1
-    )  # pandas 2 has a level NA, which no row is, for null[pyarrow]
+    # pandas 2 has a level NA, which no row is, for null[pyarrow]
+    n_levels = codes.max(initial=-1) + 1
     return Column(name, codes, codes < 0, tuple(levels[:n_levels].tolist()))
 
 

@@ -27,8 +27,9 @@ class FusedAdam:
     learning_rate : float
         May be changed between two steps.
     betas : tuple of float, default=(0.0, 0.99)
-        Decay of the mean of gradients (without an opponent that moves, some helps) and of the
-        mean of their squares.
+        Decay of the mean of gradients and of the mean of their squares. The first is 0 in a GAN,
+        where gradients of a while ago were taken against another opponent; where the target stays,
+        as for the detector's discriminators, some of it helps.
     """
 
     def __init__(

@@ -60,8 +60,11 @@ class Aim:
 LOOK_REAL = Aim(among_others=0.25, depth=1.0, ridge=0.1)
 # Rows of a rare class may be nearer to a frequent one just because that has so many. Where most
 # are, half of them say how deep among others a row may lie.
-# A tilt that reaches the mean takes back what the acceptance gave.
-TRAIN_CLASSIFIERS = Aim(among_others=0.0, depth=0.5, ridge=3.0)
+TRAIN_CLASSIFIERS = Aim(
+    among_others=0.0,
+    depth=0.5,
+    ridge=3.0,  # a tilt that reaches the mean undoes the acceptance
+)
 
 
 class Selection:

@@ -27,7 +27,7 @@ from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.runtime import limited_threads, threads_for
 from ganaug._gan.training import AdversarialTrainer
 
-# So many candidates without a new one, and there are none.
+# If none of so many candidates is a new row, the class is taken to have no valid row but its own.
 TRIAL_ROWS = 2048
 
 
