@@ -1,9 +1,10 @@
-"""Logits to scores: the only place where a sign is flipped.
+"""Logits to scores: where public scores get their sign.
 
 A logit is the discriminator's word on how much a row looks like a row of a class; its scale means
 nothing by itself. Here it is measured against the training rows of the class: 0 is the score that
 5% of them fall below, 1 the distance between their quartiles. Higher is more normal, as everywhere
-in scikit-learn; only `to_anomaly` and `to_normality` turn that round.
+in scikit-learn: a number that grows with how anomalous a row is comes in by `to_normality`, and
+scores go out by `to_anomaly` where the caller asks for anomaly.
 """
 
 from __future__ import annotations

@@ -1,52 +1,16 @@
-"""Who may import whom, read from the syntax trees."""
+"""Who may import whom, by the rules of docs/internals.md, read from the syntax trees."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ganaug"
+INTERNALS = PACKAGE.parent / "docs" / "internals.md"
 FILES = sorted(PACKAGE.rglob("*.py"))
+FOR_ALL = {"exceptions", "_checks"}
 
-# part of the package -> what of the package it may import, besides exceptions, _checks and itself
-ALLOWED = {
-    "_encoding": set(),
-    "_gan": {"_encoding.layout", "_memory", "_warning"},
-    "_memory": set(),
-    "_detection": {"_encoding", "_gan"},
-    "_validation": {"_encoding"},
-    "_fit_warnings": {"_encoding", "_warning"},
-    "_requests": {"_validation", "_encoding"},
-    "_drawing": {"_requests", "_encoding", "_gan"},
-    "_callbacks": {"_gan", "sampler"},  # for type checking only
-    "_fitting": {
-        *("_fit_warnings", "_requests", "_encoding", "_gan", "_callbacks", "_scoring"),
-        "_persistence.checkpoints",
-    },
-    "sampler": {
-        *("_validation", "_requests", "_drawing", "_encoding", "_gan", "_callbacks"),
-        *("_scoring", "_fitting", "_fit_warnings", "_memory"),
-        *("_persistence.checkpoints", "_persistence.models"),
-    },
-    "detector": {
-        *("_validation", "_requests", "_encoding", "_detection", "_scoring", "_memory", "sampler"),
-        "_persistence.models",
-    },
-    "_persistence": {
-        *("sampler", "detector", "_encoding", "_gan", "_detection", "_scoring", "_fitting"),
-        *("_replacing", "_memory", "_validation", "_warning"),
-    },
-    "_scoring": set(),
-    "datasets": {"_optional"},
-    "_files": {"_optional", "_encoding.scan", "_replacing"},
-    "_replacing": set(),
-    "_plotting": {"_encoding", "_optional", "sampler"},
-    "plotting": {"_plotting", "_validation", "_encoding", "_optional", "sampler"},
-    "_optional": set(),
-    "_warning": set(),
-    "_checks": set(),
-    "exceptions": set(),
-}
 FORBIDDEN = {
     "_encoding": {"torch"},
     "_detection": {"sklearn", "imblearn", "pandas", "narwhals", "polars", "pyarrow"},
@@ -73,17 +37,46 @@ def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
     return found
 
 
+def rules() -> dict[str, set[str]]:
+    """Return what each part may import of the package: "part, part -> name, name" in the page."""
+    section = INTERNALS.read_text("utf-8").partition("\n## Rules\n")[2]
+    block = re.search(r"(?:^    .+\n)+", section, re.MULTILINE)[0]
+    allowed = {}
+    for rule in block.replace(",\n", ",").splitlines():
+        parts, names = (re.findall(r"[\w.]+", side) for side in rule.split("->"))
+        allowed |= dict.fromkeys(parts, set(names) - {"nothing"})
+    return allowed
+
+
+ALLOWED = rules()
+
+
+def imports_of_ours(path: Path) -> set[str]:
+    """Return what a file imports of other parts; `from a.b import X` also yields the name of X."""
+    ours = {name.removeprefix("ganaug.") for name in imports_of(path) if name.startswith("ganaug.")}
+    return {name for name in ours if not is_under(name, {part_of(path), *FOR_ALL})}
+
+
+def is_under(name: str, parts: set[str]) -> bool:
+    return any(name == part or name.startswith(f"{part}.") for part in parts)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_one_way(path):
     part = part_of(path)
+    for name in imports_of_ours(path):
+        assert is_under(name, ALLOWED[part]), f"{part} imports {name}"
     for name in imports_of(path):
-        if name.startswith("ganaug.") and part in ALLOWED:
-            inside = name.removeprefix("ganaug.")
-            allowed = ALLOWED[part] | {part, "exceptions", "_checks"}
-            is_allowed = any(inside == a or inside.startswith(f"{a}.") for a in allowed)
-            # `from ganaug._encoding.layout import X` also yields the name of X
-            assert is_allowed, f"{part} imports {inside}"
         assert name.split(".")[0] not in FORBIDDEN.get(part, set())
+
+
+@pytest.mark.parametrize("part", sorted(ALLOWED))
+def test_no_rule_is_wider_than_what_is_imported(part):
+    files = [path for path in FILES if part_of(path) == part]
+    assert files, f"there is no {part}"
+    used = set().union(*map(imports_of_ours, files))
+    for name in ALLOWED[part]:
+        assert any(is_under(one, {name}) for one in used), f"{part} imports no {name}"
 
 
 # Of torch: what touches a kind of device, all its threads or its global random state.
