@@ -105,13 +105,26 @@ class DeviceTable:
         weights = self.weights[rows] / self.weights[rows].sum()
         return weights @ self.expand(rows)
 
+    def rows_of(self, class_code: int) -> Tensor:
+        """Return all rows of a class."""
+        start, count = int(self.starts[class_code]), int(self.counts[class_code])
+        return torch.arange(start, start + count, device=self.device)
+
     def class_rows(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
         """Return the rows of a class, or a random choice of `at_most` of them."""
-        start, count = int(self.starts[class_code]), int(self.counts[class_code])
-        if count <= at_most:
-            return torch.arange(start, start + count, device=self.device)
-        chosen = torch.randperm(count, generator=random, device=self.device)[:at_most]
-        return start + chosen.sort().values
+        rows = self.rows_of(class_code)
+        if len(rows) <= at_most:
+            return rows
+        chosen = torch.randperm(len(rows), generator=random, device=self.device)[:at_most]
+        return rows[chosen.sort().values]
+
+    def weighed_rows(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
+        """Return `class_rows` or, if they don't weigh alike, `at_most` as often as they weigh."""
+        rows = self.rows_of(class_code)
+        by_weight = self.by_weight(rows)
+        if by_weight is rows:
+            return self.class_rows(class_code, at_most, random)
+        return by_weight[:at_most]
 
     def by_weight(self, rows: Tensor) -> Tensor:
         """Return rows (n,) again and again, as often as they weigh; as they are if all weigh alike.

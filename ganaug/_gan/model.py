@@ -78,6 +78,15 @@ class TrainingRows:
     class_counts: NDArray[np.int64]
     weights: NDArray[np.float64] | None = None
 
+    @property
+    def effective_counts(self) -> NDArray[Any]:
+        """How many rows of one weight each class is worth (Kish 1965, "Survey Sampling")."""
+        if self.weights is None:
+            return self.class_counts
+        of_classes = np.split(self.weights, np.cumsum(self.class_counts)[:-1])
+        shares = [part / part.sum() for part in of_classes]
+        return np.array([1 / (share @ share) for share in shares])
+
 
 class GAN(ABC):
     """A generator and a discriminator for encoded rows, their data and their random streams.
@@ -218,7 +227,7 @@ class GAN(ABC):
         qualities = self.history["quality"]
         if not len(qualities):
             return 0.0  # stopped before anything was measured
-        counts = self._rows.class_counts[watched(classes)]
+        counts = self._rows.effective_counts[watched(classes)]
         return float(qualities.min() - distance_by_chance(counts))
 
     @abstractmethod

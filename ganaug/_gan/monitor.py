@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +25,13 @@ def watched(classes: Sequence[int]) -> list[int]:
     return list(classes)[:QUALITY_CLASSES]
 
 
-def distance_by_chance(counts: NDArray[np.int64]) -> float:
+def distance_by_chance(counts: NDArray[Any]) -> float:
     """Return about how far two samples of the same rows would be from each other.
 
     Parameters
     ----------
     counts : ndarray of shape (n_watched_classes,)
-        How many real rows there are of each class that is compared.
+        How many real rows there are of each class that is compared, or as many as they count for.
     """
     share = QUALITY_ROWS // len(counts)
     return float((1 / np.minimum(counts, share) + 1 / share).mean())
@@ -63,15 +64,18 @@ def _rows_of_all_classes(table: DeviceTable) -> Tensor:
     """
     share = max(QUALITY_ROWS // len(table.counts), 1)
     chosen = []
-    for start, count in zip(table.starts.tolist(), table.counts.tolist(), strict=False):
-        n_rows = min(count, share)
-        chosen.append(start + torch.arange(n_rows, device=table.device) * count // n_rows)
+    for code in range(len(table.counts)):
+        rows = table.by_weight(table.rows_of(code)).sort().values
+        n_rows = min(len(rows), share)
+        chosen.append(rows[torch.arange(n_rows, device=table.device) * len(rows) // n_rows])
     return table.expand(torch.cat(chosen))
 
 
 class QualityMonitor:
     """Compares free rows (without anchors) of a generator with real rows, always the same ones.
 
+    Real rows come as often as they weigh, as in the batches: a generator is not to be kept for rows
+    that it hardly was to learn.
     Rows beside an anchor would look good from the first step on, since they start as its copies.
     """
 
@@ -84,7 +88,7 @@ class QualityMonitor:
     ) -> None:
         classes = watched(classes)
         share = QUALITY_ROWS // len(classes)
-        self._real = [table.expand(table.class_rows(code, share, random)) for code in classes]
+        self._real = [table.expand(table.weighed_rows(code, share, random)) for code in classes]
         self._least_spreads = least_spreads(table, self._real)
         self._classes = torch.tensor(classes, device=table.device).repeat_interleave(share)
         n_rows = len(self._classes)

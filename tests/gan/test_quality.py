@@ -4,7 +4,9 @@ import torch
 
 from ganaug._encoding.layout import EncodedTable, NumberSlot, TableLayout
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.monitor import least_spreads
+from ganaug._gan.model import TrainingRows
+from ganaug._gan.monitor import QualityMonitor, least_spreads
+from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.quality import LEAST_SPREAD, coverage, energy_distance
 
 N_COLUMNS = 3
@@ -14,13 +16,20 @@ def normal(n_rows, seed=0):
     return torch.randn(n_rows, N_COLUMNS, generator=torch.Generator().manual_seed(seed))
 
 
-def table_of(*classes):
+def rows_of(*classes, weights=None):
     layout = TableLayout(
         tuple(NumberSlot(column, -9.0, 9.0, 0.0) for column in range(N_COLUMNS)), (), ()
     )
     numbers = torch.cat(classes).numpy()
     encoded = EncodedTable(numbers, np.empty((len(numbers), 0), dtype=np.int32))
-    return DeviceTable(layout, encoded, np.array(list(map(len, classes))), torch.device("cpu"))
+    return TrainingRows(layout, encoded, np.array(list(map(len, classes))), weights)
+
+
+def table_of(*classes, weights=None):
+    rows = rows_of(*classes, weights=weights)
+    return DeviceTable(
+        rows.layout, rows.encoded, rows.class_counts, torch.device("cpu"), rows.weights
+    )
 
 
 def test_rows_that_occur_twice_are_covered_as_once():
@@ -55,3 +64,31 @@ def test_a_class_that_does_not_vary_is_measured_by_the_spread_of_the_table(other
 def test_a_table_of_one_row_has_no_spread():
     real = torch.ones(40, N_COLUMNS)
     assert least_spreads(table_of(real, real), [real]) == [LEAST_SPREAD]
+
+
+def test_real_rows_are_watched_as_often_as_they_weigh():
+    heavy, light = normal(50), normal(100, seed=1) + 8
+    weights = np.repeat([1.0, 1e-3, 1.0], [50, 100, 300])
+    table = table_of(torch.cat([heavy, light]), normal(300, seed=2), weights=weights)
+    sizes, random = NetworkConfig((4,), 2), torch.Generator().manual_seed(0)
+    monitor = QualityMonitor(table, [0, 1], sizes, random)
+
+    def distance(middle):
+        return monitor.measure(lambda anchor, *rest: normal(len(anchor), seed=3) + middle)
+
+    assert distance(0) < 0.05
+    assert distance(0) < distance(1) < distance(8)
+
+
+def test_the_spread_of_a_table_is_that_of_rows_with_weight():
+    same, far = torch.full((40, N_COLUMNS), 1.0), normal(100, seed=1) + 1e3
+    weights = np.repeat([1.0, 1.0, 1e-6], [40, 200, 100])
+    (least,) = least_spreads(table_of(same, torch.cat([normal(200), far]), weights=weights), [same])
+    assert 0.5 < least < 4
+
+
+def test_a_class_counts_as_many_rows_as_have_weight():
+    weights = np.r_[np.ones(50), np.full(100, 1e-9), np.full(30, 0.5)]
+    rows = rows_of(normal(150), normal(30), weights=weights)
+    np.testing.assert_allclose(rows.effective_counts, [50, 30])
+    assert rows_of(normal(150), normal(30)).effective_counts.tolist() == [150, 30]

@@ -77,6 +77,17 @@ def test_rows_start_from_others_as_often_as_these_weigh(weight):
         assert made["light"].mean() == pytest.approx(expected, abs=0.12), arguments
 
 
+def test_rows_of_little_weight_do_not_choose_the_generator():
+    rng = np.random.default_rng(0)
+    is_light = np.arange(400) < 100  # two thirds of the class, and far from its other rows
+    y = (np.arange(400) < 150).astype(int)
+    X = rng.normal(size=(400, 4)) + y[:, None] + 8 * is_light[:, None]
+    sampler = GANSampler(random_state=0).fit(X, y, np.where(is_light, 1e-3, 1.0))
+    history = sampler.history_
+    assert history["best_step"] > history["check_step"][0]
+    assert history["quality"].min() < 0.5 * history["quality"][0]
+
+
 def test_equal_weights_are_none(customers):
     X, y = customers
     one, other = quick_sampler(), quick_sampler()
