@@ -202,6 +202,31 @@ def test_images_for_training_are_views_that_no_network_redrew(digits):
     assert 0.2 < is_same.mean() < 0.8
 
 
+def test_images_are_drawn_as_often_as_they_weigh(digits, tmp_path):
+    y = digits[1]
+    X = np.full((len(y), SIDE, SIDE), 2.0)
+    X[y == 1] = np.linspace(4, 15, 8)[:, None, None]  # plain, so that views tell what they are of
+    weights = np.where(np.isclose(X[:, 0, 0], 4) | (y == 0), 1.0, 1e-6)
+    sampler = quick().fit(X, y, sample_weight=weights)
+    for_training = sampler.sample(80, y=1, for_training=True)[0]
+    assert np.median(for_training, axis=(1, 2)).max() < 5
+    shown = sampler.sample(80, y=1)[0]
+    assert (np.median(shown, axis=(1, 2)) < 5).mean() > 0.9
+    sampler.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.sample(80, y=1)[0], shown)
+    drawn = loaded.sample(80, y=1, for_training=True)[0]
+    np.testing.assert_array_equal(drawn, for_training)
+
+
+def test_equal_weights_of_images_are_none(digits):
+    X, y = digits
+    weighed = quick().fit(X, y, sample_weight=np.where(y == 1, 3.0, 0.5))
+    for arguments in ({}, {"for_training": True}):
+        drawn, expected = (s.sample(20, **arguments)[0] for s in (weighed, quick().fit(X, y)))
+        np.testing.assert_array_equal(drawn, expected)
+
+
 def test_images_of_another_kind_are_anomalous(digits):
     X, y = digits
     sampler = quick(n_steps=150, batch_size=16).fit(X, y)

@@ -140,8 +140,9 @@ class DeviceTable:
         return rows[torch.searchsorted(cumulative, places, right=True).clamp(max=len(rows) - 1)]
 
     def in_turn(self, class_code: int, turns: Tensor) -> Tensor:
-        """Return the rows of a class whose turn it is, (n,): all come, then all again."""
-        return self.starts[class_code] + turns % self.counts[class_code]
+        """Return the rows of a class whose turn it is, (n,): all `by_weight`, then all again."""
+        rows = self.by_weight(self.rows_of(class_code))
+        return rows[turns % len(rows)]
 
 
 class Batch(NamedTuple):

@@ -58,6 +58,8 @@ class NetworkGANState:
     generator, discriminator : dict of str -> ndarray
         Weights by name.
     history : dict of str -> ndarray
+    weights : ndarray of shape (n_rows,) or None
+        Of the rows.
     """
 
     rows: EncodedTable
@@ -67,6 +69,7 @@ class NetworkGANState:
     generator: dict[str, NDArray[Any]]
     discriminator: dict[str, NDArray[Any]]
     history: dict[str, NDArray[Any]]
+    weights: NDArray[np.float64] | None = None
 
 
 class NetworkGAN(GAN):
@@ -128,6 +131,7 @@ class NetworkGAN(GAN):
             weights_of(self.generator),
             weights_of(self.discriminator),
             self.history,
+            self._rows.weights,
         )
 
     def restore(self, state: NetworkGANState) -> None:

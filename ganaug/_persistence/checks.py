@@ -19,7 +19,7 @@ from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
 from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_hashable
-from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
+from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.geometry import ClassGeometry
 from ganaug._gan.network_gan import NetworkGANState
@@ -172,7 +172,7 @@ def _check_scale(scale: Scale) -> None:
 
 def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
     """Check the rows and the sizes of the networks before anything of their size is made."""
-    _check_rows(state.rows, state.class_counts, state.layout, n_classes)
+    _check_rows(state, state.layout, n_classes)
     require(0 <= state.seed < 2**63, "the seed is no seed")
     require(0 <= state.sampling.anchored_share <= 1, "the share of anchors is none")
     _check_sizes(state, n_classes, max_bytes)
@@ -181,10 +181,6 @@ def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
         require_finite("numbers are", slot.low, slot.high, slot.step, largest=LARGEST_SINGLE)
     for head in state.layout.heads:
         require_finite("states are", head.constants, largest=LARGEST_SINGLE)
-    if state.weights is not None:
-        require(state.weights.shape == (len(state.rows.numbers),), "rows and weights differ")
-        require_finite("weights of rows are", state.weights)
-        require(bool((state.weights >= 0).all()), "a row has a negative weight")
     if state.geometry is not None:
         _check_geometry(state.geometry, n_classes, state.layout.continuous_width)
 
@@ -209,8 +205,7 @@ def _check_geometry(geometry: ClassGeometry, n_classes: int, n_numbers: int) -> 
 
 def check_network_gan(state: NetworkGANState, layout: TableLayout, n_classes: int) -> None:
     """Check rows and weights against a layout."""
-    rows, counts = state.rows, state.class_counts
-    _check_rows(rows, counts, layout, n_classes)
+    _check_rows(state, layout, n_classes)
     require(0 <= state.seed < 2**63, "the seed is no seed")
     require(0 < state.networks.latent_dim <= MAX_LAYER_SIZE, "the noise has no size")
     _check_weights(state.generator, state.discriminator)
@@ -221,9 +216,8 @@ def _check_weights(*networks: dict[str, NDArray[Any]]) -> None:
         require_finite("weights are", *weights.values(), largest=LARGEST_SINGLE)
 
 
-def _check_rows(
-    rows: EncodedTable, counts: NDArray[np.int64], layout: TableLayout, n_classes: int
-) -> None:
+def _check_rows(state: GANState | NetworkGANState, layout: TableLayout, n_classes: int) -> None:
+    rows, counts = state.rows, state.class_counts
     require(counts.shape == (n_classes,) and bool((counts > 0).all()), "a class has no rows")
     n_rows = len(rows.numbers) if rows.numbers.ndim == 2 else -1
     require(int(counts.sum()) == n_rows, "classes and rows differ in number")
@@ -233,6 +227,10 @@ def _check_rows(
     require(rows.codes.shape == (n_rows, len(sizes)), "rows have other categories")
     in_range = (rows.codes >= -1) & (rows.codes < np.array(sizes, dtype=np.int64))
     require(bool(in_range.all()), "rows have unknown levels")
+    if state.weights is not None:
+        require(state.weights.shape == (n_rows,), "rows and weights differ")
+        require_finite("weights of rows are", state.weights)
+        require(bool((state.weights >= 0).all()), "a row has a negative weight")
 
 
 def _check_sizes(state: GANState, n_classes: int, max_bytes: int) -> None:

@@ -142,7 +142,7 @@ class NetworkSamplerState:
         parts = SamplerParts.within(self)
         sampler = parts.sampler(device)
         gan = new_gan(
-            TrainingRows(encoder.layout_, self.gan.rows, self.gan.class_counts),
+            TrainingRows(encoder.layout_, self.gan.rows, self.gan.class_counts, self.gan.weights),
             sampler._own_networks(),
             replace(sampler._config(), networks=self.gan.networks),
             self.gan.seed,

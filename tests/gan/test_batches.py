@@ -99,3 +99,15 @@ def test_weights_say_how_much_a_row_counts():
     assert counts[51] == 0
     assert counts[0] / counts[:50].sum() == pytest.approx(25 / 74, abs=0.03)
     assert counts[50] / counts[52] == pytest.approx(1, abs=0.1)
+
+
+def test_rows_take_turns_as_often_as_they_weigh(table):
+    assert table.in_turn(1, torch.arange(5)).tolist() == [50, 51, 52, 50, 51]
+    weights = np.ones(COUNTS.sum())
+    weights[0] = 51.0
+    weighed = table_of(weights)
+    assert weighed.in_turn(1, torch.arange(5)).tolist() == [50, 51, 52, 50, 51]
+    for turns in (torch.arange(256), torch.arange(300, 900)):
+        share = (weighed.in_turn(0, turns) == 0).double().mean()
+        assert float(share) == pytest.approx(51 / 100, abs=0.02)
+    assert (weighed.in_turn(0, torch.arange(8192)).unique() == torch.arange(50)).all()

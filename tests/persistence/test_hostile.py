@@ -101,6 +101,20 @@ def test_numbers_are_refused_or_scores_are_finite(kind, value, tmp_path):
     assert n_refused > 0
 
 
+@pytest.mark.parametrize("weights", [[1.0], [-1.0] * 50, [np.nan] * 50])
+def test_weights_of_images_are_numbers_for_each_row(weights, tmp_path):
+    path = DATA / "network-sampler-v1.ganaug"
+    archive = read_archive(path, {form.kind: form.version for form in FORMATS}, MAX_BYTES)
+    archive.document["gan"]["weights"] = {"tensor": "gan.weights"}
+    with pytest.raises(PersistenceError, match=r"contradict one another: .*weight"):
+        load_changed(
+            tmp_path / "file",
+            archive,
+            tensors={"gan.weights": np.array(weights)},
+            callables=make_v1.NETWORKS,
+        )
+
+
 # --- what can't be used ---------------------------------------------------------------------------
 
 
