@@ -227,6 +227,18 @@ def test_equal_weights_of_images_are_none(digits):
         np.testing.assert_array_equal(drawn, expected)
 
 
+def test_an_image_may_alone_have_weight(digits, tmp_path):
+    X, y = digits
+    weights = np.where(y == 1, 0.0, 1.0)
+    weights[-1] = 1.0
+    sampler = quick().fit(X, y, sample_weight=weights)
+    scores = sampler.score_samples(X, y)
+    assert np.isfinite(scores).all()
+    assert scores[-1] > scores[y == 1][:-1].max()
+    sampler.save(tmp_path / "model")
+    np.testing.assert_array_equal(ganaug.load(tmp_path / "model").score_samples(X, y), scores)
+
+
 def test_images_of_another_kind_are_anomalous(digits):
     X, y = digits
     sampler = quick(n_steps=150, batch_size=16).fit(X, y)

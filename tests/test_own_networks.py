@@ -151,6 +151,15 @@ def test_a_class_that_does_not_vary_is_measured_by_the_width_of_the_table():
         assert quick(**networks).fit(X, y).history_["quality"].max() < 9
 
 
+def test_a_row_may_alone_have_weight():
+    X = np.random.default_rng(0).normal(size=(60, 5))
+    y = np.repeat([0, 1], [40, 20])
+    weights = np.r_[np.ones(41), np.zeros(19)]
+    for networks in own_networks_of_a_table(5):
+        sampler = quick(**networks).fit(X, y, sample_weight=weights)
+        assert np.isfinite(sampler.score_samples(X, y)).all()
+
+
 def test_modules_without_layers_are_scored_by_their_rows():
     X, y = make_classification(60, n_features=4, weights=[0.7], random_state=0)
 

@@ -21,7 +21,6 @@ class NearestFeatures:
     Parameters
     ----------
     features : Tensor of shape (n_rows, n_features)
-        Of two rows at least.
     """
 
     def __init__(self, features: Tensor) -> None:
@@ -32,8 +31,13 @@ class NearestFeatures:
         return -_nearest(features, self._known)[:, :N_NEIGHBORS].mean(dim=1)
 
     def own_logits(self) -> Tensor:
-        """Return how near the other rows of the class are to each row, (n_rows,)."""
-        return -_nearest(self._known, self._known)[:, 1:].mean(dim=1)
+        """Return how near the other rows of the class are to each row, (n_rows,).
+
+        A row alone, as where others have no weight, is near to itself: as if there were copies.
+        """
+        nearest = _nearest(self._known, self._known)
+        others = nearest[:, 1:] if len(self._known) > 1 else nearest
+        return -others.mean(dim=1)
 
 
 def _nearest(points: Tensor, known: Tensor) -> Tensor:

@@ -37,3 +37,10 @@ def test_a_class_of_two_rows():
     apart = NearestFeatures(torch.stack([EAST, NORTH]))
     torch.testing.assert_close(apart.own_logits(), torch.full((2,), -(2**0.5)))
     assert NearestFeatures(torch.stack([EAST, EAST])).own_logits().abs().max() < 1e-3
+
+
+def test_a_class_of_one_row_is_like_one_of_its_copies():
+    alone, copies = (NearestFeatures(EAST.repeat(n, 1)) for n in (1, 2))
+    assert alone.own_logits().tolist() == [0]
+    points = torch.stack([EAST, NORTH])
+    torch.testing.assert_close(alone.logits(points), copies.logits(points))
