@@ -184,6 +184,8 @@ def _check_shape(values: NDArray[Any]) -> None:
 def _missing_labels(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind == "f":
         missing = np.isnan(values)
+    elif values.dtype.kind in "mM":
+        missing = np.isnat(values)
     elif values.dtype.kind == "O":
         flat = [is_missing(value) for value in values.ravel()]
         missing = np.array(flat, dtype=bool).reshape(values.shape)

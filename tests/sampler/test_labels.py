@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from ganaug.exceptions import DataError
 from tests.quick import quick_sampler
 
 CODES = np.repeat([0, 1, 2], [60, 30, 10])
@@ -104,6 +105,25 @@ def test_labels_that_are_dates_are_known_in_all_types_of_dates(kind):
     rows = [batch for batch, _ in sampler.sample_batches(sampler.sampling_strategy_)]
     assert sum(map(len, rows)) == 30 + 50
     assert np.isfinite(sampler.score_samples(X, y)).all()
+
+
+GAPPY = np.where(np.arange(100) == 7, np.datetime64("NaT"), DAYS)
+MISSING_DATES = {
+    "numpy": GAPPY,
+    "durations": GAPPY - GAPPY[0],
+    "pandas": pd.Series(GAPPY.astype("datetime64[ns]")),
+    "pandas frame": pd.DataFrame({"y": GAPPY.astype("datetime64[ns]")}),
+    "polars": pl.Series(GAPPY),
+    "polars durations": pl.Series(GAPPY) - date(2020, 1, 1),
+    "arrow": pa.array(GAPPY, pa.date32()),
+    "arrow chunked": pa.chunked_array([pa.array(GAPPY[:50]), pa.array(GAPPY[50:])]),
+}
+
+
+@pytest.mark.parametrize("kind", list(MISSING_DATES))
+def test_missing_dates_are_no_class(kind):
+    with pytest.raises(DataError, match=r"y contains 1 missing labels.*first in row 7; drop these"):
+        quick_sampler().fit(np.arange(200.0).reshape(100, 2), MISSING_DATES[kind])
 
 
 def test_labels_that_are_durations_are_known_in_all_types_of_durations():
