@@ -247,6 +247,20 @@ def test_scores_do_not_depend_on_the_container_or_the_unit_of_time(table, sample
         np.testing.assert_allclose(sampler.score_samples(rows), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("estimator", [GANSampler, GANOutlierDetector])
+def test_dates_beyond_nanoseconds_are_anomalous(estimator):
+    rng = np.random.default_rng(0)
+    born = np.datetime64("1900-01-01", "s") + rng.integers(0, 100 * 365 * 86_400, 300)
+    X = pd.DataFrame({"a": rng.normal(size=300), "born": born.astype("M8[ns]")})
+    fitted = estimator(n_steps=100, random_state=0).fit(X, rng.integers(0, 2, 300))
+    later = np.array(["2510-01-01", "9999-12-31"], "M8[s]")
+    new = pd.DataFrame({"a": 0.0, "born": np.r_[born[:20], later]})
+    assert new["born"].dtype == "M8[s]"
+    scores = fitted.anomaly_score(new)
+    assert scores[20:].min() > scores[:20].max()
+    np.testing.assert_array_equal(scores[:20], fitted.anomaly_score(X.assign(a=0.0)[:20]))
+
+
 def test_dates_that_pile_up_are_known_in_any_unit(table):
     X, y = table
     never = np.arange(400) % 3 == 0

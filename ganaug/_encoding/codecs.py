@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -225,13 +225,14 @@ class NumberCodec(Codec):
 
     def encode(self, column: Column, out: CompactRows) -> None:
         self._check_kind(column)
-        values = self._in_unit(column)
-        if self.number is not None:
-            scaled = self.scaled(values).clip(-LARGEST, LARGEST)
-            # the mean of the column, 0, stands for a missing number
-            out.numbers[:, self.number] = np.where(column.missing, 0.0, scaled)
-        if self.head is not None:
-            out.heads[:, self.head] = self._states(values, column.missing)
+        for rows, values in self._in_unit(column):
+            missing = column.missing[rows]
+            if self.number is not None:
+                scaled = self.scaled(values).clip(-LARGEST, LARGEST)
+                # the mean of the column, 0, stands for a missing number
+                out.numbers[rows, self.number] = np.where(missing, 0.0, scaled)
+            if self.head is not None:
+                out.heads[rows, self.head] = self._states(values, missing)
 
     def is_unseen(self, column: Column) -> NDArray[np.bool_]:
         present = ~column.missing
@@ -239,7 +240,8 @@ class NumberCodec(Codec):
             return present
         unseen = column.missing & (not self.has_missing)
         if self.scale is None:
-            unseen |= present & _differ(self._in_unit(column), self.grid.low)
+            for rows, values in self._in_unit(column):
+                unseen[rows] |= present[rows] & _differ(values, self.grid.low)
         return unseen
 
     def _check_kind(self, column: Column) -> None:
@@ -255,15 +257,25 @@ class NumberCodec(Codec):
                 "convert it."
             )
 
-    def _in_unit(self, column: Column) -> NDArray[Any]:
-        """Return values in the unit of time that was fitted."""
+    def _in_unit(self, column: Column) -> Iterator[tuple[Any, NDArray[Any]]]:
+        """Give values in the unit of time that was fitted, and the rows that they are of.
+
+        Whole numbers as far as these go and floats beyond (9999 is no year in nanoseconds): apart,
+        so that no value depends on those beside it.
+        """
         if column.unit == self.unit or column.unit is None or self.unit is None:
-            return column.values
+            yield slice(None), column.values
+            return
         theirs, ours = NANOSECONDS[column.unit], NANOSECONDS[self.unit]
         # whole ratios, so that a date is the same float whatever unit it comes in
-        return (
-            column.values * (theirs // ours) if theirs >= ours else column.values / (ours // theirs)
-        )
+        if theirs < ours:
+            yield slice(None), column.values / (ours // theirs)
+            return
+        ratio = theirs // ours
+        last = np.iinfo(np.int64).max // ratio
+        is_exact = (column.values >= -last) & (column.values <= last)
+        yield is_exact, column.values[is_exact] * ratio
+        yield ~is_exact, column.values[~is_exact] * float(ratio)
 
     def _states(self, values: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.int32]:
         states = np.zeros(len(values), dtype=np.int32)

@@ -235,3 +235,39 @@ def test_rows_decoded_in_parts_share_one_search_for_levels(monkeypatch):
     np.testing.assert_array_equal(np.concatenate(parts), np.arange(400))
     assert len(trees) == 1
     assert pickle.loads(pickle.dumps(encoder.layout_)).vectors[0].vectors.shape == (400, 8)
+
+
+def ticks(times, unit):
+    return numeric("t", times.astype(f"M8[{unit}]").view(np.int64), np.isnat(times), unit)
+
+
+@pytest.mark.parametrize("few", [False, True], ids=["varied", "constant"])
+def test_times_beyond_the_unit_of_fit_are_beyond_all_others(few):
+    days = np.datetime64("1950-01-01") + RANDOM.integers(0, 1 if few else 25_000, N)
+    encoder = TableEncoder().fit([ticks(days, "ns")], np.zeros(N, np.int64))
+    far = np.array(["0001-01-01", "2510-01-01", "9999-12-31", "NaT"], "M8[s]")
+    table = encoder.transform([ticks(np.r_[days.astype("M8[s]"), far], "s")])
+    known = encoder.transform([ticks(days, "ns")])
+    # whatever is beside them, and in whatever unit they come
+    np.testing.assert_array_equal(table.numbers[:N], known.numbers)
+    np.testing.assert_array_equal(table.codes[:N], known.codes)
+    if few:
+        is_unseen = encoder.unseen([ticks(np.r_[days[:1].astype("M8[s]"), far], "s")])[:, 0]
+        assert is_unseen.tolist() == [False, True, True, True, True]
+    else:
+        first, second, last, _ = table.numbers[N:, 0]
+        assert first < known.numbers.min() - 10
+        assert last > second + 10 > known.numbers.max() + 20
+    alone = encoder.transform([ticks(far[1:2], "s")])
+    np.testing.assert_array_equal(alone.numbers, table.numbers[N + 1 : N + 2])
+
+
+def test_a_time_beyond_the_unit_of_fit_is_in_no_state():
+    days = np.datetime64("1950-01-01") + RANDOM.integers(0, 25_000, N)
+    times = days.astype("M8[ns]")
+    times[: N // 3] = np.datetime64(np.iinfo(np.int64).max, "ns")
+    encoder = TableEncoder().fit([ticks(times, "ns")], np.zeros(N, np.int64))
+    assert encoder.transform([ticks(times[:1], "ns")]).codes.item() == 1
+    for later in ("2262-04-12", "9999-12-31"):
+        column = ticks(np.array([later], "M8[s]"), "s")
+        assert encoder.transform([column]).codes.item() == 0
