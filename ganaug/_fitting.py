@@ -155,7 +155,7 @@ def training_rows(job: TrainingJob, columns: list[Column]) -> TrainingRows:
 def _run(gan: GAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask) -> None:
     """Train to the end, to a callback's word or to Ctrl-C; write checkpoints."""
     run, checkpoint = gan.identity(classes), job.checkpoint
-    state = None
+    state, is_interrupted = None, False
     if checkpoint is not None:
         state = checkpoint.state(run)
         checkpoint.prepare()
@@ -170,8 +170,9 @@ def _run(gan: GAN, classes: Sequence[int], job: TrainingJob, task: TrainingTask)
             checks.close()
             if not gan.history["best_step"]:
                 raise  # there is nothing to keep
-            gan.history["interrupted"] = np.array(True)
+            is_interrupted = True
             fit_warnings.warn_of_interruption(int(gan.history["best_step"]))
+    gan.history["interrupted"] = np.array(is_interrupted)
 
 
 def training_subset(

@@ -23,7 +23,7 @@ from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.quality import coverage
 from ganaug._gan.runtime import limited_threads, random_generator
 from ganaug._gan.states import State
-from ganaug._gan.training import Check, Trainer, TrainingConfig
+from ganaug._gan.training import Check, Trainer, TrainingConfig, TrainingHistory
 
 COVERAGE_ROWS = 512
 # Rows whose logits for all classes are held at the same time.
@@ -125,7 +125,7 @@ class GAN(ABC):
         self._table = DeviceTable(
             rows.layout, rows.encoded, rows.class_counts, device, rows.weights
         )
-        self.history: dict[str, NDArray[np.generic]] = {}
+        self.history = TrainingHistory().as_arrays()
 
     def train(self, classes: Sequence[int], state: State | None = None) -> abc.Generator[Check]:
         """Train on all classes, watching those that will be sampled; give a `Check` now and then.

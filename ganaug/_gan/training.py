@@ -80,7 +80,6 @@ class TrainingHistory:
     quality: list[float] = field(default_factory=list)
     best_step: int = 0
     restart_step: list[int] = field(default_factory=list)
-    interrupted: bool = False
 
     def as_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the history as a dict of arrays."""
@@ -91,7 +90,6 @@ class TrainingHistory:
             "quality": np.array(self.quality, dtype=np.float64),
             "best_step": np.array(self.best_step),
             "restart_step": np.array(self.restart_step, dtype=np.int64),
-            "interrupted": np.array(self.interrupted),
         }
 
     def forget_after(self, step: int) -> None:

@@ -263,14 +263,26 @@ def test_ctrl_c_keeps_the_best_generator_so_far(tmp_path, monkeypatch):
     assert_same(quick(checkpoint=tmp_path, resume=True).fit(X, Y), undisturbed)
 
 
-def test_ctrl_c_before_there_is_a_generator_leaves_the_sampler_as_it_was(monkeypatch):
-    from ganaug._gan.training import AdversarialTrainer
-
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "table_gan.measure_classes",
+        "training.AdversarialTrainer.load_state_dict",
+        "training.AdversarialTrainer._generator_step",
+    ],
+)
+def test_ctrl_c_before_there_is_a_generator_leaves_the_sampler_as_it_was(
+    moment, tmp_path, monkeypatch
+):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(AdversarialTrainer, "_generator_step", interrupt)
-    sampler = quick()
+    parameters = {}
+    if moment.endswith("load_state_dict"):
+        parameters = {"checkpoint": tmp_path, "resume": True}
+        quick(checkpoint=tmp_path).fit(X, Y)
+    monkeypatch.setattr(f"ganaug._gan.{moment}", interrupt)
+    sampler = quick(**parameters)
     with pytest.raises(KeyboardInterrupt):
         sampler.fit(X, Y)
     assert not hasattr(sampler, "generator_")
