@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-__all__ = ["INTERRUPTION", "warn", "words_for_the_shell"]
+from ganaug.exceptions import GanaugError
+
+__all__ = ["INTERRUPTION", "adding", "warn", "words_for_the_shell"]
 
 # How the warning begins that somebody ended a training: no opinion on the result, but an event.
 INTERRUPTION = "training was interrupted"
@@ -14,6 +19,19 @@ INTERRUPTION = "training was interrupted"
 BETWEEN = {"ganaug", "contextlib", "imblearn", "joblib", "sklearn", "torch"}
 # The attribute of a warning that says the same to who has no parameters, but flags.
 IN_SHELL = "in_shell"
+_ADDED: ContextVar[str] = ContextVar("_ADDED", default="")
+
+
+@contextmanager
+def adding(remark: str) -> Iterator[None]:
+    """Add a remark to the warnings and errors of ganaug that come from inside."""
+    token = _ADDED.set(f" ({remark})")
+    try:
+        yield
+    except GanaugError as error:
+        raise type(error)(f"{error} ({remark})") from error
+    finally:
+        _ADDED.reset(token)
 
 
 def warn(message: str, category: type[Warning], *, in_shell: str | None = None) -> None:
@@ -26,7 +44,7 @@ def warn(message: str, category: type[Warning], *, in_shell: str | None = None) 
     in_shell : str, default=None
         What the command line says in place of the message.
     """
-    warning = category(message)
+    warning = category(message + _ADDED.get())
     if in_shell is not None:
         setattr(warning, IN_SHELL, in_shell)
     warnings.warn(warning, stacklevel=_level_of_caller())

@@ -41,6 +41,7 @@ from ganaug._scoring import (
     to_normality,
 )
 from ganaug._validation import Number
+from ganaug._warning import adding
 from ganaug.sampler import GANSampler
 
 MAX_KEPT_ROWS = 5000
@@ -51,6 +52,10 @@ SCORE_FEWER = "score fewer rows at a time"
 MAX_WEIGHT = 1000
 # The classes of the sampler that `sample` trains.
 HALVES = ("the more typical half", "the less typical half")
+OF_ITS_SAMPLER = (
+    "Said of the GANSampler that GANOutlierDetector.sample trains: with its defaults, whatever the "
+    "parameters of the detector are."
+)
 
 
 @dataclass(frozen=True)
@@ -500,17 +505,20 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             tuple(column.name for column in self._kept_columns),
         )
 
-    def sample(self, n_samples: int) -> Any:
+    def sample(self, n_samples: int, *, random_state: Any = None) -> Any:
         """Draw synthetic rows like those of the training table.
 
-        The first call trains a `GANSampler` (with its defaults, on at most 5000 training rows);
-        its two classes are the more and the less typical half of them, and rows are of both in
-        turn. A larger sample begins with the rows of a smaller one.
+        The first call trains a `GANSampler`, with its defaults and the columns of categories and
+        the seed of the detector, on the CPU and on at most 5000 training rows; its two classes are
+        the more and the less typical half of them, and rows are of both in turn. A larger sample
+        begins with the rows of a smaller one.
 
         Parameters
         ----------
         n_samples : int
             How many rows.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw. By default it follows from the fit: the same call gives the same rows.
 
         Returns
         -------
@@ -520,8 +528,17 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         ------
         DataError
             If `n_samples` isn't a number of rows, or the training table has fewer than 4.
+        OutOfMemoryError
+            If memory runs out.
+        TrainingError
+            If the training of the sampler diverged and could not be mended.
         sklearn.exceptions.NotFittedError
             If the detector is not fitted.
+
+        Notes
+        -----
+        That training warns as `GANSampler.fit` does. Its warnings and errors may advise to set
+        parameters, which are those of a `GANSampler` of your own, and say so.
 
         Examples
         --------
@@ -534,10 +551,11 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self, "offset_")
         n_samples = requests.check_count(n_samples)
+        check_random_state(random_state)
         if self._sampler is None:
             self._sampler = self._train_sampler()
         halves = np.array(HALVES)[np.arange(n_samples) % 2]
-        rows, _ = self._sampler.sample(n_samples, y=halves)
+        rows, _ = self._sampler.sample(n_samples, y=halves, random_state=random_state)
         return rows
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -653,9 +671,12 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         normality = self._normality(points, np.full(len(points), Mode.OUTLIER))
         is_typical = np.argsort(np.argsort(normality, kind="stable")) >= len(points) // 2
         sampler = GANSampler(
-            categorical_features=self._feature_map.encoder.is_categorical, random_state=self._seed
+            categorical_features=self._feature_map.encoder.is_categorical,
+            random_state=self._seed,
+            device="cpu",
         )
-        return sampler.fit(X, np.where(is_typical, *HALVES))
+        with adding(OF_ITS_SAMPLER):
+            return sampler.fit(X, np.where(is_typical, *HALVES))
 
     def _config(self) -> ModelConfig:
         sizes = validation.check_layer_sizes(self.hidden_layer_sizes, type(self).__name__)
