@@ -9,6 +9,7 @@ import pytest
 from ganaug._files.csv_columns import DateColumn, NumberColumn, TextColumn, detect_column
 from ganaug._files.fitted import FittedColumn
 from ganaug._files.output import check_output, replacing
+from ganaug._files.row_labels import RowLabels
 from ganaug._files.tables import read_table
 from ganaug.exceptions import DataError
 
@@ -218,6 +219,25 @@ def test_row_labels_stored_by_pandas_are_no_feature(tmp_path):
     written = pd.read_parquet(tmp_path / "b.parquet")
     assert written.index.tolist() == [7, 3, 8, 9]
     pd.testing.assert_frame_equal(written.iloc[:2], frame)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        (pa.int8(), [3, 119, None], [[120, 121, 122, 123], [124, 125, 126, 127]]),
+        (pa.int8(), [3, 122], [[123, 124, 125, 126], [-1, 0, 1, 2]]),
+        (pa.uint8(), [9, 254], [[5, 6, 7, 8], [1, 2, 3, 4]]),
+        (pa.uint64(), [6, 2**64 - 1], [[2, 3, 4, 5], [None] * 4]),
+        (pa.int64(), [-(2**63), 2**63 - 1], [[None] * 4] * 2),
+        (pa.string(), ["a"], [[None] * 4] * 2),
+    ],
+)
+def test_row_labels_stay_within_their_type(kind, old, new):
+    labels = RowLabels(kind)
+    labels.see(pa.array(old, kind))
+    found = [labels.next(4) for _ in new]
+    assert [part.to_pylist() for part in found] == new
+    assert {part.type for part in found} == {kind}
 
 
 def test_an_error_while_writing_leaves_what_was_there(tmp_path):

@@ -36,15 +36,21 @@ def _new_labels(index: Any, n_new: int) -> Any:
     return _missing_labels(index, n_new)
 
 
+def first_free(lowest: int, highest: int, n_new: int, limits: Any) -> int | None:
+    """Return where new numbers begin that lie together, within the limits of their type.
+
+    After the highest one or, if they don't fit there, before the lowest; None if nowhere.
+    """
+    if highest + n_new <= limits.max:
+        return highest + 1
+    return lowest - n_new if lowest - n_new >= limits.min else None
+
+
 def _next_numbers(index: Any, n_new: int) -> Any:
-    """Return the numbers after the largest label or, where there are none, before the smallest."""
     import pandas as pd
 
-    limits = np.iinfo(index.dtype)
-    start = int(index.max()) + 1
-    if start + n_new - 1 > limits.max:
-        start = int(index.min()) - n_new
-    if start < limits.min:
+    start = first_free(int(index.min()), int(index.max()), n_new, np.iinfo(index.dtype))
+    if start is None:
         return pd.Index([None] * n_new, dtype=object, name=index.name)
     return pd.Index(np.arange(n_new).astype(index.dtype) + index.dtype.type(start), name=index.name)
 

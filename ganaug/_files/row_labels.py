@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ganaug._encoding.pandas_index import first_free
+
 __all__ = ["RowLabels", "stored_index"]
 
 
@@ -14,11 +18,11 @@ def stored_index(schema: Any, target: str | None) -> list[str]:
 
 
 class RowLabels:
-    """Labels of new rows: numbers count on, any other label is missing."""
+    """Labels of new rows: numbers count on within their type, any other label is missing."""
 
     def __init__(self, kind: Any) -> None:
         self._kind = kind
-        self._last: int | None = None
+        self._ends: tuple[int, int] | None = None
 
     def see(self, labels: Any) -> None:
         """Take note of labels that exist."""
@@ -26,15 +30,21 @@ class RowLabels:
         import pyarrow.compute as pc
 
         if pa.types.is_integer(self._kind) and labels.null_count < len(labels):
-            largest = pc.max(labels).as_py()
-            self._last = largest if self._last is None else max(self._last, largest)
+            ends = pc.min_max(labels).as_py()
+            self._reach(ends["min"], ends["max"])
 
     def next(self, n: int) -> Any:
         """Return labels for so many further rows."""
         import pyarrow as pa
 
-        if self._last is None:
+        start = None
+        if self._ends is not None:
+            start = first_free(*self._ends, n, np.iinfo(self._kind.to_pandas_dtype()))
+        if start is None:
             return pa.nulls(n, self._kind)
-        start = self._last + 1
-        self._last += n
+        self._reach(start, start + n - 1)
         return pa.array(range(start, start + n), self._kind)
+
+    def _reach(self, low: int, high: int) -> None:
+        known = self._ends or (low, high)
+        self._ends = min(low, known[0]), max(high, known[1])
