@@ -1,6 +1,7 @@
 """Images of any shape, order, range and container, through the sampler."""
 
 import pickle
+import warnings
 from io import BytesIO
 
 import numpy as np
@@ -268,6 +269,20 @@ def test_plain_images_are_anomalous(trained):
     limit = np.quantile(sampler.anomaly_score(usual), 0.95)
     plain = np.stack([np.full((SIDE, SIDE), value) for value in (0.0, 8.0, 16.0)])
     assert sampler.anomaly_score(plain).min() > limit
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-300])
+@pytest.mark.parametrize("value", [1e25, 1e300, -1e300])
+def test_pixels_far_beyond_the_others_are_anomalous(unit, value, digits):
+    X, y = digits
+    sampler = quick().fit(X * unit, y)
+    far = np.stack([X[0] * unit] * 2)
+    far[0, 3, 3] = far[1] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = sampler.anomaly_score(far)
+    assert np.isfinite(scores).all()
+    assert scores.min() > np.quantile(sampler.anomaly_score(X * unit), 0.9)
 
 
 def test_scores_of_images_do_not_depend_on_the_images_beside(trained):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.codecs import LARGEST
 from ganaug._encoding.columns import Column
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.layout import EncodedTable, ImageLayout
@@ -211,14 +212,15 @@ class ImageEncoder:
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns of pixels; values beyond the range of `fit` stay beyond it."""
         low, high, exponent = self._scaled_range()
-        pixels = np.ldexp(_read_pixels(columns), -exponent)
-        pixels -= low
-        pixels *= 2 / (high - low)
-        pixels -= 1
+        with np.errstate(over="ignore"):  # far beyond
+            pixels = np.ldexp(_read_pixels(columns), -exponent)
+            pixels -= low
+            pixels *= 2 / (high - low)
+            pixels -= 1
         if self.form.channels_last:
             images = pixels.reshape(-1, *self.form.native_shape)
             pixels = np.moveaxis(images, 3, 1).reshape(len(images), -1)
-        numbers = np.ascontiguousarray(pixels, dtype=np.float32)
+        numbers = np.ascontiguousarray(pixels.clip(-LARGEST, LARGEST), dtype=np.float32)
         return EncodedTable(numbers, np.empty((len(numbers), 0), dtype=np.int32))
 
     def unseen(self, columns: Sequence[Column]) -> NDArray[np.bool_]:

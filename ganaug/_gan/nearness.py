@@ -13,6 +13,8 @@ from torch import Tensor
 N_NEIGHBORS = 5
 # So many training rows of each class are compared with.
 MAX_ROWS = 1000
+# Where the features of a row, or their squares, are no numbers in single precision.
+FARTHEST = 1e30
 
 
 class NearestFeatures:
@@ -43,4 +45,5 @@ class NearestFeatures:
 def _nearest(points: Tensor, known: Tensor) -> Tensor:
     """Return the distances to the nearest known points, (n, at most N_NEIGHBORS + 1), sorted."""
     n_nearest = min(N_NEIGHBORS + 1, len(known))
-    return torch.cdist(points, known).topk(n_nearest, largest=False).values
+    distances = torch.cdist(points, known).nan_to_num(nan=FARTHEST, posinf=FARTHEST)
+    return distances.topk(n_nearest, largest=False).values

@@ -44,3 +44,11 @@ def test_a_class_of_one_row_is_like_one_of_its_copies():
     assert alone.own_logits().tolist() == [0]
     points = torch.stack([EAST, NORTH])
     torch.testing.assert_close(alone.logits(points), copies.logits(points))
+
+
+@pytest.mark.parametrize("value", [1e25, float("inf"), float("nan")])
+def test_what_features_can_not_hold_is_as_far_as_can_be(value, random):
+    near = NearestFeatures(cloud(EAST, 30, random))
+    far = near.logits(torch.stack([value * EAST, 1e6 * EAST]))
+    assert torch.isfinite(far).all()
+    assert far[0] < far[1]
