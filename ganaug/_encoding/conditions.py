@@ -122,7 +122,7 @@ def _position(name: Any, names: Sequence[Any]) -> int:
 
 
 def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
-    if np.ndim(wanted) == 1 and hasattr(wanted, "tolist"):  # an array or a series
+    if hasattr(wanted, "tolist") and np.ndim(wanted) == 1:  # an array or a series
         wanted = wanted.tolist()
     if isinstance(wanted, tuple) and level_key(wanted) not in map(level_key, codec.levels):
         raise DataError(
@@ -151,6 +151,7 @@ def _level_code(codec: LevelCodec, code_of: Mapping[Hashable, int], name: Any, w
         if not codec.has_missing:
             raise DataError(f"column {name!r} had no missing values in fit, but where asks for it.")
         return len(codec.levels)
+    wanted = wanted.tolist() if isinstance(wanted, np.ndarray) else wanted  # has no one truth
     key = level_key(wanted)
     if isinstance(wanted, str | numbers.Number) and key in code_of:
         return code_of[key]
