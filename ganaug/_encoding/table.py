@@ -61,10 +61,14 @@ class TableEncoder:
 
     @classmethod
     def from_parts(
-        cls, names: Sequence[Hashable], codecs: Sequence[Codec], layout: TableLayout
+        cls,
+        names: Sequence[Hashable],
+        codecs: Sequence[Codec],
+        layout: TableLayout,
+        **parameters: bool,
     ) -> TableEncoder:
-        """Return an encoder that was fitted before."""
-        encoder = cls()
+        """Return an encoder that was fitted before, with these parameters."""
+        encoder = cls(**parameters)
         encoder.names_, encoder.codecs_, encoder.layout_ = list(names), list(codecs), layout
         return encoder
 

@@ -74,7 +74,9 @@ class DetectorState:
     def build(self, device: Any) -> GANOutlierDetector:
         """Return the detector; `device` is for its sampler."""
         detector = with_parameters(GANOutlierDetector, self.parameters)
-        encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.layout)
+        encoder = TableEncoder.from_parts(
+            self.encoder.names, self.encoder.codecs, self.layout, linear=True
+        )
         detector._set(
             FittedDetector(
                 feature_map=FeatureMap(encoder),

@@ -80,7 +80,9 @@ class TableEncoderState:
         checks.check_scales(self.encoder)
 
     def build(self) -> TableEncoder:
-        return TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.layout)
+        return TableEncoder.from_parts(
+            self.encoder.names, self.encoder.codecs, self.layout, class_states=False
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import NotFittedError
+from torch import nn
 
 import ganaug
 from ganaug import GANOutlierDetector, GANSampler
@@ -357,6 +358,20 @@ def test_a_detector_without_parts_comes_back(parameters, numbers, tmp_path):
         detector.score_samples(numbers[0] + 1), loaded.score_samples(numbers[0] + 1)
     )
     assert loaded.offset_ == detector.offset_
+
+
+@pytest.mark.filterwarnings("ignore:the generator collapsed")  # in so few steps
+def test_encoders_come_back_as_they_would_be_fitted(numbers, tmp_path):
+    own = {"generator": lambda: nn.Linear(3, 4), "discriminator": lambda: nn.Linear(4, 1)}
+    for fitted, callables in (
+        (quick().fit(*numbers), {}),
+        (quick(**own, latent_dim=3).fit(*numbers), own),
+        (quick_detector().fit(numbers[0]), {}),
+    ):
+        fitted.save(tmp_path / "model")
+        loaded = ganaug.load(tmp_path / "model", callables=callables)
+        for flag in ("linear", "class_states"):
+            assert getattr(loaded.encoder_, flag) == getattr(fitted.encoder_, flag)
 
 
 def test_what_a_detector_samples_comes_back(numbers, tmp_path):
