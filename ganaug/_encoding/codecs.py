@@ -182,10 +182,13 @@ class NumberCodec(Codec):
         if not len(present):
             return cls(None, None, present, has_missing, column.unit)
         grid = find_usual_grid(present) if linear else find_grid(present)
-        scale = find_scale(grid.to_unit(present), linear=linear) if grid.low != grid.high else None
+        by_class = [column.values[rows[~column.missing[rows]]] for rows in rows_by_class]
+        scale = None
+        if grid.low != grid.high:
+            of_classes = [grid.to_unit(values) for values in by_class]
+            scale = find_scale(grid.to_unit(present), of_classes, linear=linear)
         if linear:
             return cls(grid, scale, present[:0], has_missing, column.unit)
-        by_class = [column.values[rows[~column.missing[rows]]] for rows in rows_by_class]
         return cls(grid, scale, find_atoms(present, by_class), has_missing, column.unit)
 
     def lay_out(

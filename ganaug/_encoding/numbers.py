@@ -31,8 +31,10 @@ MIN_ROWS_PER_VALUE = 20
 # (no balance, never called), not a number like the others; Zhao et al. (2021), "CTAB-GAN".
 ATOM_SHARE = 0.15
 ATOM_MIN_OTHER_VALUES = 20
-# So is one that most rows of a class share, however seldom it is in the table.
+# So is one that most rows of a class share, however seldom it is in the table, or that as large a
+# share of a varied class does, if it is so many times as frequent there as any other.
 MIN_ATOM_ROWS = 5
+ATOM_PROMINENCE = 3
 MAX_CLASS_ATOMS = 10
 LARGEST = float(np.finfo(np.float64).max)
 SINGLE_PRECISION = float(np.finfo(np.float32).eps)
@@ -340,15 +342,21 @@ class Scale:
         return np.interp(standard, self.standard, self.unit)
 
 
-def find_scale(unit: NDArray[np.float64], *, linear: bool = False) -> Scale:
+def find_scale(
+    unit: NDArray[np.float64],
+    by_class: Sequence[NDArray[np.float64]] = (),
+    *,
+    linear: bool = False,
+) -> Scale:
     """Return the scale for places in [0, 1] that are not all equal, and reach from 0 to 1.
 
     A `linear` one is that of the column without its wild values: a single one would put all others
-    in one place. Others have quantiles for such columns.
+    in one place. Others have quantiles for such columns, unless a rare class is all that is far
+    away (`by_class` has the places of each): quantiles would close the gap between the classes.
     """
     unit = _thinned(unit, keep=(0.0, 1.0))
     mean, spread = _tamed_moments(unit) if linear else (unit.mean(), unit.std())
-    if linear or np.mean(((unit - mean) / spread) ** 4) <= HEAVY_TAIL_KURTOSIS:
+    if linear or not (_has_heavy_tails(unit) and _has_heavy_tails(_centred(by_class or [unit]))):
         with np.errstate(over="ignore"):
             ends = (np.array([0.0, 1.0]) - mean) / spread
         return Scale(np.array([0.0, 1.0]), ends.clip(-LARGEST, LARGEST))
@@ -361,6 +369,17 @@ def find_scale(unit: NDArray[np.float64], *, linear: bool = False) -> Scale:
     middle = levels[first] + (counts - 1) * (levels[1] / 2)  # ties share the middle of their ranks
     scores = ndtri(np.clip(middle, margin, 1 - margin))
     return Scale(knots, scores)
+
+
+def _has_heavy_tails(values: NDArray[np.float64]) -> bool:
+    spread = values.std()
+    fourth = np.mean(((values - values.mean()) / spread) ** 4) if spread else 0.0
+    return bool(fourth > HEAVY_TAIL_KURTOSIS)
+
+
+def _centred(by_class: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return how far all values are from the mean of their class."""
+    return np.concatenate([values - values.mean() for values in by_class if len(values)])
 
 
 def _tamed_moments(unit: NDArray[np.float64]) -> tuple[float, float]:
@@ -389,9 +408,19 @@ def find_atoms(values: NDArray[Any], by_class: Sequence[NDArray[Any]] = ()) -> N
     values = _thinned(values)
     distinct, counts = np.unique(values, return_counts=True)
     often = distinct[counts >= ATOM_SHARE * len(values)]
-    shared = [part for part in map(_shared_by_most, by_class) if len(part)][:MAX_CLASS_ATOMS]
-    atoms = np.unique(np.concatenate([often, *shared]))
+    of_classes = np.concatenate([often[:0], *map(_atoms_of_class, by_class)])
+    atoms = np.union1d(often, of_classes[:MAX_CLASS_ATOMS])
     return atoms if len(distinct) - len(atoms) >= ATOM_MIN_OTHER_VALUES else distinct[:0]
+
+
+def _atoms_of_class(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the value that most of them are, or those that stand out among many others."""
+    distinct, counts = np.unique(values, return_counts=True)
+    is_often = counts >= max(ATOM_SHARE * len(values), MIN_ATOM_ROWS)
+    if is_often.any() and len(distinct) - is_often.sum() >= ATOM_MIN_OTHER_VALUES:
+        is_often &= counts >= ATOM_PROMINENCE * counts[~is_often].max()
+        return np.union1d(distinct[is_often], _shared_by_most(values))
+    return _shared_by_most(values)
 
 
 def _shared_by_most(values: NDArray[Any]) -> NDArray[Any]:

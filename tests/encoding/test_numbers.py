@@ -165,6 +165,27 @@ def test_scaled_numbers_are_about_standard(sigma):
     assert np.abs(standard).max() < 12
 
 
+@pytest.mark.parametrize("distance", [20, 1000])
+def test_a_rare_class_that_is_far_away_keeps_its_distance(distance):
+    random = np.random.default_rng(0)
+    large, small = random.normal(size=10_000), distance + random.normal(size=100)
+    values = np.r_[large, small]
+    grid = find_grid(values)
+    places = [grid.to_unit(part) for part in (large, small)]
+    scale = find_scale(grid.to_unit(values), places)
+    assert scale.is_linear
+    assert not find_scale(grid.to_unit(values)).is_linear
+    constant = find_scale(grid.to_unit(np.r_[values, 0.0]), [np.zeros(9), np.ones(9)])
+    assert constant.is_linear  # nothing varies within a class
+
+
+def test_classes_with_heavy_tails_have_quantiles():
+    large, small = (np.random.default_rng(k).lognormal(sigma=3, size=900) for k in (0, 1))
+    grid = find_grid(np.r_[large, small])
+    places = [grid.to_unit(part) for part in (large, small)]
+    assert not find_scale(np.concatenate(places), places).is_linear
+
+
 def test_scale_of_numbers_of_all_magnitudes():
     values = 10.0 ** np.random.default_rng(0).uniform(-300, 300, 300)
     scale, unit = find_scale(find_grid(values).to_unit(values)), find_grid(values).to_unit(values)
@@ -193,6 +214,18 @@ def test_atoms_are_also_what_most_rows_of_a_class_share():
     assert find_atoms(large, [large[:0], large]).tolist() == []
     many = [np.full(6, float(k)) for k in range(40)]
     assert find_atoms(np.r_[large, np.concatenate(many)], many).tolist() == list(range(10))
+
+
+def test_atoms_of_a_varied_class_stand_out_there():
+    random = np.random.default_rng(0)
+    large = random.lognormal(size=2000)
+    small = np.where(np.arange(100) < 20, 0.0, random.lognormal(size=100))
+    assert find_atoms(np.r_[large, small], [small, large]).tolist() == [0.0]
+    two = np.where(np.arange(100) < 80, small, 7.5)
+    assert find_atoms(np.r_[large, two], [two, large]).tolist() == [0.0, 7.5]
+    ages = np.round(random.normal(40, 8, size=100))
+    ages[:20], ages[20:30] = 40.0, 41.0  # one age among other frequent ones
+    assert find_atoms(np.r_[large, ages], [ages, large]).tolist() == []
 
 
 def test_the_shape_of_a_very_long_column_is_measured_on_a_part(monkeypatch):
