@@ -97,20 +97,27 @@ class ClassMoves(nn.Module):
         self.basis: Tensor | None
 
     def moved(self, anchor: Tensor, anchored: Tensor, units: Tensor, classes: Tensor) -> Tensor:
-        """Return numbers moved from their anchors, or from the mean of their class.
+        """Return numbers moved from their anchors.
+
+        From the mean of their class where there is no anchor, or where its number is missing or
+        piled up: what stands for these is no place among the other numbers.
 
         Parameters
         ----------
-        anchor : Tensor of shape (batch, n_numbers)
+        anchor : Tensor of shape (batch, width)
             Zeros where there is none.
         anchored : Tensor of shape (batch, 1)
         units : Tensor of shape (..., batch, n_numbers)
         classes : Tensor of shape (batch,)
         """
+        numbers, levels = anchor[:, : self._n], anchor[:, self._n :]
         if self.is_plain:
-            return anchor + units
+            return numbers + units
         is_free = anchored[:, 0] == 0
-        start = anchor + (1 - anchored) * self.mean.index_select(0, classes)
+        is_start = anchored > 0
+        if self._gate.gated:
+            is_start = is_start & (self._gate.as_it_is(levels) > 0)
+        start = torch.where(is_start, numbers, self.mean.index_select(0, classes))
         return start + self._mapped(units, self.out_of_units, classes + len(self.mean) * is_free)
 
     def units(self, anchor: Tensor, anchored: Tensor, rows: Tensor, classes: Tensor) -> Tensor:
@@ -180,12 +187,26 @@ def _moments(table: DeviceTable, neighbours: Tensor) -> Iterator[tuple[Tensor, T
         target = table.expand(some.flatten())
         both = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(target[:, layout.one_hot])
         difference = (target - anchor)[:, layout.continuous] * both
-        largest = LARGEST_DIFFERENCE * difference.abs().mean(dim=0)
-        difference = in_double(difference.clamp(-largest, largest))
-        numbers = in_double(table.expand(rows)[:, layout.continuous])
-        mean = numbers.mean(dim=0)
-        centred = numbers - mean
-        yield mean, difference.T @ difference / len(difference), centred.T @ centred / len(rows)
+        largest = LARGEST_DIFFERENCE * difference.abs().sum(dim=0) / both.sum(dim=0).clamp(min=1)
+        in_full = table.expand(rows)
+        is_number = gate.as_it_is(in_full[:, layout.one_hot])
+        numbers = in_double(in_full[:, layout.continuous]) * is_number
+        mean = numbers.sum(dim=0) / is_number.sum(dim=0).clamp(min=1)
+        yield (
+            mean,
+            _mean_products(difference.clamp(-largest, largest), both),
+            _mean_products(numbers - mean, is_number),
+        )
+
+
+def _mean_products(values: Tensor, is_there: Tensor) -> Tensor:
+    """Return the mean product of each two columns, of rows in which both values are there.
+
+    Zeros in place of missing values would make columns seem narrower and less correlated. What no
+    row has both of is 0. `_root` makes do with a matrix that no rows have in common.
+    """
+    values, is_there = in_double(values * is_there), in_double(is_there)
+    return values.T @ values / (is_there.T @ is_there).clamp(min=1)
 
 
 def _size(root: Tensor) -> float:

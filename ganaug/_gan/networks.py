@@ -84,11 +84,11 @@ class Generator(nn.Module):
         for layer in islice(self.hidden, 1, None):
             out = activate(layer(out))
         out = self.last(out)
-        start, levels = anchor[:, : self.continuous_width], anchor[:, self.continuous_width :]
+        levels = anchor[:, self.continuous_width :]
         move, logits = out[..., : self.continuous_width], out[..., self.continuous_width :]
         if shares is not None:
             move = move * shares
-        continuous = self.moves.moved(start, anchored, move, classes)
+        continuous = self.moves.moved(anchor, anchored, move, classes)
         bias = ANCHOR_LOGIT * levels + self.level_bias.index_select(0, classes)
         logits = logits + bias + gumbel
         one_hot = self.head(logits)

@@ -114,6 +114,47 @@ def test_a_number_that_is_missing_has_not_moved():
     assert torch.equal(units[0, 2:], torch.tensor([-1.0, 1.0]))
 
 
+@pytest.fixture
+def partly_missing():
+    """The first number is 50, or so, or missing in two of three rows; 0 stands for that."""
+    layout = layout_of(2, (HeadSlot(0, 2, number=0, constants=(0.0, 0.0)),))
+    numbers = np.random.default_rng(0).normal(loc=[50.0, 0.0], size=(600, 2))
+    codes = np.ones((600, 1), np.int32)
+    codes[::3] = 0
+    numbers[codes[:, 0] == 1, 0] = 0.0
+    return table_of(numbers, [600], layout, codes)
+
+
+def test_what_is_missing_counts_neither_as_a_place_nor_as_a_difference(partly_missing):
+    geometry = measure_classes(partly_missing, nearest_in_class(partly_missing, 5))
+    np.testing.assert_allclose(geometry.mean[0], [50.0, 0.0], atol=0.2)
+    np.testing.assert_allclose(geometry.in_class[0], np.eye(2), atol=0.15)
+
+
+def test_columns_with_gaps_are_as_correlated_as_without():
+    random = np.random.default_rng(0)
+    layout = layout_of(2, tuple(HeadSlot(k, 2, k, (0.0, 0.0)) for k in range(2)))
+    line = random.normal(size=(500, 1)) @ [[1.0, -1.0]]
+    codes = (random.random((500, 2)) < 0.4).astype(np.int32)
+    numbers = np.where(codes == 1, 0.0, line)
+    geometry = measure_classes(
+        gaps := table_of(numbers, [500], layout, codes), nearest_in_class(gaps, 5)
+    )
+    for root in (geometry.in_class[0], geometry.between_neighbours[0]):
+        covariance = root @ root
+        assert covariance[0, 1] < -0.9 * covariance.diagonal().min()
+
+
+def test_a_number_that_its_anchor_misses_starts_at_the_mean_of_the_class(partly_missing):
+    moves = moves_of(partly_missing)
+    one, first = torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
+    missing, there = torch.tensor([[0.0, 3.0, 0.0, 1.0]]), torch.tensor([[49.0, 3.0, 1.0, 0.0]])
+    still = torch.zeros(1, 2)
+    start = moves.moved(missing, one, still, first)
+    assert start[0].tolist() == pytest.approx([50.0, 3.0], abs=0.2)
+    assert moves.moved(there, one, still, first)[0].tolist() == [49.0, 3.0]
+
+
 def test_wide_tables_move_along_few_directions():
     width = MAX_RANK + 20
     random = np.random.default_rng(0)
