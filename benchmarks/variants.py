@@ -23,6 +23,7 @@ from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.gate import Validity
 from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler
+from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.selection import Selection
 from ganaug._gan.training import AdversarialTrainer, TrainingConfig
 
@@ -105,6 +106,12 @@ def _rows_as_they_are(self: Validity, rows: Tensor) -> Tensor:
     return rows
 
 
+def _numbers_as_they_are(
+    self: NumberRanges, rows: Tensor, class_code: int, random: torch.Generator
+) -> Tensor:
+    return rows
+
+
 def _neighbours_in_place_of_rows(
     self: RowSampler, homes: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
 ) -> Tensor:
@@ -127,26 +134,27 @@ def _neighbours_in_place_of_rows(
     both = self._validity.gate.as_it_is(anchor[:, layout.one_hot])
     both = both * self._validity.gate.as_it_is(target[:, layout.one_hot])
     moved = _part_of_the_way(
-        self._generator.moves, start, both * (end - start), shares, self._class_code
+        self._generator.moves, anchor, both * (end - start), shares, self._class_code
     )
     numbers = torch.where(both > 0, moved, torch.where(shares == 1, end, start))
-    made = torch.cat([numbers, levels], dim=1).unflatten(0, (n_each, -1))
+    made = self._ranges(torch.cat([numbers, levels], dim=1), self._class_code, random)
+    made = made.unflatten(0, (n_each, -1))
     possible = self._exclusions.respected(made, anchor[: len(homes)])
     return self._validity(possible.flatten(0, 1)).view_as(made)
 
 
 def _part_of_the_way(
-    moves: ClassMoves, start: Tensor, move: Tensor, shares: Tensor, class_code: int
+    moves: ClassMoves, anchor: Tensor, move: Tensor, shares: Tensor, class_code: int
 ) -> Tensor:
     """Return numbers after a share of each unit of a move; units are columns if there are none."""
     if moves.is_plain:
-        return start + shares * move
+        return anchor[:, : move.shape[1]] + shares * move
     root = moves.out_of_units.unflatten(1, (-1, len(moves.out_of_units)))[:, class_code]
     inverse = torch.linalg.pinv(root, rtol=SMALLEST_UNIT, hermitian=True)
     basis = moves.basis
     units = move @ inverse if basis is None else move @ basis @ inverse @ basis.T
-    classes = torch.full((len(start),), class_code, device=start.device)
-    return moves.moved(start, torch.ones_like(start[:, :1]), shares * units, classes)
+    classes = torch.full((len(anchor),), class_code, device=anchor.device)
+    return moves.moved(anchor, torch.ones_like(anchor[:, :1]), shares * units, classes)
 
 
 @lru_cache(maxsize=1)
@@ -180,7 +188,12 @@ PARTS: dict[str, Part] = {
     "depth": Part(((inference, "TRAIN_CLASSIFIERS", _NOT_DEEP),)),
     "best_check": Part((_KEEP_THE_LAST,)),
     "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
-    "validity": Part(((Validity, "__call__", _rows_as_they_are),)),
+    "validity": Part(
+        (
+            (Validity, "__call__", _rows_as_they_are),
+            (NumberRanges, "__call__", _numbers_as_they_are),
+        )
+    ),
     # the control: the same targets, selection and validity, and nothing is trained
     "network": Part(
         ((RowSampler, "_draw", _neighbours_in_place_of_rows), _NO_CALIBRATION), {"n_steps": 1}

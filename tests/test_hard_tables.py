@@ -148,6 +148,60 @@ def test_what_a_class_alone_shares_is_kept():
         assert 0.5 < (made["calls"] == 0.0).mean() < 0.85  # of real rows 34 of 50
 
 
+@pytest.mark.parametrize("distance", [20, 1000])
+@pytest.mark.parametrize("n_minority", [20, 100])
+def test_no_row_lies_in_the_gap_before_a_class_that_is_far_away(n_minority, distance):
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [10_000, n_minority])
+    X = random.normal(size=(len(y), 3)) + np.outer(y, [distance, 0, 1])
+    sampler = GANSampler(n_steps=100, random_state=0).fit(X, y)
+    for for_training in (False, True):
+        far, _ = sampler.sample(1000, y=1, for_training=for_training)
+        lowest = X[y == 1, 0].min()
+        assert (far[:, 0] < lowest - 2).mean() < 0.01
+        assert 0.05 < (far[:, 0] < distance - 1).mean() < 0.35  # 0.16 of a normal distribution
+
+
+@pytest.mark.parametrize("for_training", [False, True])
+def test_numbers_pile_up_at_the_ends_of_a_column_only_where_real_ones_do(for_training):
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [2700, 300])
+    X = pd.DataFrame({
+        "wait": random.exponential(size=3000),
+        "capped": np.minimum(random.normal(size=3000), 1.3),  # 10%
+        "zero_or_more": np.where(random.random(3000) < 0.7, 0.0, random.uniform(100, 200, 3000)),
+        "z": random.normal(size=3000) + 2 * y,
+    })  # fmt: skip
+    sampler = GANSampler(n_steps=100, random_state=0).fit(X, y)
+    new, _ = sampler.sample(2000, y=1, for_training=for_training)
+    assert (new["wait"] == X["wait"].min()).mean() < 0.01
+    assert (new["capped"] == 1.3).mean() == pytest.approx(0.1, abs=0.05)
+    zeros = (X["zero_or_more"][y == 1] == 0).mean()
+    assert (new["zero_or_more"] == 0).mean() == pytest.approx(zeros, abs=0.05)
+    assert not new["zero_or_more"].between(0, 99.9, inclusive="neither").any()
+
+
+def test_a_number_that_half_of_a_far_class_misses_lies_among_those_that_are_there():
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [400, 10])
+    X = pd.DataFrame({"known": random.normal(size=410), "gaps": random.normal(size=410) + 20 * y})
+    X.loc[::2, "gaps"] = np.nan
+    there = X["gaps"][y == 1].dropna()
+    new, _ = GANSampler(n_steps=100, random_state=0).fit(X, y).sample(500, y=1)
+    assert new["gaps"].isna().mean() == pytest.approx(0.5, abs=0.05)
+    assert (new["gaps"].dropna() > there.min() - 2).all()
+
+
+def test_what_stands_out_in_a_class_alone_keeps_its_share():
+    random = np.random.default_rng(0)
+    y = np.repeat([0, 1], [2000, 100])
+    fee = random.lognormal(3, 1, size=2100)
+    fee[y == 1] = np.where(np.arange(100) < 25, 1.0, fee[y == 1])  # cards are tried out with 1.00
+    X = np.c_[fee, random.normal(size=2100) + y]
+    new, _ = GANSampler(n_steps=100, random_state=0).fit(X, y).sample(1000, y=1)
+    assert (new[:, 0] == 1.0).mean() == pytest.approx(0.25, abs=0.06)
+
+
 @pytest.mark.parametrize("for_training", [False, True])
 def test_missing_values_keep_their_rate_in_many_rows(for_training):
     random = np.random.default_rng(0)

@@ -105,6 +105,25 @@ class DeviceTable:
         weights = self.weights[rows] / self.weights[rows].sum()
         return weights @ self.expand(rows)
 
+    def number(self, position: int) -> tuple[Tensor, Tensor]:
+        """Return a number of all rows and the rows' weights, (n_rows,) each.
+
+        A row in which the number is missing or piled up has no weight.
+        """
+        values = self._numbers[:, position]
+        weights = torch.ones_like(values) if self.weights is None else self.weights
+        for head, slot in enumerate(self.layout.heads):
+            if slot.number == position:
+                weights = weights * (self._hot[:, head] == self.layout.head_slices[head].start)
+        return values, weights
+
+    def class_means(self, values: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted mean of values (n_rows,) in each class, 0 where nothing weighs."""
+        counts = self.counts.tolist()
+        sums = [part.sum() for part in (values * weights).split(counts)]
+        wholes = [part.sum() for part in weights.split(counts)]
+        return torch.stack(sums) / torch.stack(wholes).clamp(min=torch.finfo(DTYPE).tiny)
+
     def rows_of(self, class_code: int) -> Tensor:
         """Return all rows of a class."""
         start, count = int(self.starts[class_code]), int(self.counts[class_code])

@@ -17,6 +17,7 @@ from ganaug._gan.batches import DeviceTable
 from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.inference import RowSampler, SamplingConfig
 from ganaug._gan.networks import Generator
+from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import random_generator
 
 N_ROWS = 1024
@@ -34,6 +35,7 @@ def calibrate_levels(
     classes: Sequence[int],
     config: SamplingConfig,
     exclusions: Sequence[ClassExclusions],
+    ranges: NumberRanges,
     seed: tuple[int, ...],
 ) -> None:
     """Set `generator.level_bias` for the classes, in place.
@@ -53,7 +55,13 @@ def calibrate_levels(
         for _ in range(N_ROUNDS):
             # the same noise in each round: only the bias changes
             sampler = RowSampler(
-                generator, table, class_code, config, exclusions[class_code], (*seed, class_code)
+                generator,
+                table,
+                class_code,
+                config,
+                exclusions[class_code],
+                ranges,
+                (*seed, class_code),
             )
             rows = sampler.candidates(N_ROWS)
             change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from ganaug._encoding.layout import Condition, TableLayout
+from ganaug._gan.ranges import fold
 from ganaug._gan.runtime import DTYPE
 
 NEVER = -1e9
 # Encoded numbers are single floats.
 TOLERANCE = 1e-5
-NARROW = 1e-12
 # Of the head beside a number or a vector; 0 is the value as it is.
 MISSING_STATE = 1
 
@@ -140,18 +140,3 @@ class Conditions:
 
     def _vector(self, condition: Condition) -> slice:
         return self._layout.vector_slices[condition.vector or 0]
-
-
-def fold(values: Tensor, low: float, high: float) -> Tensor:
-    """Return values reflected at the ends of [low, high] until they lie in it.
-
-    Examples
-    --------
-    >>> fold(torch.tensor([-1.0, 0.5, 2.5, 5.0]), 0.0, 2.0).tolist()
-    [1.0, 0.5, 1.5, 1.0]
-    """
-    width = high - low
-    if width < NARROW:  # too narrow to fold single floats into
-        return torch.full_like(values, low)
-    turns = (values - low).remainder(2 * width)
-    return (low + width - (turns - width).abs()).clamp(low, high)

@@ -21,6 +21,7 @@ from ganaug._gan.gate import Validity
 from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator, activate
 from ganaug._gan.noise import draw_noise
+from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import DTYPE, device_for_doubles, in_threads, random_generator
 from ganaug._gan.selection import LOOK_REAL, TRAIN_CLASSIFIERS, Selection
 
@@ -111,6 +112,7 @@ class RowSampler:
     config : SamplingConfig
     exclusions : ClassExclusions
         Which values of the class never meet.
+    ranges : NumberRanges
     seed : tuple of int
     conditions : Conditions or None
         What the rows must be.
@@ -133,6 +135,7 @@ class RowSampler:
         class_code: int,
         config: SamplingConfig,
         exclusions: ClassExclusions,
+        ranges: NumberRanges,
         seed: tuple[int, ...],
         conditions: Conditions | None = None,
         *,
@@ -144,6 +147,7 @@ class RowSampler:
         self._class_code = class_code
         self._config = config
         self._exclusions = exclusions
+        self._ranges = ranges
         self._seed = seed
         self._conditions = conditions or Conditions((), table.layout, table.device)
         self._validity = Validity(table.layout, table.device)
@@ -254,7 +258,8 @@ class RowSampler:
         gumbel += conditions.log_allowed
         shares = self._shares(anchor, anchored, n_each, random)
         rows = self._generator(anchor, anchored, latent, gumbel, classes, shares)
-        possible = self._exclusions.respected(rows, origins)
+        in_range = self._ranges(rows.flatten(0, 1), self._class_code, random).view_as(rows)
+        possible = self._exclusions.respected(in_range, origins)
         return conditions.impose(possible.flatten(0, 1), self._level_shares).view_as(rows)
 
     def _origins(self, homes: Tensor) -> Tensor:

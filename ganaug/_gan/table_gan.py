@@ -24,6 +24,7 @@ from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows, weights_of
 from ganaug._gan.monitor import QualityMonitor
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import limited_threads, threads_for
 from ganaug._gan.training import AdversarialTrainer
 
@@ -140,6 +141,7 @@ class TableGAN(GAN):
                 classes,
                 self._config.sampling,
                 self._exclusions,
+                self._ranges,
                 (self._seed, Stream.CALIBRATION),
             )
 
@@ -201,6 +203,7 @@ class TableGAN(GAN):
             class_code,
             self._config.sampling,
             self._exclusions[class_code],
+            self._ranges,
             purpose,
             conditions,
             for_training=for_training,
@@ -209,6 +212,10 @@ class TableGAN(GAN):
     @cached_property
     def _exclusions(self) -> list[ClassExclusions]:
         return exclusions_of_classes(self._table)
+
+    @cached_property
+    def _ranges(self) -> NumberRanges:
+        return NumberRanges(self._table)
 
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Return how many training rows of a class meet conditions, and which are out of reach."""

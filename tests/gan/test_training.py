@@ -15,6 +15,7 @@ from ganaug._gan.margins import Margins
 from ganaug._gan.monitor import QualityMonitor
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
+from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import limited_threads, random_generator
 from ganaug._gan.states import copied
 from ganaug._gan.training import AdversarialTrainer, TrainingConfig
@@ -106,10 +107,15 @@ def exclusions(table):
     return exclusions_of_classes(table)
 
 
+@pytest.fixture
+def ranges(table):
+    return NumberRanges(table)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("n", [0, 1, 7, 13_000])
-def test_sampled_rows_are_valid(table, trained, exclusions, n, share):
-    sampler = RowSampler(trained, table, 1, SamplingConfig(share), exclusions[1], (1,))
+def test_sampled_rows_are_valid(table, trained, exclusions, ranges, n, share):
+    sampler = RowSampler(trained, table, 1, SamplingConfig(share), exclusions[1], ranges, (1,))
     with torch.inference_mode():
         rows = torch.cat([torch.empty(0, LAYOUT.width), *sampler.rows(n)])
     assert rows.shape == (n, LAYOUT.width)
@@ -118,9 +124,9 @@ def test_sampled_rows_are_valid(table, trained, exclusions, n, share):
     assert torch.allclose(rows[:, LAYOUT.one_hot].sum(dim=1), torch.ones(n))
 
 
-def test_rows_do_not_depend_on_how_many_threads_draw_them(table, trained, exclusions):
+def test_rows_do_not_depend_on_how_many_threads_draw_them(table, trained, exclusions, ranges):
     def drawn(n_threads):
-        sampler = RowSampler(trained, table, 1, SamplingConfig(0.9), exclusions[1], (1,))
+        sampler = RowSampler(trained, table, 1, SamplingConfig(0.9), exclusions[1], ranges, (1,))
         torch.set_num_threads(n_threads)
         try:
             with limited_threads(1), torch.inference_mode():
@@ -131,8 +137,10 @@ def test_rows_do_not_depend_on_how_many_threads_draw_them(table, trained, exclus
     assert torch.equal(drawn(1), drawn(3))
 
 
-def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, trained, exclusions):
-    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), exclusions[1], (1,))
+def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(
+    table, trained, exclusions, ranges
+):
+    sampler = RowSampler(trained, table, 1, SamplingConfig(1.0), exclusions[1], ranges, (1,))
     with torch.inference_mode():
         rows = torch.cat(list(sampler.rows(2000)))
     anchors = torch.arange(300, 360)
@@ -143,10 +151,13 @@ def test_rows_are_drawn_on_the_side_of_their_class_and_around_its_mean(table, tr
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
-def test_calibrated_levels_come_at_the_rate_of_their_class(table, trained, exclusions, share):
-    calibrate_levels(trained, table, [0, 1], SamplingConfig(share), exclusions, (0,))
+def test_calibrated_levels_come_at_the_rate_of_their_class(
+    table, trained, exclusions, ranges, share
+):
+    calibrate_levels(trained, table, [0, 1], SamplingConfig(share), exclusions, ranges, (0,))
     for code in (0, 1):
-        sampler = RowSampler(trained, table, code, SamplingConfig(share), exclusions[code], (5,))
+        config = SamplingConfig(share)
+        sampler = RowSampler(trained, table, code, config, exclusions[code], ranges, (5,))
         with torch.inference_mode():
             made = torch.cat(list(sampler.rows(3000)))[:, LAYOUT.one_hot].mean(dim=0)
         start, stop = table.starts[code : code + 2].tolist()
