@@ -36,10 +36,20 @@ class StateGate(nn.Module):
         self.has_constants = bool((constant != 0).any())
         numbers = torch.tensor([slot.number for slot, _ in with_states], dtype=torch.long)
         states = torch.tensor([part.start for _, part in with_states], dtype=torch.long)
-        for name, value in (("numbers", numbers), ("states", states), ("constant", constant)):
+        has_missing = torch.tensor([slot.has_missing for slot, _ in with_states], dtype=torch.bool)
+        self.has_gaps = bool(has_missing.any())
+        for name, value in (
+            ("numbers", numbers),
+            ("states", states),
+            ("numbers_with_gaps", numbers[has_missing]),
+            ("missing", states[has_missing] + 1),
+            ("constant", constant),
+        ):
             self.register_buffer(name, value.to(device), persistent=False)
         self.numbers: Tensor  # that have states
         self.states: Tensor  # of each of these the first, "as it is"
+        self.numbers_with_gaps: Tensor
+        self.missing: Tensor  # of each of these the second state
         self.constant: Tensor
 
     def forward(self, numbers: Tensor, one_hot: Tensor) -> Tensor:
@@ -53,6 +63,12 @@ class StateGate(nn.Module):
         """Return 1 where a number is neither missing nor an atom, (batch, continuous_width)."""
         is_all = one_hot.new_ones(*one_hot.shape[:-1], self.size)
         return is_all.index_copy(-1, self.numbers, one_hot.index_select(-1, self.states))
+
+    def is_there(self, one_hot: Tensor) -> Tensor:
+        """Return 1 where a number is not missing, (batch, continuous_width)."""
+        is_all = one_hot.new_ones(*one_hot.shape[:-1], self.size)
+        is_missing = one_hot.index_select(-1, self.missing)
+        return is_all.index_copy(-1, self.numbers_with_gaps, 1 - is_missing)
 
 
 class Validity:

@@ -99,8 +99,8 @@ class ClassMoves(nn.Module):
     def moved(self, anchor: Tensor, anchored: Tensor, units: Tensor, classes: Tensor) -> Tensor:
         """Return numbers moved from their anchors.
 
-        From the mean of their class where there is no anchor, or where its number is missing or
-        piled up: what stands for these is no place among the other numbers.
+        From the mean of their class where there is no anchor, or where it misses the number: what
+        stands for that is no place among the others.
 
         Parameters
         ----------
@@ -115,8 +115,8 @@ class ClassMoves(nn.Module):
             return numbers + units
         is_free = anchored[:, 0] == 0
         is_start = anchored > 0
-        if self._gate.gated:
-            is_start = is_start & (self._gate.as_it_is(levels) > 0)
+        if self._gate.has_gaps:
+            is_start = is_start & (self._gate.is_there(levels) > 0)
         start = torch.where(is_start, numbers, self.mean.index_select(0, classes))
         return start + self._mapped(units, self.out_of_units, classes + len(self.mean) * is_free)
 
@@ -185,17 +185,20 @@ def _moments(table: DeviceTable, neighbours: Tensor) -> Iterator[tuple[Tensor, T
         some = neighbours[rows, step // 2 :: step]
         anchor = table.expand(rows.repeat_interleave(some.shape[1]))
         target = table.expand(some.flatten())
-        both = gate.as_it_is(anchor[:, layout.one_hot]) * gate.as_it_is(target[:, layout.one_hot])
-        difference = (target - anchor)[:, layout.continuous] * both
-        largest = LARGEST_DIFFERENCE * difference.abs().sum(dim=0) / both.sum(dim=0).clamp(min=1)
+        levels = [part[:, layout.one_hot] for part in (anchor, target)]
+        have_moved, are_there = (
+            is_so(levels[0]) * is_so(levels[1]) for is_so in (gate.as_it_is, gate.is_there)
+        )
+        difference = (target - anchor)[:, layout.continuous] * have_moved
+        largest = LARGEST_DIFFERENCE * difference.abs().sum(dim=0) / are_there.sum(dim=0).clamp(1)
         in_full = table.expand(rows)
-        is_number = gate.as_it_is(in_full[:, layout.one_hot])
-        numbers = in_double(in_full[:, layout.continuous]) * is_number
-        mean = numbers.sum(dim=0) / is_number.sum(dim=0).clamp(min=1)
+        is_there = gate.is_there(in_full[:, layout.one_hot])
+        numbers = in_double(in_full[:, layout.continuous]) * is_there
+        mean = numbers.sum(dim=0) / is_there.sum(dim=0).clamp(min=1)
         yield (
             mean,
-            _mean_products(difference.clamp(-largest, largest), both),
-            _mean_products(numbers - mean, is_number),
+            _mean_products(difference.clamp(-largest, largest), are_there),
+            _mean_products(numbers - mean, is_there),
         )
 
 
@@ -203,7 +206,7 @@ def _mean_products(values: Tensor, is_there: Tensor) -> Tensor:
     """Return the mean product of each two columns, of rows in which both values are there.
 
     Zeros in place of missing values would make columns seem narrower and less correlated. What no
-    row has both of is 0. `_root` makes do with a matrix that no rows have in common.
+    row has both of is 0; `_root` makes do with a matrix that no set of rows could have.
     """
     values, is_there = in_double(values * is_there), in_double(is_there)
     return values.T @ values / (is_there.T @ is_there).clamp(min=1)

@@ -117,7 +117,7 @@ def test_a_number_that_is_missing_has_not_moved():
 @pytest.fixture
 def partly_missing():
     """The first number is 50, or so, or missing in two of three rows; 0 stands for that."""
-    layout = layout_of(2, (HeadSlot(0, 2, number=0, constants=(0.0, 0.0)),))
+    layout = layout_of(2, (HeadSlot(0, 2, 0, (0.0, 0.0), has_missing=True),))
     numbers = np.random.default_rng(0).normal(loc=[50.0, 0.0], size=(600, 2))
     codes = np.ones((600, 1), np.int32)
     codes[::3] = 0
@@ -133,7 +133,7 @@ def test_what_is_missing_counts_neither_as_a_place_nor_as_a_difference(partly_mi
 
 def test_columns_with_gaps_are_as_correlated_as_without():
     random = np.random.default_rng(0)
-    layout = layout_of(2, tuple(HeadSlot(k, 2, k, (0.0, 0.0)) for k in range(2)))
+    layout = layout_of(2, tuple(HeadSlot(k, 2, k, (0.0, 0.0), True) for k in range(2)))
     line = random.normal(size=(500, 1)) @ [[1.0, -1.0]]
     codes = (random.random((500, 2)) < 0.4).astype(np.int32)
     numbers = np.where(codes == 1, 0.0, line)
@@ -153,6 +153,20 @@ def test_a_number_that_its_anchor_misses_starts_at_the_mean_of_the_class(partly_
     start = moves.moved(missing, one, still, first)
     assert start[0].tolist() == pytest.approx([50.0, 3.0], abs=0.2)
     assert moves.moved(there, one, still, first)[0].tolist() == [49.0, 3.0]
+
+
+def test_a_value_that_piles_up_is_a_place_like_others():
+    layout = layout_of(2, (HeadSlot(0, 2, 0, (0.0, 7.0)),))
+    numbers = np.random.default_rng(0).normal(loc=[50.0, 0.0], size=(600, 2))
+    codes = np.zeros((600, 1), np.int32)
+    numbers[:300, 0], codes[:300] = 7.0, 1
+    piled_up = table_of(numbers, [600], layout, codes)
+    geometry = measure_classes(piled_up, nearest_in_class(piled_up, 5))
+    np.testing.assert_allclose(geometry.mean[0], [28.5, 0.0], atol=0.2)
+    moves = moves_of(piled_up)
+    one, first = torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
+    row = torch.tensor([[7.0, 3.0, 0.0, 1.0]])
+    assert moves.moved(row, one, torch.zeros(1, 2), first)[0].tolist() == [7.0, 3.0]
 
 
 def test_wide_tables_move_along_few_directions():

@@ -153,7 +153,7 @@ def test_rows_for_training_are_those_of_fit_resample_in_kind():
     added = X_resampled[sampler.synthetic_mask_]
     drawn, _ = sampler.sample(len(added), y=1, for_training=True)
     assert not np.array_equal(added, drawn)
-    np.testing.assert_allclose(added.mean(axis=0), drawn.mean(axis=0), atol=0.15)
+    np.testing.assert_allclose(added.mean(axis=0), drawn.mean(axis=0), atol=0.2)
     (batch, _), *_ = sampler.sample_batches(len(added), y=1, for_training=True)
     np.testing.assert_array_equal(batch, drawn)
 
