@@ -21,7 +21,6 @@ from ganaug._detection.discriminators import EnsembleConfig
 from ganaug._detection.explanation import Explanation, PathExplainer
 from ganaug._detection.features import FeatureMap, left_out
 from ganaug._detection.model import (
-    MAX_SCORED_ROWS,
     Calibration,
     DetectionModel,
     Mode,
@@ -29,17 +28,12 @@ from ganaug._detection.model import (
     fit_model,
 )
 from ganaug._detection.seen import Kinds
+from ganaug._detection.threshold import find_threshold, normality_of
 from ganaug._encoding.columns import Column
 from ganaug._encoding.fitted_columns import read_fitted_columns
 from ganaug._encoding.rows import RowBuilder
 from ganaug._memory import explaining_memory
-from ganaug._scoring import (
-    THRESHOLD_QUANTILE,
-    ScoreScale,
-    conformal_p_values,
-    to_anomaly,
-    to_normality,
-)
+from ganaug._scoring import ScoreScale, conformal_p_values, to_anomaly
 from ganaug._validation import Number
 from ganaug._warning import adding
 from ganaug.sampler import GANSampler
@@ -60,15 +54,20 @@ OF_ITS_SAMPLER = (
 
 @dataclass(frozen=True)
 class FittedDetector:
-    """What a fit makes, and what a file of a fitted detector holds."""
+    """What a fit makes, and what a file of a fitted detector holds.
+
+    The sampler is there once `sample` was called.
+    """
 
     feature_map: FeatureMap
     model: DetectionModel
     calibration: Calibration
     score_scale: ScoreScale
+    offset: float
     seed: int
     row_builder: RowBuilder
     kept_columns: list[Column]
+    sampler: GANSampler | None = None
 
 
 class GANOutlierDetector(OutlierMixin, BaseEstimator):
@@ -174,6 +173,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    _sampler: GANSampler | None  # trained by the first call of `sample`
+
     def __init__(
         self,
         *,
@@ -243,38 +244,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         rows = validation.check_rows(X)
         validation.check_some_rows(rows)
         columns = validation.read_columns(rows, self.categorical_features, X)
-        builder = rows.builder(columns)
-        config = self._config()
-        feature_map = FeatureMap.fit(columns)
-        validation.check_varied(feature_map.width)
-        points = feature_map.transform(columns)
-        alone = [left_out(column) for column in columns]
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        model, calibration = fit_model(
-            points,
-            lambda some: feature_map.strangers(
-                [column.take(some) for column in alone], rows.n_rows
-            ),
-            feature_map.encoder.layout_,
-            config,
-            seed,
-        )
-        kept = np.random.default_rng(seed).permutation(rows.n_rows)[:MAX_KEPT_ROWS]
-        score_scale, offset = self._scale(points, model, calibration)
+        fitted = self._learned(columns, rows.builder(columns))
         validation.remember_columns(self, X)
-        self._set(
-            FittedDetector(
-                feature_map=feature_map,
-                model=model,
-                calibration=calibration,
-                score_scale=score_scale,
-                seed=seed,
-                row_builder=builder,
-                kept_columns=[column.take(np.sort(kept)) for column in columns],
-            )
-        )
-        self._sampler: GANSampler | None = None
-        self.offset_ = offset
+        self._set(fitted)
         return self
 
     @explaining_memory(SCORE_FEWER)
@@ -594,9 +566,54 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self, "offset_")
         save(self, path)
 
-    # --- the way of a row ---------------------------------------------------------------------
+    # --- fit ----------------------------------------------------------------------------------
+
+    def _learned(self, columns: list[Column], row_builder: RowBuilder) -> FittedDetector:
+        """Return what is learned from the columns of the training table."""
+        config = self._config()
+        feature_map = FeatureMap.fit(columns)
+        validation.check_varied(feature_map.width)
+        points = feature_map.transform(columns)
+        kinds = Kinds.of(points)
+        alone = [left_out(column) for column in columns]
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        model, calibration = fit_model(
+            points,
+            kinds,
+            lambda some: feature_map.strangers(
+                [column.take(some) for column in alone], len(points)
+            ),
+            feature_map.encoder.layout_,
+            config,
+            seed,
+        )
+        threshold = find_threshold(points, kinds, model, calibration, config)
+        kept = np.random.default_rng(seed).permutation(len(points))[:MAX_KEPT_ROWS]
+        return FittedDetector(
+            feature_map=feature_map,
+            model=model,
+            calibration=calibration,
+            score_scale=threshold.scale,
+            offset=threshold.offset,
+            seed=seed,
+            row_builder=row_builder,
+            kept_columns=[column.take(np.sort(kept)) for column in columns],
+        )
+
+    def _config(self) -> ModelConfig:
+        sizes = validation.check_layer_sizes(self.hidden_layer_sizes, type(self).__name__)
+        return ModelConfig(
+            self.max_reference_rows,
+            self.discriminator_weight,
+            self.tail_weight,
+            EnsembleConfig(sizes, self.n_steps, self.batch_size, self.learning_rate),
+            contamination=None if self.contamination == "auto" else float(self.contamination),
+            all_are_new=self.novelty != "auto" and bool(self.novelty),
+        )
 
     def _set(self, fitted: FittedDetector) -> None:
+        """Set what was fitted, all at once: a fit that fails leaves the detector as it was."""
+        self.offset_ = fitted.offset
         self.encoder_ = fitted.feature_map.encoder
         self._feature_map = fitted.feature_map
         self._model = fitted.model
@@ -605,6 +622,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         self._seed = fitted.seed
         self._row_builder = fitted.row_builder
         self._kept_columns = fitted.kept_columns
+        self._sampler = fitted.sampler
+
+    # --- the way of a row ---------------------------------------------------------------------
 
     def _parts(self, X: Any) -> Iterator[NDArray[np.float32]]:
         """Give rows as points, a part at a time, so that memory does not grow with their number."""
@@ -616,20 +636,15 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
             part = slice(start, start + PART_ROWS)
             yield self._feature_map.transform([column.take(part) for column in columns])
 
-    @property
-    def _all_are_new(self) -> bool:
-        return self.novelty != "auto" and bool(self.novelty)
-
     def _modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
         if self.novelty == "auto":
             return self._model.modes(points)
         return np.full(len(points), Mode.NOVELTY if self.novelty else Mode.OUTLIER)
 
     def _normality(
-        self, points: NDArray[np.float32], modes: NDArray[np.int64]
+        self, points: NDArray[np.float32], modes: NDArray[np.int64] | Mode
     ) -> NDArray[np.float64]:
-        logits = to_normality(self._model.raw_scores(points, modes))
-        return self._score_scale.normality(logits[:, None])[np.arange(len(points)), modes]
+        return normality_of(points, modes, self._model, self._score_scale)
 
     def _p_values(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
         modes = self._modes(points)
@@ -637,38 +652,11 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
         return np.choose(modes, by_mode)
 
-    def _scale(
-        self, points: NDArray[np.float32], model: DetectionModel, calibration: Calibration
-    ) -> tuple[ScoreScale, float]:
-        """Return the scale of the scores, and the one that the asked share falls below."""
-        logits = [to_normality(scores) for scores in calibration.by_mode]
-        counts = [len(scores) for scores in logits]
-        modes = np.repeat(list(Mode), counts)
-        scale = ScoreScale.fit(np.concatenate(logits), modes, len(Mode), count_ties=False)
-        is_auto = self.contamination == "auto"
-        share = THRESHOLD_QUANTILE if is_auto else float(self.contamination)
-        if self._all_are_new:  # of training rows as they will be scored, as a share of which
-            if is_auto:
-                return scale, 0.0
-            some = np.random.default_rng(0).permutation(len(points))[:MAX_SCORED_ROWS]
-            scores = _normality_in(Mode.NOVELTY, points[some], model, scale)
-            return scale, float(np.quantile(scores, share))
-        new, old = (
-            scale.normality(logits[mode][:, None])[:, mode] for mode in (Mode.NOVELTY, Mode.OUTLIER)
-        )
-        offset = 0.0 if is_auto else float(np.quantile(old, share))
-        kinds = Kinds.of(points)
-        if kinds.by_chance:
-            share = _share_below(offset, points[kinds.single()[:MAX_SCORED_ROWS]], model, scale)
-        elif is_auto:
-            return scale, offset  # which is the origin of both already
-        return scale.lowered(Mode.NOVELTY, float(np.quantile(new, share)) - offset), offset
-
     def _train_sampler(self) -> GANSampler:
         X = self._row_builder.build(self._kept_columns)
         validation.check_halves(len(self._kept_columns[0].values))
         points = self._feature_map.transform(self._kept_columns)
-        normality = self._normality(points, np.full(len(points), Mode.OUTLIER))
+        normality = self._normality(points, Mode.OUTLIER)
         is_typical = np.argsort(np.argsort(normality, kind="stable")) >= len(points) // 2
         sampler = GANSampler(
             categorical_features=self._feature_map.encoder.is_categorical,
@@ -678,17 +666,6 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         with adding(OF_ITS_SAMPLER):
             return sampler.fit(X, np.where(is_typical, *HALVES))
 
-    def _config(self) -> ModelConfig:
-        sizes = validation.check_layer_sizes(self.hidden_layer_sizes, type(self).__name__)
-        return ModelConfig(
-            self.max_reference_rows,
-            self.discriminator_weight,
-            self.tail_weight,
-            EnsembleConfig(sizes, self.n_steps, self.batch_size, self.learning_rate),
-            contamination=None if self.contamination == "auto" else float(self.contamination),
-            all_are_new=self._all_are_new,
-        )
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -696,24 +673,3 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.non_deterministic = self.random_state is None
         return tags
-
-
-def _normality_in(
-    mode: Mode, points: NDArray[np.float32], model: DetectionModel, scale: ScoreScale
-) -> NDArray[np.float64]:
-    """Return how normal rows are, all judged in one mode."""
-    raw = model.raw_scores(points, np.full(len(points), mode))
-    return scale.normality(to_normality(raw)[:, None])[:, mode]
-
-
-def _share_below(
-    offset: float, single: NDArray[np.float32], model: DetectionModel, scale: ScoreScale
-) -> float:
-    """Return which share of the training rows that equal no other is flagged, all if none is there.
-
-    Of new rows that equal none as many are to be flagged, where rows are equal by chance: they come
-    as often as these do (Good 1953, "The population frequencies of species").
-    """
-    if not len(single):
-        return 1.0
-    return float(np.mean(_normality_in(Mode.OUTLIER, single, model, scale) < offset))

@@ -184,9 +184,9 @@ class DetectionModel:
         return np.where(is_seen, Mode.OUTLIER, Mode.NOVELTY)
 
     def raw_scores(
-        self, points: NDArray[np.float32], modes: NDArray[np.int64]
+        self, points: NDArray[np.float32], modes: NDArray[np.int64] | Mode
     ) -> NDArray[np.float64]:
-        """Return how anomalous rows are, each in its mode: (n_rows,)."""
+        """Return how anomalous rows are, each in its mode or all in one: (n_rows,)."""
         arms = self.arms(points)
         return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
 
@@ -283,6 +283,7 @@ class Calibration:
 @undisturbed()
 def fit_model(
     points: NDArray[np.float32],
+    kinds: Kinds,
     strangers: Callable[[NDArray[np.int64]], NDArray[np.float32]],
     layout: TableLayout,
     config: ModelConfig,
@@ -293,6 +294,8 @@ def fit_model(
     Parameters
     ----------
     points : ndarray of shape (n_rows, layout.width + n_columns)
+    kinds : Kinds
+        Which of these rows are equal.
     strangers : callable
         Numbers of rows -> these points as they would be if each was left out of training.
     layout : TableLayout
@@ -302,7 +305,6 @@ def fit_model(
     random = np.random.default_rng(seed)
     order = random.permutation(len(points))
     chosen, rest = np.split(order, [config.max_reference_rows])
-    kinds = Kinds.of(points)
     reference = ReferenceRows.build(points[chosen, : layout.width], random, config.max_block_rows)
     left_out = strangers(chosen)
     in_place = left_out.copy()  # the same with numbers as they are
@@ -335,13 +337,13 @@ def fit_model(
     held_out = rest if config.all_are_new else kinds.like_new_rows(rest, chosen)
     if len(held_out) >= MIN_HELD_OUT_ROWS:
         usual = strangers(held_out[:MAX_CALIBRATION_ROWS])
-        novelty = model.raw_scores(usual, np.full(len(usual), Mode.NOVELTY))
+        novelty = model.raw_scores(usual, Mode.NOVELTY)
     else:
         novelty = Arms.of(relations, said, tails).novelty()
         if not config.all_are_new:
             novelty = novelty[np.isin(chosen, kinds.like_new_rows(chosen))]
     suspects = points[order[:MAX_SCORED_ROWS]]
-    outlier = model.raw_scores(suspects, np.full(len(suspects), Mode.OUTLIER))
+    outlier = model.raw_scores(suspects, Mode.OUTLIER)
     return model, Calibration(novelty, outlier)
 
 

@@ -83,13 +83,13 @@ class DetectorState:
                 model=self.model,
                 calibration=self.calibration,
                 score_scale=self.score_scale,
+                offset=self.offset,
                 seed=self.seed,
                 row_builder=self.rows.build(),
                 kept_columns=list(self.kept_columns),
+                sampler=None if self.sampler is None else self.sampler.build(device),
             )
         )
-        detector.offset_ = self.offset
-        detector._sampler = None if self.sampler is None else self.sampler.build(device)
         remember_names(detector, self.feature_names, len(self.encoder.names))
         return detector
 
