@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -19,7 +20,7 @@ from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._detection.discriminators import EnsembleConfig
 from ganaug._detection.explanation import Explanation, PathExplainer
-from ganaug._detection.features import FeatureMap, left_out
+from ganaug._detection.features import FeatureMap, as_if_left_out
 from ganaug._detection.model import (
     Calibration,
     DetectionModel,
@@ -575,14 +576,12 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         validation.check_varied(feature_map.width)
         points = feature_map.transform(columns)
         kinds = Kinds.of(points)
-        alone = [left_out(column) for column in columns]
+        columns_left_out = [as_if_left_out(column) for column in columns]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model, calibration = fit_model(
             points,
             kinds,
-            lambda some: feature_map.strangers(
-                [column.take(some) for column in alone], len(points)
-            ),
+            partial(feature_map.points_left_out, columns_left_out),
             feature_map.encoder.layout_,
             config,
             seed,

@@ -65,17 +65,21 @@ class FeatureMap:
         rows = self.encoder.transform(columns)
         return self._points(columns, rows, rows.numbers)
 
-    def strangers(self, columns: Sequence[Column], n_train: int) -> NDArray[np.float32]:
+    def points_left_out(
+        self, columns: Sequence[Column], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         """Return the points of training rows, each as if it was left out of training.
 
         Parameters
         ----------
         columns : sequence of Column
-            Rows of the `n_train` that were fitted, with levels as `left_out` gives them.
-        n_train : int
+            Those that were fitted, with levels as `as_if_left_out` gives them.
+        rows : ndarray of shape (n_rows,)
+            Numbers of rows.
         """
-        rows = self.encoder.transform(columns)
-        return self._points(columns, rows, as_new(rows.numbers, n_train))
+        some = [column.take(rows) for column in columns]
+        encoded = self.encoder.transform(some)
+        return self._points(some, encoded, as_new(encoded.numbers, len(columns[0])))
 
     def _points(
         self, columns: Sequence[Column], rows: EncodedTable, numbers: NDArray[np.floating[Any]]
@@ -90,7 +94,7 @@ class FeatureMap:
         )
 
 
-def left_out(column: Column) -> Column:
+def as_if_left_out(column: Column) -> Column:
     """Return a training column as its values look where each row is left out of training.
 
     A level that one row alone has is one that training without that row would not have seen.

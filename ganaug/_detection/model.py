@@ -284,7 +284,7 @@ class Calibration:
 def fit_model(
     points: NDArray[np.float32],
     kinds: Kinds,
-    strangers: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    points_left_out: Callable[[NDArray[np.int64]], NDArray[np.float32]],
     layout: TableLayout,
     config: ModelConfig,
     seed: int,
@@ -296,7 +296,7 @@ def fit_model(
     points : ndarray of shape (n_rows, layout.width + n_columns)
     kinds : Kinds
         Which of these rows are equal.
-    strangers : callable
+    points_left_out : callable
         Numbers of rows -> these points as they would be if each was left out of training.
     layout : TableLayout
     config : ModelConfig
@@ -306,21 +306,21 @@ def fit_model(
     order = random.permutation(len(points))
     chosen, rest = np.split(order, [config.max_reference_rows])
     reference = ReferenceRows.build(points[chosen, : layout.width], random, config.max_block_rows)
-    left_out = strangers(chosen)
-    in_place = left_out.copy()  # the same with numbers as they are
+    as_strangers = points_left_out(chosen)
+    in_place = as_strangers.copy()  # the same with numbers as they are
     in_place[:, : len(layout.numbers)] = points[chosen, : len(layout.numbers)]
     # what pulls the spread of a column is there without a row that others equal, too
-    left_out = np.where(kinds.size[chosen, None] > 1, in_place, left_out)
+    as_strangers = np.where(kinds.size[chosen, None] > 1, in_place, as_strangers)
     # a new row equals none of the table, so rows that stand for new ones are none of theirs
-    alike = None if config.all_are_new else kinds.left_out(chosen, N_NEIGHBORS)
-    relations = reference.relations(left_out, np.arange(len(chosen)), alike)
+    alike = None if config.all_are_new else kinds.left_out_together(chosen, N_NEIGHBORS)
+    relations = reference.relations(as_strangers, np.arange(len(chosen)), alike)
     typical = relations.median(dim=0).values
     relations = relations - typical
     near = neighbours_of(relations)
     opinion, said = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.discriminator_weight and n_different(chosen, alike) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
-            trainer = OpinionTrainer(left_out, alike, layout, reference, typical, config, seed)
+            trainer = OpinionTrainer(as_strangers, alike, layout, reference, typical, config, seed)
             opinion, said = trainer.train(relations)
     tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
@@ -336,7 +336,7 @@ def fit_model(
     )
     held_out = rest if config.all_are_new else kinds.like_new_rows(rest, chosen)
     if len(held_out) >= MIN_HELD_OUT_ROWS:
-        usual = strangers(held_out[:MAX_CALIBRATION_ROWS])
+        usual = points_left_out(held_out[:MAX_CALIBRATION_ROWS])
         novelty = model.raw_scores(usual, Mode.NOVELTY)
     else:
         novelty = Arms.of(relations, said, tails).novelty()
@@ -406,13 +406,13 @@ class OpinionTrainer:
         moved, origins = (torch.stack(part) for part in zip(*parts, strict=True))
         ensemble = train_ensemble(real, moved, origins, self._config.ensemble, self._random)
         logits = ensemble.logits(real)
-        strangers = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
+        impartial = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
         spread = interquartile_range(neighbours_of(relations))
         trust = trust_after(n_different(real, self._kinds))
         weight = self._config.discriminator_weight * trust
-        scale = weight * spread / max(interquartile_range(strangers.numpy()), SMALLEST_SPREAD)
-        centre = float(strangers.median())
-        return Opinion(ensemble, centre, scale), scale * (centre - strangers)
+        scale = weight * spread / max(interquartile_range(impartial.numpy()), SMALLEST_SPREAD)
+        centre = float(impartial.median())
+        return Opinion(ensemble, centre, scale), scale * (centre - impartial)
 
     def _moved(self, scale: float) -> tuple[Tensor, Tensor]:
         """Return the features of rows moved by noise of one scale, and where they come from."""

@@ -158,8 +158,8 @@ class ReferenceRows:
             of_places[: self.n_rows] = torch.from_numpy(kinds)
 
         def of_chunk(chunk: tuple[Tensor, Tensor, Tensor, int]) -> Tensor:
-            rows, unseen, left_out, n = chunk
-            return self._relations(rows, unseen, left_out, of_places)[:n]
+            rows, unseen, own_rows, n = chunk
+            return self._relations(rows, unseen, own_rows, of_places)[:n]
 
         return torch.cat(list(in_threads(of_chunk, self._chunks(points, own), CPU)))
 
@@ -174,9 +174,9 @@ class ReferenceRows:
             chunk[:n, : self.width] = torch.from_numpy(part[:, : self.width])
             unseen = torch.zeros(CHUNK_ROWS, dtype=DTYPE)
             unseen[:n] = torch.from_numpy(np.square(part[:, self.width :]).sum(axis=1))
-            left_out = torch.full((CHUNK_ROWS,), NO_ROW)
-            left_out[:n] = torch.from_numpy(own[start : start + CHUNK_ROWS])
-            yield chunk, unseen, left_out, n
+            own_rows = torch.full((CHUNK_ROWS,), NO_ROW)
+            own_rows[:n] = torch.from_numpy(own[start : start + CHUNK_ROWS])
+            yield chunk, unseen, own_rows, n
 
     def _relations(
         self, points: Tensor, unseen: Tensor, own: Tensor, kinds: Tensor | None
@@ -204,7 +204,7 @@ class ReferenceRows:
         chosen = by_distance[:, :k]
         first_block = torch.arange(0, blocks.shape[0] * blocks.shape[1], blocks.shape[1])[:, None]
         inside = _rows_at(blocks.flatten(0, 1), chosen + first_block).flatten(1)
-        place = smallest(inside, k)
+        place = smallest_places(inside, k)
         rows = chosen.gather(1, place // self.block_rows) * self.block_rows
         differences = _rows_at(self.rows, rows + place % self.block_rows).sub_(points[:, None])
         if len(self.more_blocks):
@@ -259,7 +259,7 @@ def _ascending(values: Tensor) -> Tensor:
     return keys.view(torch.int64) & LOW_BITS
 
 
-def smallest(values: Tensor, k: int) -> Tensor:
+def smallest_places(values: Tensor, k: int) -> Tensor:
     """Return the places of the k smallest values of each row, smallest first and equals in order.
 
     They are in those parts of the row whose smallest values are smallest: only these are sorted.

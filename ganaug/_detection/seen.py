@@ -86,19 +86,19 @@ class Kinds:
         """Return the rows that equal no other."""
         return np.flatnonzero(self.size == 1)
 
-    def left_out(self, rows: NDArray[np.int64], n_kept: int) -> NDArray[np.int64]:
+    def left_out_together(self, rows: NDArray[np.int64], n_kept: int) -> NDArray[np.int64]:
         """Return for each of these rows a number, shared by what is left out of them with it.
 
         The row alone or, where most rows equal another one (whose distances to others say nothing,
         then), all that equal it, unless fewer than `n_kept` would be left.
         """
-        alone = len(self.number) + np.arange(len(rows))
+        by_itself = len(self.number) + np.arange(len(rows))
         if (self.size[rows] == 1).mean() >= 0.5:
-            return alone
+            return by_itself
         number = self.number[rows]
         _, among, counts = np.unique(number, return_inverse=True, return_counts=True)
         is_too_many = len(rows) - counts[among] < n_kept
-        return np.where(is_too_many, alone, number)
+        return np.where(is_too_many, by_itself, number)
 
     def like_new_rows(
         self, rows: NDArray[np.int64], known: NDArray[np.int64] | None = None

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganaug._detection.reference import N_NEIGHBORS, ReferenceRows, Relation, smallest
+from ganaug._detection.reference import N_NEIGHBORS, ReferenceRows, Relation, smallest_places
 
 
 @given(
@@ -17,7 +17,7 @@ def test_the_smallest_come_first_and_equals_in_their_order(n_parts, part_size, n
     values = random.integers(n_values, size=(3, n_parts * part_size)).astype(np.float32)
     k = min(10, values.shape[1])
     expected = np.argsort(values, axis=1, kind="stable")[:, :k]
-    assert np.array_equal(smallest(torch.from_numpy(values), k), expected)
+    assert np.array_equal(smallest_places(torch.from_numpy(values), k), expected)
 
 
 @given(n=st.integers(2, 400), n_dimensions=st.integers(1, 20), seed=st.integers(0, 99))
