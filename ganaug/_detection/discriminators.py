@@ -11,7 +11,6 @@ row the half that has not seen it has an unbiased opinion.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,7 +18,8 @@ import torch
 from torch import Tensor
 
 from ganaug._detection.reference import CHUNK_ROWS
-from ganaug._gan.networks import NEGATIVE_SLOPE, activate
+from ganaug._gan.batches import filled_up
+from ganaug._gan.networks import activate, first_bound
 from ganaug._gan.optimizer import FusedAdam
 from ganaug._gan.runtime import DTYPE
 
@@ -63,9 +63,8 @@ class Ensemble:
     def logits(self, features: Tensor) -> Tensor:
         """Return the mean logit of each half for each row: (n_rows, n_halves)."""
         parts = []
-        for part in features.split(CHUNK_ROWS):
-            chunk = features.new_zeros(CHUNK_ROWS, features.shape[1])  # always the same shape
-            chunk[: len(part)] = part.clamp(self.low, self.high)
+        for part in features.split(CHUNK_ROWS):  # chunks of one shape, as in `reference`
+            chunk = filled_up(part.clamp(self.low, self.high), CHUNK_ROWS, features.shape[1])
             logits = forward(self.weights, self.biases, chunk.expand(len(self.weights[0]), -1, -1))
             parts.append(logits.view(N_HALVES, N_SCALES, -1).mean(dim=1).T[: len(part)])
         return torch.cat(parts)
@@ -148,11 +147,11 @@ class _Batches:
 def _new_networks(
     n_features: int, config: EnsembleConfig, random: torch.Generator
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Return first weights (He et al. 2015) and biases."""
+    """Return first weights and biases."""
     n_members = N_HALVES * N_SCALES
     weights, biases = [], []
     for n_in, n_out in pairwise((n_features, *config.hidden_layer_sizes, 1)):
-        bound = math.sqrt(6 / ((1 + NEGATIVE_SLOPE**2) * n_in))
+        bound = first_bound(n_in)
         weight = torch.empty(n_members, n_in, n_out, dtype=DTYPE).uniform_(
             -bound, bound, generator=random
         )

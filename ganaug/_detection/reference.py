@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ganaug._gan.batches import filled_up
 from ganaug._gan.runtime import DTYPE, in_threads
 
 CHUNK_ROWS = 512
@@ -104,8 +105,7 @@ class ReferenceRows:
         n, width = points.shape
         size = min(max_block_rows, max(2, n // 4))
         n_places = -(-n // size) * size
-        rows = torch.zeros(n_places, _aligned(width), dtype=DTYPE)
-        rows[:n, :width] = torch.from_numpy(points)
+        rows = filled_up(torch.from_numpy(points), n_places, _aligned(width))
         squares = rows.square().sum(dim=1)
         squares[n:] = torch.inf
         n_more = max(0, MIN_BLOCKS - n_places // size)
@@ -170,13 +170,12 @@ class ReferenceRows:
         for start in range(0, len(points), CHUNK_ROWS):
             part = points[start : start + CHUNK_ROWS]
             n = len(part)
-            chunk = torch.zeros(CHUNK_ROWS, self.rows.shape[1], dtype=DTYPE)
-            chunk[:n, : self.width] = torch.from_numpy(part[:, : self.width])
-            unseen = torch.zeros(CHUNK_ROWS, dtype=DTYPE)
-            unseen[:n] = torch.from_numpy(np.square(part[:, self.width :]).sum(axis=1))
+            rows = torch.from_numpy(part[:, : self.width])
+            unseen = torch.from_numpy(np.square(part[:, self.width :]).sum(axis=1))
             own_rows = torch.full((CHUNK_ROWS,), NO_ROW)
             own_rows[:n] = torch.from_numpy(own[start : start + CHUNK_ROWS])
-            yield chunk, unseen, own_rows, n
+            chunk = filled_up(rows, CHUNK_ROWS, self.rows.shape[1])
+            yield chunk, filled_up(unseen, CHUNK_ROWS), own_rows, n
 
     def _relations(
         self, points: Tensor, unseen: Tensor, own: Tensor, kinds: Tensor | None

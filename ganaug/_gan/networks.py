@@ -298,6 +298,14 @@ def activate(x: Tensor) -> Tensor:
     return nn.functional.leaky_relu(x, NEGATIVE_SLOPE)
 
 
+def first_bound(n_in: int) -> float:
+    """Return the bound of uniform first weights whose variance leaky rectifiers keep.
+
+    He et al. (2015), "Delving deep into rectifiers".
+    """
+    return math.sqrt(6 / ((1 + NEGATIVE_SLOPE**2) * n_in))
+
+
 def _slopes_times(gradient: Tensor, out: Tensor) -> Tensor:
     """Return a gradient times the slopes with which `out` was activated, in one kernel."""
     return torch.ops.aten.leaky_relu_backward(gradient, out, NEGATIVE_SLOPE, True)
@@ -310,13 +318,12 @@ def _hidden_layers(sizes: Sequence[int], random: torch.Generator) -> nn.ModuleLi
 class SeededLinear(nn.Linear):
     """A linear layer whose first weights come from `random`, not from torch's global state.
 
-    Uniform, with the variance that leaky rectifiers keep (He et al. 2015, "Delving deep into
-    rectifiers"), times `scale`.
+    Uniform, within `scale` times the `first_bound`.
     """
 
     def __init__(self, n_in: int, n_out: int, random: torch.Generator, scale: float = 1.0) -> None:
         super().__init__(n_in, n_out, device=random.device, dtype=DTYPE)
-        bound = scale * math.sqrt(6 / ((1 + NEGATIVE_SLOPE**2) * n_in))
+        bound = scale * first_bound(n_in)
         with torch.no_grad():
             self.weight.uniform_(-bound, bound, generator=random)
             self.bias.zero_()
