@@ -25,7 +25,8 @@ from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler
 from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.selection import Selection
-from ganaug._gan.training import AdversarialTrainer, TrainingConfig
+from ganaug._gan.table_training import TableTrainer
+from ganaug._gan.training import TrainingConfig
 
 Replacement = tuple[object, str, object]
 
@@ -65,10 +66,10 @@ def _nothing(*args: object, **keywords: object) -> None:
     return None
 
 
-_density_loss = AdversarialTrainer._density_loss
+_density_loss = TableTrainer._density_loss
 
 
-def _no_density_loss(self: AdversarialTrainer, batch: Batch, features: Tensor) -> Tensor:
+def _no_density_loss(self: TableTrainer, batch: Batch, features: Tensor) -> Tensor:
     return 0.0 * _density_loss(self, batch, features)
 
 
@@ -164,7 +165,7 @@ def _neighbours(table: DeviceTable) -> Tensor:
 
 # --- the parts ------------------------------------------------------------------------------------
 
-_KEEP_THE_LAST: Replacement = (AdversarialTrainer, "_restore_best", _nothing)
+_KEEP_THE_LAST: Replacement = (TableTrainer, "_restore_best", _nothing)
 # what is nearer to another class is refused, unless that is so of all real rows
 _NOT_DEEP = replace(selection.TRAIN_CLASSIFIERS, depth=1.0)
 _NO_CALIBRATION: Replacement = (table_gan, "calibrate_levels", _nothing)
@@ -187,7 +188,7 @@ PARTS: dict[str, Part] = {
     "relativism": Part((), {"loss": "bce"}),  # each row is judged by itself, not beside its partner
     "depth": Part(((inference, "TRAIN_CLASSIFIERS", _NOT_DEEP),)),
     "best_check": Part((_KEEP_THE_LAST,)),
-    "density": Part(((AdversarialTrainer, "_density_loss", _no_density_loss),)),
+    "density": Part(((TableTrainer, "_density_loss", _no_density_loss),)),
     "validity": Part(
         (
             (Validity, "__call__", _rows_as_they_are),

@@ -66,7 +66,7 @@ def test_other_errors_are_left_alone(error):
     "where",
     [
         "ganaug._gan.model.DeviceTable",
-        "ganaug._gan.training.AdversarialTrainer._play",
+        "ganaug._gan.table_training.TableTrainer._play",
         "ganaug._gan.table_gan.calibrate_levels",
         "ganaug._gan.model.coverage",
         "ganaug._gan.table_gan.score_logits",

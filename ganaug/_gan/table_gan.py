@@ -26,7 +26,7 @@ from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import limited_threads, threads_for
-from ganaug._gan.training import AdversarialTrainer
+from ganaug._gan.table_training import TableTrainer
 
 # If none of so many candidates is a new row, the class is taken to have no valid row but its own.
 TRIAL_ROWS = 2048
@@ -118,11 +118,11 @@ class TableGAN(GAN):
         self.generator = Generator(layout, n_classes, sizes, random, moves)
         self.discriminator = Discriminator(layout, n_classes, sizes, random, moves)
 
-    def _trainer(self, classes: Sequence[int]) -> AdversarialTrainer:
+    def _trainer(self, classes: Sequence[int]) -> TableTrainer:
         config = self._config
         batches = ClassBalancedBatches(self._table, config.batches, self._random(Stream.BATCHES))
         self._build(measure_classes(self._table, batches.neighbours))
-        return AdversarialTrainer(
+        return TableTrainer(
             self.generator,
             self.discriminator,
             batches,

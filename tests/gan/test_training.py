@@ -18,7 +18,8 @@ from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
 from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import limited_threads, random_generator
 from ganaug._gan.states import copied
-from ganaug._gan.training import AdversarialTrainer, TrainingConfig
+from ganaug._gan.table_training import TableTrainer
+from ganaug._gan.training import TrainingConfig
 from ganaug.exceptions import PersistenceError, TrainingError
 
 CPU = torch.device("cpu")
@@ -48,7 +49,7 @@ def make_trainer(table, **changes):
         "gradient_penalty": 1.0,
         "check_interval": 25,
     }
-    return AdversarialTrainer(
+    return TableTrainer(
         generator,
         Discriminator(LAYOUT, 2, networks, random_generator(0, 1, device=CPU), moves),
         ClassBalancedBatches(table, BatchConfig(64, 5), random_generator(0, 2, device=CPU)),

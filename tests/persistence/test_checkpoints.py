@@ -189,10 +189,10 @@ def test_with_nothing_to_go_on_from_training_starts(tmp_path):
 
 
 def test_a_folder_that_can_not_be_written_is_refused_before_training(tmp_path, monkeypatch):
-    from ganaug._gan.training import AdversarialTrainer
+    from ganaug._gan.training import Trainer
 
     (tmp_path / "a file").touch()
-    monkeypatch.setattr(AdversarialTrainer, "train", None)  # would fail when training starts
+    monkeypatch.setattr(Trainer, "train", None)  # would fail when training starts
     with pytest.raises(PersistenceError, match=r"no checkpoint can be.*another folder"):
         quick(checkpoint=tmp_path / "a file" / "folder").fit(X, Y)
 
@@ -267,8 +267,8 @@ def test_ctrl_c_keeps_the_best_generator_so_far(tmp_path, monkeypatch):
     "moment",
     [
         "table_gan.measure_classes",
-        "training.AdversarialTrainer.load_state_dict",
-        "training.AdversarialTrainer._generator_step",
+        "table_training.TableTrainer.load_state_dict",
+        "table_training.TableTrainer._generator_step",
     ],
 )
 def test_ctrl_c_before_there_is_a_generator_leaves_the_sampler_as_it_was(
