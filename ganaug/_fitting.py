@@ -116,7 +116,7 @@ def train_gan(job: TrainingJob, columns: list[Column], task: TrainingTask) -> GA
     gan.calibrate(classes)
     found = {job.target.classes[c]: gan.coverage(c) for c in classes}
     fit_warnings.warn_of_collapse(found, gan.least_coverage)
-    fit_warnings.warn_of_distance(gan.distance(classes), gan.largest_distance)
+    fit_warnings.warn_of_distance(gan.distance, gan.largest_distance)
     fit_warnings.warn_of_repeats(
         [job.target.classes[code] for code in classes if not gan.makes_new_rows(code)]
     )

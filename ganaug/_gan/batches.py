@@ -37,6 +37,11 @@ class DeviceTable:
         How many rows each class has; class c holds rows ``starts[c]`` to ``starts[c + 1]``.
     weights : ndarray of shape (n_rows,) or None
         How much a row counts in comparison to others of its class.
+
+    Attributes
+    ----------
+    effective_counts : ndarray of shape (n_classes,)
+        How many rows of one weight each class is worth.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class DeviceTable:
     ) -> None:
         self.layout = layout
         self.device = device
+        self.effective_counts = effective_counts(class_counts, weights)
         self.counts = torch.from_numpy(class_counts).to(device)
         self.starts = torch.from_numpy(np.concatenate([[0], np.cumsum(class_counts)])).to(device)
         self.weights = None if weights is None else torch.from_numpy(weights).to(device, DTYPE)
@@ -162,6 +168,17 @@ class DeviceTable:
         """Return the rows of a class whose turn it is, (n,): all `by_weight`, then all again."""
         rows = self.by_weight(self.rows_of(class_code))
         return rows[turns % len(rows)]
+
+
+def effective_counts(
+    class_counts: NDArray[np.int64], weights: NDArray[np.float64] | None
+) -> NDArray[np.number]:
+    """Return how many rows of one weight each class is worth (Kish 1965, "Survey Sampling")."""
+    if weights is None:
+        return class_counts
+    of_classes = np.split(weights, np.cumsum(class_counts)[:-1])
+    shares = [part / part.sum() for part in of_classes]
+    return np.array([1 / (share @ share) for share in shares])
 
 
 class Batch(NamedTuple):

@@ -18,7 +18,6 @@ from torch import Tensor
 from ganaug._encoding.layout import Condition, EncodedTable, Found, TableLayout
 from ganaug._gan.batches import BatchConfig, DeviceTable
 from ganaug._gan.inference import SamplingConfig
-from ganaug._gan.monitor import distance_by_chance, watched
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.quality import coverage
 from ganaug._gan.runtime import limited_threads, random_generator
@@ -78,15 +77,6 @@ class TrainingRows:
     class_counts: NDArray[np.int64]
     weights: NDArray[np.float64] | None = None
 
-    @property
-    def effective_counts(self) -> NDArray[Any]:
-        """How many rows of one weight each class is worth (Kish 1965, "Survey Sampling")."""
-        if self.weights is None:
-            return self.class_counts
-        of_classes = np.split(self.weights, np.cumsum(self.class_counts)[:-1])
-        shares = [part / part.sum() for part in of_classes]
-        return np.array([1 / (share @ share) for share in shares])
-
 
 class GAN(ABC):
     """A generator and a discriminator for encoded rows, their data and their random streams.
@@ -104,6 +94,8 @@ class GAN(ABC):
         Averaged over the last steps.
     discriminator : Module
     history : dict of str -> ndarray
+    distance : float
+        How far rows stayed from real ones in training, that of `Trainer`.
     least_coverage : float
         Generators that come near to a smaller share of a class have collapsed on it.
     largest_distance : float
@@ -112,6 +104,7 @@ class GAN(ABC):
 
     generator: Any
     discriminator: Any
+    distance: float
     least_coverage: float
     largest_distance: float
 
@@ -143,6 +136,7 @@ class GAN(ABC):
             finally:
                 self.generator = trainer.average
                 self.history = trainer.history.as_arrays()
+                self.distance = trainer.distance
 
     def identity(self, classes: Sequence[int]) -> dict[str, str]:
         """Say what a training depends on, so that another one can be told from it."""
@@ -218,17 +212,6 @@ class GAN(ABC):
             weights = self._table.weights
             weights = torch.ones_like(real) if weights is None else weights[real]
             return float(coverage(generated, self._table.expand(real), weights.to(generated)))
-
-    def distance(self, classes: Sequence[int]) -> float:
-        """Return how far rows of these classes stayed from real ones while training watched.
-
-        By energy distance, less what a perfect generator of so few rows would have.
-        """
-        qualities = self.history["quality"]
-        if not len(qualities):
-            return 0.0  # stopped before anything was measured
-        counts = self._rows.effective_counts[watched(classes)]
-        return float(qualities.min() - distance_by_chance(counts))
 
     @abstractmethod
     def calibrate(self, classes: Sequence[int]) -> None:

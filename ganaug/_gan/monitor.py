@@ -77,6 +77,11 @@ class QualityMonitor:
     Real rows come as often as they weigh, as in the batches: a generator is not to be kept for rows
     that it hardly was to learn.
     Rows beside an anchor would look good from the first step on, since they start as its copies.
+
+    Attributes
+    ----------
+    by_chance : float
+        About what a perfect generator would be measured at.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class QualityMonitor:
         random: torch.Generator,
     ) -> None:
         classes = watched(classes)
+        self.by_chance = distance_by_chance(table.effective_counts[classes])
         share = QUALITY_ROWS // len(classes)
         self._real = [table.expand(table.weighed_rows(code, share, random)) for code in classes]
         self._least_spreads = least_spreads(table, self._real)

@@ -22,6 +22,7 @@ from ganaug._gan.batches import DeviceTable
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
 from ganaug._gan.gate import Validity
 from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows, weights_of
+from ganaug._gan.monitor import QUALITY_ROWS, watched
 from ganaug._gan.nearness import MAX_ROWS, NearestFeatures
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.network_training import NetworkTrainer, PairMonitor
@@ -40,8 +41,6 @@ from ganaug.exceptions import DataError
 BLOCK_ROWS = 256
 # Share of the images that are left as the generator finds them, views of real ones.
 VIEW_SHARE = 0.5
-MONITORED_ROWS = 512
-MONITORED_CLASSES = 16
 SCORED_AT_ONCE = 64
 
 
@@ -158,9 +157,7 @@ class NetworkGAN(GAN):
         )
 
     def _monitor(self, classes: Sequence[int]) -> PairMonitor:
-        pairs = stratified(
-            self._new_source(Stream.MONITOR), classes[:MONITORED_CLASSES], MONITORED_ROWS
-        )
+        pairs = stratified(self._new_source(Stream.MONITOR), watched(classes), QUALITY_ROWS)
         noise = self.generator.noise(len(pairs.classes), self._random(Stream.MONITOR))
         modules_draw = partial(self._modules_draw, self._seed, Stream.MONITOR)
         return PairMonitor(pairs, noise, modules_draw, self._table)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganaug._gan.batches import DeviceTable
 from ganaug._gan.losses import gradient_penalty, noise_contrastive_loss
-from ganaug._gan.monitor import least_spreads
+from ganaug._gan.monitor import distance_by_chance, least_spreads
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.pairs import Pairs, RowSource
 from ganaug._gan.quality import energy_distance
@@ -180,6 +180,11 @@ class PairMonitor:
         Returns a context in which modules draw the same random numbers each time.
     table : DeviceTable
         What the pairs are from.
+
+    Attributes
+    ----------
+    by_chance : float
+        About what a perfect generator would be measured at.
     """
 
     def __init__(
@@ -191,6 +196,7 @@ class PairMonitor:
     ) -> None:
         self._pairs = pairs
         self._codes: list[int] = pairs.classes.unique().tolist()
+        self.by_chance = distance_by_chance(table.effective_counts[self._codes])
         real = torch.cat([pairs.anchor, pairs.target], dim=1)
         of_each = [real[pairs.classes == code] for code in self._codes]
         self._least_spreads = least_spreads(table, of_each)

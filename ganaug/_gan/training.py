@@ -130,7 +130,15 @@ class Stateful(Protocol):
 
 
 class Monitor(Protocol):
-    """What says how good a generator is."""
+    """What says how good a generator is.
+
+    Attributes
+    ----------
+    by_chance : float
+        About what a perfect generator would be measured at, as it is by few rows.
+    """
+
+    by_chance: float
 
     def measure(self, generator: Any) -> float: ...
 
@@ -219,6 +227,14 @@ class Trainer(ABC):
             self.history.discriminator_loss, self.history.generator_loss = (
                 self._losses[:, : self._n_steps].cpu().numpy()
             )
+
+    @property
+    def distance(self) -> float:
+        """How far rows stayed from real ones: energy distance, less what is due to chance."""
+        qualities = self.history.quality
+        if not qualities:
+            return 0.0  # stopped before anything was measured
+        return min(qualities) - self._monitor.by_chance
 
     def state_dict(self) -> State:
         """Return all that further steps depend on, to go on from after a `Check`, bit for bit."""

@@ -4,7 +4,6 @@ import torch
 
 from ganaug._encoding.layout import EncodedTable, NumberSlot, TableLayout
 from ganaug._gan.batches import DeviceTable
-from ganaug._gan.model import TrainingRows
 from ganaug._gan.monitor import QualityMonitor, least_spreads
 from ganaug._gan.networks import NetworkConfig
 from ganaug._gan.quality import LEAST_SPREAD, coverage, energy_distance
@@ -16,20 +15,14 @@ def normal(n_rows, seed=0):
     return torch.randn(n_rows, N_COLUMNS, generator=torch.Generator().manual_seed(seed))
 
 
-def rows_of(*classes, weights=None):
+def table_of(*classes, weights=None):
     layout = TableLayout(
         tuple(NumberSlot(column, -9.0, 9.0, 0.0) for column in range(N_COLUMNS)), (), ()
     )
     numbers = torch.cat(classes).numpy()
     encoded = EncodedTable(numbers, np.empty((len(numbers), 0), dtype=np.int32))
-    return TrainingRows(layout, encoded, np.array(list(map(len, classes))), weights)
-
-
-def table_of(*classes, weights=None):
-    rows = rows_of(*classes, weights=weights)
-    return DeviceTable(
-        rows.layout, rows.encoded, rows.class_counts, torch.device("cpu"), rows.weights
-    )
+    counts = np.array(list(map(len, classes)))
+    return DeviceTable(layout, encoded, counts, torch.device("cpu"), weights)
 
 
 def test_rows_that_occur_twice_are_covered_as_once():
@@ -89,6 +82,6 @@ def test_the_spread_of_a_table_is_that_of_rows_with_weight():
 
 def test_a_class_counts_as_many_rows_as_have_weight():
     weights = np.r_[np.ones(50), np.full(100, 1e-9), np.full(30, 0.5)]
-    rows = rows_of(normal(150), normal(30), weights=weights)
-    np.testing.assert_allclose(rows.effective_counts, [50, 30])
-    assert rows_of(normal(150), normal(30)).effective_counts.tolist() == [150, 30]
+    table = table_of(normal(150), normal(30), weights=weights)
+    np.testing.assert_allclose(table.effective_counts, [50, 30])
+    assert table_of(normal(150), normal(30)).effective_counts.tolist() == [150, 30]
