@@ -836,8 +836,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             return IMAGE_AUTO
         return SMALL_TABLE_AUTO if n_rows <= SMALL_TABLE_ROWS else TABLE_AUTO
 
-    def _config(self, auto: Auto = TABLE_AUTO) -> GANConfig:
-        """Return the parameters as the GAN takes them; a loaded one reads sizes and shares only."""
+    def _config(self, auto: Auto) -> GANConfig:
+        """Return the parameters as the GAN takes them."""
         return GANConfig(
             NetworkConfig(validation.check_layer_sizes(self.hidden_layer_sizes), self.latent_dim),
             BatchConfig(

@@ -11,7 +11,9 @@ import numpy as np
 
 from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.table import TableEncoder
+from ganaug._fitting import TABLE_AUTO
 from ganaug.exceptions import PersistenceError
+from ganaug.sampler import GANSampler
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,20 @@ def with_parameters(estimator: Any, parameters: dict[str, Any]) -> Any:
     out = estimator(**parameters)
     try:
         out._validate_params()
-        out._config()
+        config_of(out)
     except ValueError as error:
         raise PersistenceError(f"a parameter is out of range ({error}).") from error
     return out
+
+
+def config_of(estimator: Any) -> Any:
+    """Return the parameters as a model takes them.
+
+    One that is trained reads sizes and shares only, so that nothing hangs on what "auto" is.
+    """
+    if isinstance(estimator, GANSampler):
+        return estimator._config(TABLE_AUTO)
+    return estimator._config()
 
 
 def names_of(estimator: Any) -> tuple[str, ...] | None:

@@ -19,7 +19,7 @@ from ganaug._gan.network_gan import NetworkGAN, NetworkGANState
 from ganaug._gan.runtime import resolve_device
 from ganaug._persistence import checks
 from ganaug._persistence.containers import ArrayState, FrameState, LabelState, PandasState
-from ganaug._persistence.estimators import EncoderState, Format
+from ganaug._persistence.estimators import EncoderState, Format, config_of
 from ganaug._persistence.samplers import SamplerParts
 from ganaug._scoring import ScoreScale
 from ganaug.sampler import GANSampler
@@ -146,7 +146,7 @@ class NetworkSamplerState:
         gan = new_gan(
             TrainingRows(encoder.layout_, self.gan.rows, self.gan.class_counts, self.gan.weights),
             sampler._own_networks(),
-            replace(sampler._config(), networks=self.gan.networks),
+            replace(config_of(sampler), networks=self.gan.networks),
             self.gan.seed,
             resolve_device(sampler.device),
         )

@@ -24,6 +24,7 @@ from ganaug._persistence.containers import (
 from ganaug._persistence.estimators import (
     EncoderState,
     Format,
+    config_of,
     names_of,
     parameters_of,
     remember_names,
@@ -151,7 +152,7 @@ class SamplerState:
         sampler = parts.sampler(device)
         place = resolve_device(sampler.device)
         encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.gan.layout)
-        gan = TableGAN.from_state(self.gan, sampler._config(), place)
+        gan = TableGAN.from_state(self.gan, config_of(sampler), place)
         return parts.fitted(sampler, encoder, gan, self.gan.seed)
 
 
