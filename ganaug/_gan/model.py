@@ -214,6 +214,20 @@ class GAN(ABC):
             return float(coverage(generated, self._table.expand(real), weights.to(generated)))
 
     @abstractmethod
+    def state(self) -> Any:
+        """Return what sampling and scoring depend on."""
+
+    @abstractmethod
+    def restore(self, state: Any) -> None:
+        """Become the trained GAN of a state, which has the same rows and sizes.
+
+        Raises
+        ------
+        RuntimeError
+            If the weights have not the shapes of these networks.
+        """
+
+    @abstractmethod
     def calibrate(self, classes: Sequence[int]) -> None:
         """Make the last touch on a trained generator, for these classes."""
 
@@ -259,13 +273,7 @@ class GAN(ABC):
         discriminator: Mapping[str, NDArray[Any]],
         history: dict[str, NDArray[Any]],
     ) -> None:
-        """Become a GAN that was trained before: its weights by name, and its history.
-
-        Raises
-        ------
-        RuntimeError
-            If the weights have not the shapes of these networks.
-        """
+        """Take the weights of a trained GAN, by name, and its history."""
         for network, weights in (
             (self.generator, generator),
             (self.discriminator, discriminator),

@@ -134,13 +134,7 @@ class NetworkGAN(GAN):
         )
 
     def restore(self, state: NetworkGANState) -> None:
-        """Become the trained GAN of a state, which has the same rows and sizes.
-
-        Raises
-        ------
-        RuntimeError
-            If the weights have not the shapes of these networks.
-        """
+        """Become the trained GAN of a state."""
         self._restore(state.generator, state.discriminator, state.history)
         self.calibrate(())
 

@@ -20,7 +20,7 @@ from ganaug._gan.exclusions import ClassExclusions, exclusions_of_classes
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, score_logits
 from ganaug._gan.margins import KnownRows
-from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows, weights_of
+from ganaug._gan.model import GAN, Stream, weights_of
 from ganaug._gan.monitor import QualityMonitor
 from ganaug._gan.negatives import DifferenceNoise
 from ganaug._gan.networks import Discriminator, Generator, NetworkConfig
@@ -33,7 +33,7 @@ TRIAL_ROWS = 2048
 
 
 @dataclass(frozen=True)
-class GANState:
+class TableGANState:
     """What a trained `TableGAN` is made of, as plain data.
 
     Parameters
@@ -77,9 +77,9 @@ class TableGAN(GAN):
     generator: Generator
     discriminator: Discriminator
 
-    def state(self) -> GANState:
+    def state(self) -> TableGANState:
         """Return what sampling and scoring depend on."""
-        return GANState(
+        return TableGANState(
             self._rows.layout,
             self._rows.encoded,
             self._rows.class_counts,
@@ -93,21 +93,10 @@ class TableGAN(GAN):
             self._rows.weights,
         )
 
-    @classmethod
-    def from_state(cls, state: GANState, config: GANConfig, device: torch.device) -> TableGAN:
-        """Return a trained GAN on a device; `state` goes before what `config` says.
-
-        Raises
-        ------
-        RuntimeError
-            If the weights have not the shapes of these networks.
-        """
-        rows = TrainingRows(state.layout, state.rows, state.class_counts, state.weights)
-        config = replace(config, networks=state.networks, sampling=state.sampling)
-        gan = cls(rows, config, state.seed, device)
-        gan._build(state.geometry)
-        gan._restore(state.generator, state.discriminator, state.history)
-        return gan
+    def restore(self, state: TableGANState) -> None:
+        """Become the trained GAN of a state."""
+        self._build(state.geometry)
+        self._restore(state.generator, state.discriminator, state.history)
 
     def _build(self, geometry: ClassGeometry | None) -> None:
         """Make new networks for classes that lie like this."""

@@ -23,7 +23,7 @@ from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlo
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.geometry import ClassGeometry
 from ganaug._gan.network_gan import NetworkGANState
-from ganaug._gan.table_gan import GANState
+from ganaug._gan.table_gan import TableGANState
 from ganaug._scoring import ScoreScale
 from ganaug._validation import MAX_LAYER_SIZE
 from ganaug.exceptions import PersistenceError
@@ -170,7 +170,7 @@ def _check_scale(scale: Scale) -> None:
 # --- the GAN --------------------------------------------------------------------------------------
 
 
-def check_gan(state: GANState, n_classes: int, max_bytes: int) -> None:
+def check_gan(state: TableGANState, n_classes: int, max_bytes: int) -> None:
     """Check the rows and the sizes of the networks before anything of their size is made."""
     _check_rows(state, state.layout, n_classes)
     require(0 <= state.seed < 2**63, "the seed is no seed")
@@ -216,7 +216,9 @@ def _check_weights(*networks: dict[str, NDArray[Any]]) -> None:
         require_finite("weights are", *weights.values(), largest=LARGEST_SINGLE)
 
 
-def _check_rows(state: GANState | NetworkGANState, layout: TableLayout, n_classes: int) -> None:
+def _check_rows(
+    state: TableGANState | NetworkGANState, layout: TableLayout, n_classes: int
+) -> None:
     rows, counts = state.rows, state.class_counts
     require(counts.shape == (n_classes,) and bool((counts > 0).all()), "a class has no rows")
     n_rows = len(rows.numbers) if rows.numbers.ndim == 2 else -1
@@ -233,7 +235,7 @@ def _check_rows(state: GANState | NetworkGANState, layout: TableLayout, n_classe
         require(bool((state.weights >= 0).all()), "a row has a negative weight")
 
 
-def _check_sizes(state: GANState, n_classes: int, max_bytes: int) -> None:
+def _check_sizes(state: TableGANState, n_classes: int, max_bytes: int) -> None:
     """Refuse networks larger than their weights, and what a layout would expand to."""
     layout, networks = state.layout, state.networks
     hidden = networks.hidden_layer_sizes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from ganaug._encoding.images import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, ImageEncoder, ImageForm
 from ganaug._encoding.layout import ImageLayout, TableLayout
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import Encoder, new_gan
+from ganaug._fitting import Encoder
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
-from ganaug._gan.model import TrainingRows
 from ganaug._gan.network_gan import NetworkGAN, NetworkGANState
-from ganaug._gan.runtime import resolve_device
 from ganaug._persistence import checks
 from ganaug._persistence.containers import ArrayState, FrameState, LabelState, PandasState
-from ganaug._persistence.estimators import EncoderState, Format, config_of
-from ganaug._persistence.samplers import SamplerParts
+from ganaug._persistence.estimators import EncoderState, Format
+from ganaug._persistence.samplers import SamplerParts, restored_gan
 from ganaug._scoring import ScoreScale
 from ganaug.sampler import GANSampler
 
@@ -102,7 +100,6 @@ class NetworkSamplerState:
 
     @classmethod
     def of(cls, sampler: GANSampler) -> NetworkSamplerState:
-        assert isinstance(sampler._gan, NetworkGAN)  # narrows the type
         return cls(
             **SamplerParts.of(sampler).as_fields(),
             encoder=_encoder_state(sampler.encoder_),
@@ -140,18 +137,9 @@ class NetworkSamplerState:
 
     def build(self, device: Any) -> GANSampler:
         """Return the sampler; `device` replaces the parameter if it is not None."""
-        encoder = self.encoder.build()
-        parts = SamplerParts.within(self)
+        encoder, parts = self.encoder.build(), SamplerParts.within(self)
         sampler = parts.sampler(device)
-        gan = new_gan(
-            TrainingRows(encoder.layout_, self.gan.rows, self.gan.class_counts, self.gan.weights),
-            sampler._own_networks(),
-            replace(config_of(sampler), networks=self.gan.networks),
-            self.gan.seed,
-            resolve_device(sampler.device),
-        )
-        assert isinstance(gan, NetworkGAN)  # narrows the type
-        gan.restore(self.gan)
+        gan = restored_gan(sampler, encoder.layout_, self.gan, sampler._own_networks())
         return parts.fitted(sampler, encoder, gan, self.gan.seed)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.layout import TableLayout
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import Encoder, FittedParts
-from ganaug._gan.model import GAN
+from ganaug._fitting import Encoder, FittedParts, new_gan
+from ganaug._gan.model import GAN, TrainingRows
+from ganaug._gan.network_gan import NetworkGANState
+from ganaug._gan.own_networks import ModuleFactory
 from ganaug._gan.runtime import resolve_device
-from ganaug._gan.table_gan import GANState, TableGAN
+from ganaug._gan.table_gan import TableGAN, TableGANState
 from ganaug._persistence import checks
 from ganaug._persistence.containers import (
     ArrayState,
@@ -112,6 +115,25 @@ class SamplerParts:
         return sampler
 
 
+def restored_gan(
+    sampler: GANSampler,
+    layout: TableLayout,
+    state: TableGANState | NetworkGANState,
+    own_networks: tuple[ModuleFactory, ModuleFactory] | None,
+    **of_config: Any,
+) -> GAN:
+    """Return the GAN of a state; what that has goes before the parameters of its sampler."""
+    gan = new_gan(
+        TrainingRows(layout, state.rows, state.class_counts, state.weights),
+        own_networks,
+        replace(config_of(sampler), networks=state.networks, **of_config),
+        state.seed,
+        resolve_device(sampler.device),
+    )
+    gan.restore(state)
+    return gan
+
+
 @dataclass(frozen=True)
 class SamplerState:
     """A fitted `GANSampler` of a table."""
@@ -121,7 +143,7 @@ class SamplerState:
     classes: NDArray[Any]
     rows_to_add: tuple[tuple[int, ...], ...]  # class code, number of rows
     encoder: EncoderState
-    gan: GANState
+    gan: TableGANState
     rows: ArrayState | PandasState | FrameState
     labels: LabelState
     score_scale: ScoreScale
@@ -129,7 +151,6 @@ class SamplerState:
 
     @classmethod
     def of(cls, sampler: GANSampler) -> SamplerState:
-        assert isinstance(sampler._gan, TableGAN)  # narrows the type
         assert isinstance(sampler.encoder_, TableEncoder)
         return cls(
             **SamplerParts.of(sampler).as_fields(),
@@ -148,11 +169,10 @@ class SamplerState:
 
     def build(self, device: Any) -> GANSampler:
         """Return the sampler; `device` replaces the parameter if it is not None."""
-        parts = SamplerParts.within(self)
+        layout, parts = self.gan.layout, SamplerParts.within(self)
+        encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, layout)
         sampler = parts.sampler(device)
-        place = resolve_device(sampler.device)
-        encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, self.gan.layout)
-        gan = TableGAN.from_state(self.gan, config_of(sampler), place)
+        gan = restored_gan(sampler, layout, self.gan, None, sampling=self.gan.sampling)
         return parts.fitted(sampler, encoder, gan, self.gan.seed)
 
 
