@@ -28,6 +28,11 @@ ANCHORED_SHARE = 0.5
 class DeviceTable:
     """Compact rows on the device, sorted by class and expanded a batch at a time.
 
+    What looks at the rows of a class, and weighs them itself if need be, takes all of them
+    (`rows_of`) or a random choice (`some_of`). What is to meet rows as often as they weigh draws
+    them at random (`rows_at`), or takes them in an order that is always the same (`by_weight`,
+    `some_by_weight`, `in_turn`).
+
     Parameters
     ----------
     layout : TableLayout
@@ -58,11 +63,18 @@ class DeviceTable:
         self.counts = torch.from_numpy(class_counts).to(device)
         self.starts = torch.from_numpy(np.concatenate([[0], np.cumsum(class_counts)])).to(device)
         self.weights = None if weights is None else torch.from_numpy(weights).to(device, DTYPE)
+        self._cumulative = None if self.weights is None else self._cumulate(self.weights)
         self._numbers = torch.from_numpy(table.numbers).to(device, DTYPE)
         n_vectors = len(layout.vectors)
         self._vector_codes = torch.from_numpy(table.codes[:, :n_vectors]).to(device, torch.long)
         self._vectors = [torch.from_numpy(slot.vectors).to(device) for slot in layout.vectors]
         self._hot = self._hot_positions(table.codes[:, n_vectors:]).to(device)
+
+    def _cumulate(self, weights: Tensor) -> Tensor:
+        """Return cumulative weights in which each class weighs 1, so that single floats do."""
+        counts = self.counts.tolist()
+        shares = [part / part.sum() for part in in_double(weights).split(counts)]
+        return torch.cat(shares).cumsum(dim=0).to(self.device, DTYPE)
 
     def _hot_positions(self, codes: NDArray[np.int32]) -> Tensor:
         """Return where the ones are; an unknown level is all zeros, so it points past the end."""
@@ -131,43 +143,56 @@ class DeviceTable:
         return torch.stack(sums) / torch.stack(wholes).clamp(min=torch.finfo(DTYPE).tiny)
 
     def rows_of(self, class_code: int) -> Tensor:
-        """Return all rows of a class."""
+        """Return all rows of a class, once each."""
         start, count = int(self.starts[class_code]), int(self.counts[class_code])
         return torch.arange(start, start + count, device=self.device)
 
-    def class_rows(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
-        """Return the rows of a class, or a random choice of `at_most` of them."""
+    def some_of(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
+        """Return the rows of a class, or a random choice of `at_most`, whatever they weigh."""
         rows = self.rows_of(class_code)
         if len(rows) <= at_most:
             return rows
         chosen = torch.randperm(len(rows), generator=random, device=self.device)[:at_most]
         return rows[chosen.sort().values]
 
-    def weighed_rows(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
-        """Return `class_rows` or, if they don't weigh alike, `at_most` as often as they weigh."""
-        rows = self.rows_of(class_code)
-        by_weight = self.by_weight(rows)
-        if by_weight is rows:
-            return self.class_rows(class_code, at_most, random)
-        return by_weight[:at_most]
+    def rows_at(self, classes: Tensor, places: Tensor) -> Tensor:
+        """Return a row of each class, at a place in [0, 1) among its rows, as wide as they weigh.
+
+        Shapes: classes (...), places (...) -> (...).
+        """
+        starts, counts = self.starts[classes], self.counts[classes]
+        if self._cumulative is None:
+            return starts + (places * counts).long()
+        rows = torch.searchsorted(self._cumulative, classes + places, right=True)
+        return torch.minimum(torch.maximum(rows, starts), starts + counts - 1)
 
     def by_weight(self, rows: Tensor) -> Tensor:
         """Return rows (n,) again and again, as often as they weigh; as they are if all weigh alike.
 
         The first of them are spread over the rows as evenly as all.
         """
-        weights = None if self.weights is None else in_double(self.weights[rows])
-        if weights is None or bool((weights == weights[0]).all()):
+        if self.weights is None or self._weigh_alike(rows):
             return rows
+        weights = in_double(self.weights[rows])
         turns = torch.arange(max(WEIGHED_TURNS, 4 * len(rows)), dtype=weights.dtype)
         places = (turns.to(weights.device) * GOLDEN_RATIO).remainder(1.0)
         cumulative = weights.cumsum(dim=0) / weights.sum()
         return rows[torch.searchsorted(cumulative, places, right=True).clamp(max=len(rows) - 1)]
 
+    def some_by_weight(self, class_code: int, at_most: int, random: torch.Generator) -> Tensor:
+        """Return `at_most` rows of a class `by_weight`, or `some_of` it if all weigh alike."""
+        rows = self.rows_of(class_code)
+        if self._weigh_alike(rows):
+            return self.some_of(class_code, at_most, random)
+        return self.by_weight(rows)[:at_most]
+
     def in_turn(self, class_code: int, turns: Tensor) -> Tensor:
         """Return the rows of a class whose turn it is, (n,): all `by_weight`, then all again."""
         rows = self.by_weight(self.rows_of(class_code))
         return rows[turns % len(rows)]
+
+    def _weigh_alike(self, rows: Tensor) -> bool:
+        return self.weights is None or bool((self.weights[rows] == self.weights[rows[0]]).all())
 
 
 def effective_counts(
@@ -228,7 +253,6 @@ class ClassBalancedBatches:
         self._config = config
         self._random = random
         self.neighbours = nearest_in_class(table, config.n_neighbors)
-        self._cumulative = None if table.weights is None else self._cumulate(table.weights)
         self._n_anchored = int(config.batch_size * ANCHORED_SHARE)
         self._anchored = torch.zeros(config.batch_size, 1, dtype=DTYPE, device=table.device)
         self._anchored[: self._n_anchored] = 1.0
@@ -267,26 +291,12 @@ class ClassBalancedBatches:
         self._state_before_draw = self._random.get_state()
         classes = torch.randint(len(table.counts), shape, generator=self._random, device=device)
         uniform = torch.rand(shape, generator=self._random, dtype=DTYPE, device=device)
-        rows = self._rows_of(classes, uniform)
+        rows = table.rows_at(classes, uniform)
         pick = torch.randint(self.neighbours.shape[1], shape, generator=self._random, device=device)
         targets = rows.clone()
         anchored = slice(0, self._n_anchored)
         targets[:, anchored] = self.neighbours[rows[:, anchored], pick[:, anchored]]
         self._coming = torch.stack([classes, rows, targets])
-
-    def _cumulate(self, weights: Tensor) -> Tensor:
-        """Return cumulative weights in which each class weighs 1, so that single floats do."""
-        counts = self._table.counts.tolist()
-        shares = [part / part.sum() for part in in_double(weights).split(counts)]
-        return torch.cat(shares).cumsum(dim=0).to(self._table.device, DTYPE)
-
-    def _rows_of(self, classes: Tensor, uniform: Tensor) -> Tensor:
-        """Return a row of each class, at the place `uniform` in [0, 1) among its rows."""
-        starts, counts = self._table.starts[classes], self._table.counts[classes]
-        if self._cumulative is None:
-            return starts + (uniform * counts).long()
-        rows = torch.searchsorted(self._cumulative, classes + uniform, right=True)
-        return torch.minimum(torch.maximum(rows, starts), starts + counts - 1)
 
 
 def nearest_in_class(table: DeviceTable, n_neighbors: int) -> Tensor:

@@ -73,7 +73,7 @@ def _real_one_hot(
 ) -> tuple[Tensor, Tensor | None]:
     """Return real rows of a class, and their weights if they have any, of mean 1."""
     random = random_generator(*seed, class_code, device=table.device)
-    rows = table.class_rows(class_code, MAX_REAL_ROWS, random)
+    rows = table.some_of(class_code, MAX_REAL_ROWS, random)
     weights = None if table.weights is None else table.weights[rows] / table.weights[rows].mean()
     return table.expand(rows)[:, table.layout.one_hot], weights
 

@@ -168,7 +168,7 @@ def exclusions_of_classes(table: DeviceTable) -> list[ClassExclusions]:
     if layout.one_hot_width + len(layout.numbers) > MAX_CODES:
         return nothing
     random, share = random_generator(SEED, device=device), max(MAX_ROWS // n_classes, 1)
-    rows = [table.class_rows(code, share, random) for code in range(n_classes)]
+    rows = [table.some_of(code, share, random) for code in range(n_classes)]
     in_full = table.expand(torch.cat(rows))
     columns = columns_of(layout, in_full)
     if are_too_many(columns) or not any(column.is_few for column in columns):

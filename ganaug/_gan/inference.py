@@ -152,7 +152,7 @@ class RowSampler:
         self._conditions = conditions or Conditions((), table.layout, table.device)
         self._validity = Validity(table.layout, table.device)
         self._random = random_generator(*seed, device=table.device)
-        anchors = table.class_rows(class_code, len(table), self._random)
+        anchors = table.rows_of(class_code)
         shuffled = torch.randperm(len(anchors), generator=self._random, device=table.device)
         self._anchors = anchors[shuffled]
         self._level_shares = torch.zeros(table.layout.one_hot_width, device=table.device)

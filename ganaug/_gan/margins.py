@@ -48,8 +48,8 @@ class Margins:
     ) -> None:
         others = [code for code in range(len(table.counts)) if code != class_code]
         share = max(MAX_REFERENCE_ROWS // max(len(others), 1), N_NEIGHBORS)
-        own = table.class_rows(class_code, MAX_REFERENCE_ROWS, random)
-        other = torch.cat([table.class_rows(code, share, random) for code in others])
+        own = table.some_of(class_code, MAX_REFERENCE_ROWS, random)
+        other = torch.cat([table.some_of(code, share, random) for code in others])
         k = min(N_NEIGHBORS, len(own), len(other))
         self._table = table
         self._own_rows = own

@@ -206,7 +206,7 @@ class GAN(ABC):
         """Return the share of a class's rows that generated ones come near to, 0 to 1."""
         purpose = (self._seed, Stream.COVERAGE, class_code)
         random = random_generator(*purpose, device=self._device)
-        real = self._table.class_rows(class_code, COVERAGE_ROWS, random)
+        real = self._table.some_of(class_code, COVERAGE_ROWS, random)
         with limited_threads(1):
             generated = self._candidates(class_code, COVERAGE_ROWS, purpose)
             weights = self._table.weights

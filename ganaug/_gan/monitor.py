@@ -94,7 +94,7 @@ class QualityMonitor:
         classes = watched(classes)
         self.by_chance = distance_by_chance(table.effective_counts[classes])
         share = QUALITY_ROWS // len(classes)
-        self._real = [table.expand(table.weighed_rows(code, share, random)) for code in classes]
+        self._real = [table.expand(table.some_by_weight(code, share, random)) for code in classes]
         self._least_spreads = least_spreads(table, self._real)
         self._classes = torch.tensor(classes, device=table.device).repeat_interleave(share)
         n_rows = len(self._classes)

@@ -247,7 +247,7 @@ class NetworkGAN(GAN):
         nearest = []
         for code in range(len(self._rows.class_counts)):
             random = random_generator(self._seed, Stream.CALIBRATION, code, device=self._device)
-            rows = self._table.class_rows(code, MAX_ROWS, random)
+            rows = self._table.some_of(code, MAX_ROWS, random)
             of_class = partial(self._features, class_code=code)
             features = self._table.in_full_chunks(of_class, rows, SCORED_AT_ONCE)
             nearest.append(NearestFeatures(features))

@@ -74,16 +74,17 @@ class ClassRows(Drawing):
         return torch.randint(n, (self._batch_size,), generator=self.random, device=device)
 
     def rows(self, classes: Tensor) -> Tensor:
-        """Return the number of a random row of each class, (batch,)."""
+        """Return the number of a random row of each class, (batch,).
+
+        By weight, as `DeviceTable.rows_at` does it, which would draw others for the same seed.
+        """
         out = torch.empty_like(classes)
-        starts, counts = self.table.starts.tolist(), self.table.counts.tolist()
         for code in classes.unique().tolist():
-            places = (classes == code).nonzero().flatten()
-            weights = self._weights[starts[code] : starts[code] + counts[code]]
+            places, rows = (classes == code).nonzero().flatten(), self.table.rows_of(code)
             chosen = torch.multinomial(
-                weights, len(places), replacement=True, generator=self.random
+                self._weights[rows], len(places), replacement=True, generator=self.random
             )
-            out[places] = starts[code] + chosen
+            out[places] = rows[chosen]
         return out
 
 

@@ -209,9 +209,7 @@ class TableGAN(GAN):
     def find(self, class_code: int, conditions: Sequence[Condition]) -> Found:
         """Return how many training rows of a class meet conditions, and which are out of reach."""
         wanted = self._conditions(conditions)
-        rows = self._table.expand(
-            self._table.class_rows(class_code, len(self._table), self._random(Stream.SAMPLE))
-        )
+        rows = self._table.expand(self._table.rows_of(class_code))
         holds = wanted.holds(rows)
         is_met = bool(holds.all(dim=1).any())
         exclusions = self._exclusions[class_code]

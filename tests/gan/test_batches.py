@@ -111,3 +111,13 @@ def test_rows_take_turns_as_often_as_they_weigh(table):
         share = (weighed.in_turn(0, turns) == 0).double().mean()
         assert float(share) == pytest.approx(51 / 100, abs=0.02)
     assert (weighed.in_turn(0, torch.arange(8192)).unique() == torch.arange(50)).all()
+
+
+def test_some_rows_of_a_class_are_random_or_as_they_weigh(table):
+    weights = np.ones(COUNTS.sum())
+    weights[0] = 1e6
+    for choose in (table.some_of, table_of(weights).some_of, table.some_by_weight):
+        some = choose(0, 20, random_generator(0, device=CPU))
+        assert len(some.unique()) == 20
+        assert choose(0, 50, random_generator(0, device=CPU)).tolist() == list(range(50))
+    assert (table_of(weights).some_by_weight(0, 20, random_generator(0, device=CPU)) == 0).all()
