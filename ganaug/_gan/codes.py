@@ -25,7 +25,7 @@ MAX_CELLS = 2**18
 
 
 @dataclass(frozen=True)
-class Column:
+class CodedColumn:
     """How the values of a column are told apart.
 
     Those of a head are its levels or states, those of a number the parts between edges, those of a
@@ -83,13 +83,13 @@ class CodeBook:
 
     Parameters
     ----------
-    columns : sequence of Column
+    columns : sequence of CodedColumn
     width : int
         Of a row.
     device : torch.device
     """
 
-    def __init__(self, columns: Sequence[Column], width: int, device: torch.device) -> None:
+    def __init__(self, columns: Sequence[CodedColumn], width: int, device: torch.device) -> None:
         # of a one-hot head the product with 0, 1, 2, ... is its level
         self._levels = torch.zeros(width, len(columns), dtype=DTYPE, device=device)
         self._heads = torch.zeros_like(self._levels)
@@ -114,11 +114,11 @@ class _Parts:
 
     Parameters
     ----------
-    columns : sequence of Column
+    columns : sequence of CodedColumn
     device : torch.device
     """
 
-    def __init__(self, columns: Sequence[Column], device: torch.device) -> None:
+    def __init__(self, columns: Sequence[CodedColumn], device: torch.device) -> None:
         numbers = [(k, column) for k, column in enumerate(columns) if column.edges is not None]
         vectors = [(k, column) for k, column in enumerate(columns) if column.vectors is not None]
 
@@ -153,7 +153,7 @@ class _Parts:
         return torch.cat(parts)
 
 
-def columns_of(layout: TableLayout, rows: Tensor) -> list[Column]:
+def columns_of(layout: TableLayout, rows: Tensor) -> list[CodedColumn]:
     """Return how to tell apart the values of columns, of rows (n, width) like these.
 
     Vectors have a code for each level, and are left out where these would be too many.
@@ -164,7 +164,9 @@ def columns_of(layout: TableLayout, rows: Tensor) -> list[Column]:
         for slot, part in zip(layout.heads, layout.head_slices, strict=True)
     }
     beside = {slot.column for slot in layout.numbers} | {slot.column for slot in layout.vectors}
-    columns = [Column(place, head) for place, (_, head) in heads.items() if place not in beside]
+    columns = [
+        CodedColumn(place, head) for place, (_, head) in heads.items() if place not in beside
+    ]
     for k, number in enumerate(layout.numbers):
         columns += _of_number(number.column, slice(k, k + 1), heads.get(number.column), rows)
     for vector, part in zip(layout.vectors, layout.vector_slices, strict=True):
@@ -174,7 +176,7 @@ def columns_of(layout: TableLayout, rows: Tensor) -> list[Column]:
     return columns
 
 
-def are_too_many(columns: Sequence[Column]) -> bool:
+def are_too_many(columns: Sequence[CodedColumn]) -> bool:
     """Tell whether to compare the codes of columns with those of few values would take too long."""
     n_few, n_codes = (
         sum(len(column.is_value()) for column in columns if column.is_few or not only_few)
@@ -183,13 +185,13 @@ def are_too_many(columns: Sequence[Column]) -> bool:
     return n_codes > MAX_CODES or n_few * n_codes > MAX_CELLS
 
 
-def code_slices(columns: Sequence[Column]) -> list[slice]:
+def code_slices(columns: Sequence[CodedColumn]) -> list[slice]:
     """Return where the codes of each column lie among those of all, one after the other."""
     ends = list(accumulate((len(column.is_value()) for column in columns), initial=0))
     return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
-def membership(columns: Sequence[Column]) -> Tensor:
+def membership(columns: Sequence[CodedColumn]) -> Tensor:
     """Return 1 where a code stands for a value of a column, (n_codes, n_columns)."""
     sizes = torch.tensor([len(column.is_value()) for column in columns], dtype=torch.long)
     is_value = torch.tensor([value for column in columns for value in column.is_value()])
@@ -198,7 +200,7 @@ def membership(columns: Sequence[Column]) -> Tensor:
 
 def _of_number(
     place: int, part: slice, states: tuple[HeadSlot, slice] | None, rows: Tensor
-) -> list[Column]:
+) -> list[CodedColumn]:
     """Return how to tell apart the values of a number, and whether it is missing or common."""
     slot, head = states or (None, None)
     has_missing = slot is not None and slot.has_missing
@@ -209,25 +211,25 @@ def _of_number(
     distinct = values[(level == 0) | (level > has_missing)].unique()
     if len(distinct) <= MAX_VALUES:
         edges = (distinct[1:] + distinct[:-1]) / 2
-        number = Column(place, head, part, edges, n_states=int(has_missing))
-        return [number, Column(place, head, part)] if has_missing else [number]
+        number = CodedColumn(place, head, part, edges, n_states=int(has_missing))
+        return [number, CodedColumn(place, head, part)] if has_missing else [number]
     present = values[level == 0]
     n_parts = min(max(math.isqrt(len(present) // CELL_ROWS), 2), MAX_VALUES)
     shares = torch.linspace(0, 1, n_parts + 1, dtype=rows.dtype, device=rows.device)[1:-1]
     edges = present.quantile(shares).unique()
     if slot is None:
-        return [Column(place, None, part, edges, is_few=False)]
-    number = Column(place, head, part, edges, n_states=slot.size - 1, is_few=False)
-    return [number, Column(place, head, part)]
+        return [CodedColumn(place, None, part, edges, is_few=False)]
+    number = CodedColumn(place, head, part, edges, n_states=slot.size - 1, is_few=False)
+    return [number, CodedColumn(place, head, part)]
 
 
 def _of_vector(
     slot: VectorSlot, part: slice, states: tuple[HeadSlot, slice] | None, device: torch.device
-) -> list[Column]:
+) -> list[CodedColumn]:
     """Return how to tell apart the levels of a vector, and whether it is missing."""
     vectors = torch.from_numpy(slot.vectors).to(device)
     if states is None:
-        return [Column(slot.column, None, part, vectors=vectors)]
+        return [CodedColumn(slot.column, None, part, vectors=vectors)]
     _, head = states
-    levels = Column(slot.column, head, part, vectors=vectors, n_states=1)
-    return [levels, Column(slot.column, head, part)]
+    levels = CodedColumn(slot.column, head, part, vectors=vectors, n_states=1)
+    return [levels, CodedColumn(slot.column, head, part)]

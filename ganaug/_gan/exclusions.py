@@ -23,7 +23,7 @@ from ganaug._gan.batches import DeviceTable
 from ganaug._gan.codes import (
     MAX_CODES,
     CodeBook,
-    Column,
+    CodedColumn,
     are_too_many,
     code_slices,
     columns_of,
@@ -74,7 +74,7 @@ class ClassExclusions:
 
     Parameters
     ----------
-    columns : sequence of Column
+    columns : sequence of CodedColumn
     rules : sequence of Rule
     width : int
         Of a row.
@@ -82,7 +82,11 @@ class ClassExclusions:
     """
 
     def __init__(
-        self, columns: Sequence[Column], rules: Sequence[Rule], width: int, device: torch.device
+        self,
+        columns: Sequence[CodedColumn],
+        rules: Sequence[Rule],
+        width: int,
+        device: torch.device,
     ) -> None:
         used = sorted({number for rule in rules for number in (rule.first, rule.second)})
         place = {number: k for k, number in enumerate(used)}
@@ -188,12 +192,14 @@ class Search:
 
     Parameters
     ----------
-    columns : sequence of Column
+    columns : sequence of CodedColumn
     n_classes : int
     device : torch.device
     """
 
-    def __init__(self, columns: Sequence[Column], n_classes: int, device: torch.device) -> None:
+    def __init__(
+        self, columns: Sequence[CodedColumn], n_classes: int, device: torch.device
+    ) -> None:
         self._n_classes = n_classes
         self._slices = code_slices(columns)
         self._starts = torch.tensor([part.start for part in self._slices], device=device)
