@@ -22,7 +22,7 @@ HEAVY_TAIL_KURTOSIS = 20.0
 N_QUANTILES = 257
 # A value beyond so many distances of the outer deciles from the median is wild.
 WILD_REACH = 8.0
-MAX_DECIMALS = 9
+MAX_GRID_DECIMALS = 9
 VALUES_SHOWN = 8
 # A number with few values, many rows to each, takes no others.
 MAX_VALUES = 64
@@ -293,7 +293,7 @@ def _decimals(values: NDArray[np.float64]) -> int | None:
     """Return with how many decimals all values can be written, None if with too many."""
     with np.errstate(over="ignore"):
         single = bool(np.all(values == values.astype(np.float32)))
-    for decimals in range(MAX_DECIMALS + 1):
+    for decimals in range(MAX_GRID_DECIMALS + 1):
         if np.abs(values).max() * 10.0**decimals >= 2.0**53:
             return None
         if all(_is_rounded(part, decimals, single) for part in (values[:1000], values)):

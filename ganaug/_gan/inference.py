@@ -27,7 +27,7 @@ from ganaug._gan.selection import LOOK_REAL, TRAIN_CLASSIFIERS, Selection
 
 SCORED_AT_ONCE = 256
 # Products round differently where rows don't start at multiples of so many doubles, 64 bytes.
-ALIGNMENT = 8
+ALIGNED_DOUBLES = 8
 # Candidates for each row that is drawn.
 POOL_FACTOR = 4
 # Rows are drawn in blocks, small ones first: whoever wants few rows needn't wait for many.
@@ -330,4 +330,4 @@ def _aligned(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _aligned_size(size: int) -> int:
-    return size + -size % ALIGNMENT
+    return size + -size % ALIGNED_DOUBLES

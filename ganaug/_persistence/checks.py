@@ -31,7 +31,7 @@ from ganaug.exceptions import PersistenceError
 if TYPE_CHECKING:
     from ganaug._persistence.estimators import EncoderState
 
-MAX_DECIMALS = 18
+MAX_FILE_DECIMALS = 18
 # How far products of axes may be from those of axes at right angles, in single precision.
 BASIS_ERROR = 1e-3
 # Rows and weights are about 1; networks multiply them, and distances square them, in single
@@ -147,7 +147,7 @@ def _check_grid(grid: Grid) -> None:
         require(0 <= grid.step <= max(grid.high - grid.low, 1), "a step is too large")
     elif isinstance(grid, FloatGrid):
         require(grid.low <= grid.high and grid.step >= 0, "a range is none")
-        require(0 <= grid.decimals <= MAX_DECIMALS, "decimals are too many")
+        require(0 <= grid.decimals <= MAX_FILE_DECIMALS, "decimals are too many")
     else:
         _check_values(grid)
 
