@@ -238,10 +238,8 @@ def _fitted_columns(model: Any, path: Path) -> list[FittedColumn]:
         raise DataError(f"{path} was fitted on columns without names; no file has those.")
     zones = zones_of_dates(encoder, model._row_builder)
     return [
-        FittedColumn(
-            name, getattr(codec, "levels", None), getattr(codec, "unit", None), zones.get(position)
-        )
-        for position, (name, codec) in enumerate(zip(encoder.names_, encoder.codecs_, strict=True))
+        FittedColumn(column.name, column.levels, column.unit, zones.get(position))
+        for position, column in enumerate(encoder.empty_columns())
     ]
 
 
@@ -293,20 +291,22 @@ def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, A
     """Return conditions as `sample` takes them, from texts such as 60..75 and retired,student."""
     if not texts:
         return None
-    encoder = sampler.encoder_
-    codecs = {
-        str(name): (name, codec)
-        for name, codec in zip(encoder.names_, encoder.codecs_, strict=True)
-    }
+    columns = {str(column.name): column for column in sampler.encoder_.empty_columns()}
     out: dict[Any, Any] = {}
     for text_name, text in texts:
-        name, codec = codecs.get(text_name, (text_name, None))
+        column = columns.get(text_name)
+        name = text_name if column is None else column.name
         if name in out:
             raise DataError(f"--where names column {text_name!r} twice; give one condition for it.")
-        levels = getattr(codec, "levels", None)
-        is_time = getattr(codec, "unit", None) is not None
-        out[name] = _range_wanted(text, is_time) if levels is None else _levels_wanted(text, levels)
+        out[name] = text if column is None else _wanted(text, column)
     return out
+
+
+def _wanted(text: str, column: Any) -> Any:
+    """Return a condition on a column of numbers, dates or categories."""
+    if column.levels is None:
+        return _range_wanted(text, is_time=column.unit is not None)
+    return _levels_wanted(text, column.levels)
 
 
 def _levels_wanted(text: str, levels: Sequence[Any]) -> Any:

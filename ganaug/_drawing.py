@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.columns import Column, as_slice, assemble, regrouped
 from ganaug._encoding.conditions import TableConditions
+from ganaug._encoding.encoder import Encoder
 from ganaug._encoding.fitted_columns import zones_of_dates
-from ganaug._encoding.images import ImageEncoder
 from ganaug._encoding.rows import RowBuilder
-from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import take_rows
 from ganaug._gan.model import GAN, Stream
 from ganaug._requests import check_found, check_where
@@ -41,7 +40,7 @@ class RowDrawer:
     Parameters
     ----------
     gan : GAN
-    encoder : TableEncoder or ImageEncoder
+    encoder : Encoder
     row_builder : RowBuilder
     labels : any container
         One label of each class, in the container of y.
@@ -49,7 +48,7 @@ class RowDrawer:
     """
 
     gan: GAN
-    encoder: TableEncoder | ImageEncoder
+    encoder: Encoder
     row_builder: RowBuilder
     labels: Any
     classes: NDArray[Any]

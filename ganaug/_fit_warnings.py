@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug._encoding.columns import Column
+from ganaug._encoding.encoder import Encoder
 from ganaug._warning import INTERRUPTION, warn
 from ganaug.exceptions import DataWarning, RepeatedRowsWarning, TrainingError
 
@@ -118,7 +119,7 @@ def warn_of_repeats(classes: Sequence[Any]) -> None:
         )
 
 
-def explain_divergence(error: TrainingError, encoder: Any) -> TrainingError:
+def explain_divergence(error: TrainingError, encoder: Encoder) -> TrainingError:
     """Return the error with what may have caused it."""
     extremes = [
         f"{name!r} ({low} to {high}, at most {reach:.3g} standard deviations from the mean)"

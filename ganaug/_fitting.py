@@ -15,10 +15,9 @@ from ganaug import _fit_warnings as fit_warnings
 from ganaug import _requests as requests
 from ganaug._callbacks import TrainingTask
 from ganaug._encoding.columns import Column
-from ganaug._encoding.images import ImageEncoder
+from ganaug._encoding.encoder import Encoder
 from ganaug._encoding.layout import ImageLayout
 from ganaug._encoding.rows import RowBuilder, Rows
-from ganaug._encoding.table import TableEncoder
 from ganaug._encoding.target import Target
 from ganaug._gan.model import GAN, GANConfig, Stream, TrainingRows
 from ganaug._gan.network_gan import ImageGAN, OwnNetworkGAN
@@ -30,7 +29,6 @@ from ganaug._scoring import ScoreScale
 from ganaug.exceptions import TrainingError
 
 MAX_CLASS_ROWS = 5000
-Encoder = TableEncoder | ImageEncoder
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,10 @@ class Codec(ABC):
         """
 
     @abstractmethod
+    def empty(self, name: Any) -> Column:
+        """Return a column as that of `fit`, without rows."""
+
+    @abstractmethod
     def decode(self, name: Any, rows: ExpandedRows) -> Column:
         """Read the column from expanded rows."""
 
@@ -287,6 +291,9 @@ class NumberCodec(Codec):
         states[missing] = 1 if self.has_missing else MISSING_CODE
         return states
 
+    def empty(self, name: Any) -> Column:
+        return Column(name, np.zeros(0), np.zeros(0, dtype=bool), unit=self.unit)
+
     def decode(self, name: Any, rows: ExpandedRows) -> Column:
         n_rows = len(rows)
         if self.grid is None:
@@ -351,6 +358,9 @@ class LevelCodec(Codec):
 
     def is_unseen(self, column: Column) -> NDArray[np.bool_]:
         return self.codes(column) == MISSING_CODE
+
+    def empty(self, name: Any) -> Column:
+        return self.column(name, np.zeros(0, dtype=np.int64))
 
     def column(self, name: Any, codes: NDArray[np.int64]) -> Column:
         """Return the column that has these codes among the fitted levels."""

@@ -6,30 +6,27 @@ from datetime import tzinfo
 
 import numpy as np
 
-from ganaug._encoding.codecs import NumberCodec
 from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
-from ganaug._encoding.images import ImageEncoder
+from ganaug._encoding.encoder import Encoder
 from ganaug._encoding.rows import RowBuilder, Rows
-from ganaug._encoding.table import TableEncoder
 from ganaug.exceptions import DataError
 
 
-def read_fitted_columns(
-    rows: Rows, encoder: TableEncoder | ImageEncoder, builder: RowBuilder
-) -> list[Column]:
+def read_fitted_columns(rows: Rows, encoder: Encoder, builder: RowBuilder) -> list[Column]:
     """Read all columns, as categories where `fit` did, times by the clock that they had there.
 
     Parameters
     ----------
     rows : Rows
-    encoder : TableEncoder or ImageEncoder
+    encoder : Encoder
         Fitted.
     builder : RowBuilder
         Builds rows as they were in `fit`.
     """
     columns = [
-        rows.column(j, as_category=chosen) for j, chosen in enumerate(encoder.is_categorical)
+        rows.column(j, as_category=fitted.is_categorical)
+        for j, fitted in enumerate(encoder.empty_columns())
     ]
     for position, zone in zones_of_dates(encoder, builder).items():
         columns[position] = _on_fitted_clock(rows, position, columns[position], zone)
@@ -56,20 +53,17 @@ def _on_fitted_clock(rows: Rows, position: int, column: Column, zone: tzinfo | N
     return column if str(found) == str(zone) else rows.column(position, zone=zone)
 
 
-def zones_of_dates(
-    encoder: TableEncoder | ImageEncoder, builder: RowBuilder
-) -> dict[int, tzinfo | None]:
+def zones_of_dates(encoder: Encoder, builder: RowBuilder) -> dict[int, tzinfo | None]:
     """Return the time zone that each column of dates or durations had in `fit`, by position.
 
     Rows remember it: one is built. Columns of which all values were missing are left out.
     """
-    dated = [
-        position
-        for position, codec in enumerate(encoder.codecs_)
-        if isinstance(codec, NumberCodec) and codec.unit is not None and codec.grid is not None
-    ]
-    if not dated:
+    if all(column.unit is None for column in encoder.empty_columns()):
         return {}
     columns = encoder.inverse_transform(np.zeros((1, encoder.layout_.width), dtype=np.float32))
     rows = wrap_rows(builder.build(columns))
-    return {position: rows.zone_of(position, columns[position]) for position in dated}
+    return {
+        position: rows.zone_of(position, column)
+        for position, column in enumerate(columns)
+        if column.unit is not None and not column.missing.all()
+    }

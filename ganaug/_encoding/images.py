@@ -195,15 +195,9 @@ class ImageEncoder:
         """Refuse images of another form."""
         self.form.check(rows)
 
-    @property
-    def is_categorical(self) -> list[bool]:
-        """Which columns were fitted as categories: none."""
-        return [False] * len(self.names_)
-
-    @property
-    def codecs_(self) -> list[None]:
-        """The codec of each column: none has one of its own."""
-        return [None] * len(self.names_)
+    def empty_columns(self) -> list[Column]:
+        """Return columns as those of `fit`, without rows: numbers by name."""
+        return self.inverse_transform(np.zeros((0, len(self.names_)), dtype=np.float32))
 
     def widest_numbers(self) -> list[tuple[Hashable, Any, Any, float]]:
         """Return columns that may have made a training diverge: no pixel is far from others."""

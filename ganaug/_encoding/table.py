@@ -114,6 +114,10 @@ class TableEncoder:
                 found.append((name, codec.grid.low, codec.grid.high, reach))
         return sorted(found, key=lambda entry: -entry[3])[:3]
 
+    def empty_columns(self) -> list[Column]:
+        """Return columns as those of `fit`, without rows: of their names, levels and units."""
+        return [codec.empty(name) for name, codec in zip(self.names_, self.codecs_, strict=True)]
+
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns; categories not seen in `fit` become code -1."""
         out = CompactRows(self.layout_, len(columns[0]))

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganaug._encoding.encoder import Encoder
 from ganaug._encoding.images import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, ImageEncoder, ImageForm
 from ganaug._encoding.layout import ImageLayout, TableLayout
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import Encoder
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
 from ganaug._gan.network_gan import NetworkGAN, NetworkGANState
 from ganaug._persistence import checks
@@ -146,6 +146,7 @@ class NetworkSamplerState:
 def _encoder_state(encoder: Encoder) -> ImageEncoderState | TableEncoderState:
     if isinstance(encoder, ImageEncoder):
         return ImageEncoderState.of(encoder)
+    assert isinstance(encoder, TableEncoder)  # narrows the type
     return TableEncoderState(EncoderState.of(encoder), encoder.layout_)
 
 

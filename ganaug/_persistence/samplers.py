@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.encoder import Encoder
 from ganaug._encoding.layout import TableLayout
 from ganaug._encoding.table import TableEncoder
-from ganaug._fitting import Encoder, FittedParts, new_gan
+from ganaug._fitting import FittedParts, new_gan
 from ganaug._gan.model import GAN, TrainingRows
 from ganaug._gan.network_gan import NetworkGANState
 from ganaug._gan.own_networks import ModuleFactory

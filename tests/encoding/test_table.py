@@ -89,6 +89,16 @@ def test_all_columns_at_once():
         np.testing.assert_array_equal(after.missing, before.missing)
 
 
+def test_empty_columns_are_those_of_fit():
+    dates = numeric("day", np.arange(N), np.zeros(N, bool), unit="D")
+    columns = [*COLUMNS.values(), dates]
+    encoder, _, decoded = round_trip(columns, RANDOM.integers(0, 2, N))
+    for empty, fitted, made in zip(encoder.empty_columns(), columns, decoded, strict=True):
+        assert len(empty) == len(empty.missing) == 0
+        assert (empty.name, empty.levels, empty.unit) == (made.name, made.levels, made.unit)
+        assert (empty.name, empty.levels, empty.unit) == (fitted.name, fitted.levels, fitted.unit)
+
+
 def test_memory_does_not_grow_with_the_number_of_levels():
     town = categorical("town", [f"town {k}" for k in RANDOM.integers(0, 3000, 5000)])
     encoder, table, _ = round_trip([town])
