@@ -82,6 +82,7 @@ def check_values(kind, real, synthetic):
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.RepeatedRowsWarning")
+@pytest.mark.filterwarnings("ignore:.*as identifiers do:ganaug.exceptions.DataWarning")
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables(list(KINDS), MIXED_CONTAINERS))
 def test_mixed_tables(table):

@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug import GANOutlierDetector
-from ganaug._gan.model import GAN
+from ganaug._gan.training import Trainer
 from ganaug._warning import warn, words_for_the_shell
 from tests.quick import quick_sampler
 
@@ -63,6 +63,6 @@ def test_words_for_the_shell_are_those_of_the_warning_unless_it_has_others():
 
 @pytest.mark.parametrize(("distance", "shown"), [(0.1000412, "0.10004"), (0.2345, "0.23")])
 def test_a_distance_that_is_too_large_is_shown_as_larger(monkeypatch, distance, shown):
-    monkeypatch.setattr(GAN, "distance", lambda *_: distance)
+    monkeypatch.setattr(Trainer, "distance", distance)
     with pytest.warns(ConvergenceWarning, match=rf"rows are {shown} of .* at most 0\.1 where"):
         quick_sampler().fit(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2)
