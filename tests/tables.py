@@ -180,3 +180,11 @@ def columns_of(X: Any) -> list[list[Any]]:
 
 def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or value != value
+
+
+def moved_far(X: Any, random: Random, n: int, distance: float) -> Any:
+    """Return `n` rows of numbers, each moved so far off in a direction of its own."""
+    directions = random.normal(size=(n, X.shape[1]))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    far = distance * np.sqrt(X.shape[1]) * directions * X.std(axis=0)
+    return X[random.integers(0, len(X), n)] + far

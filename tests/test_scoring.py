@@ -19,6 +19,7 @@ import ganaug
 from ganaug import GANOutlierDetector, GANSampler
 from ganaug._scoring import ScoreScale, to_anomaly
 from ganaug.exceptions import DataError
+from tests.tables import moved_far
 
 
 @given(arrays(float, 5, elements=st.floats(-1e12, 1e12)))
@@ -57,9 +58,7 @@ def random_table(seed):
         random_state=seed,
     )
     X = X * 10.0 ** rng.integers(-3, 4, n_features)
-    directions = rng.normal(size=(30, n_features))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    planted = X[rng.integers(0, len(X), 30)] + 12 * np.sqrt(n_features) * directions * X.std(axis=0)
+    planted = moved_far(X, rng, 30, 12)
     return X, y, planted
 
 

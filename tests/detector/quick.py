@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.datasets import make_blobs
 
 from ganaug import GANOutlierDetector
+from tests.tables import moved_far
 
 
 def quick(**parameters):
@@ -22,7 +23,5 @@ def random_table(seed):
         random_state=seed,
     )
     X = X * 10.0 ** rng.integers(-3, 4, n_features)
-    directions = rng.normal(size=(20, n_features))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    planted = X[rng.integers(0, len(X), 20)] + 9 * np.sqrt(n_features) * directions * X.std(axis=0)
+    planted = moved_far(X, rng, 20, 9)
     return X, planted

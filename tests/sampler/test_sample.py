@@ -146,14 +146,14 @@ def test_rows_for_training_keep_further_from_other_classes():
 
 
 def test_rows_for_training_are_those_of_fit_resample_in_kind():
-    X, y = make_moons(300, noise=0.3, random_state=0)
+    X, y = make_moons(1200, noise=0.3, random_state=0)  # means of few rows differ by chance
     rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:40]]
     sampler = GANSampler(n_steps=100, random_state=0)
     X_resampled, _ = sampler.fit_resample(X[rows], y[rows])
     added = X_resampled[sampler.synthetic_mask_]
     drawn, _ = sampler.sample(len(added), y=1, for_training=True)
     assert not np.array_equal(added, drawn)
-    np.testing.assert_allclose(added.mean(axis=0), drawn.mean(axis=0), atol=0.2)
+    np.testing.assert_allclose(added.mean(axis=0), drawn.mean(axis=0), atol=0.15)
     (batch, _), *_ = sampler.sample_batches(len(added), y=1, for_training=True)
     np.testing.assert_array_equal(batch, drawn)
 
