@@ -20,7 +20,7 @@ import ganaug.sampler
 from ganaug._gan import batches, inference, selection, table_gan
 from ganaug._gan.batches import Batch, DeviceTable, nearest_in_class
 from ganaug._gan.exclusions import ClassExclusions
-from ganaug._gan.gate import Validity
+from ganaug._gan.gate import StateGate, Validity
 from ganaug._gan.geometry import ClassMoves
 from ganaug._gan.inference import RowSampler
 from ganaug._gan.ranges import NumberRanges
@@ -113,6 +113,10 @@ def _numbers_as_they_are(
     return rows
 
 
+def _all_there(self: StateGate, one_hot: Tensor) -> Tensor:
+    return one_hot.new_ones(*one_hot.shape[:-1], self.size)
+
+
 def _neighbours_in_place_of_rows(
     self: RowSampler, homes: Tensor, anchored: Tensor, n_each: int, random: torch.Generator
 ) -> Tensor:
@@ -195,6 +199,10 @@ PARTS: dict[str, Part] = {
             (NumberRanges, "__call__", _numbers_as_they_are),
         )
     ),
+    # numbers beyond a range are cut off at its end
+    "ends": Part(((NumberRanges, "__call__", _numbers_as_they_are),)),
+    # what stands for a missing number is one of them
+    "gaps": Part(((StateGate, "is_there", _all_there),)),
     # the control: the same targets, selection and validity, and nothing is trained
     "network": Part(
         ((RowSampler, "_draw", _neighbours_in_place_of_rows), _NO_CALIBRATION), {"n_steps": 1}

@@ -20,6 +20,7 @@ TINY = "n_steps=60,hidden_layer_sizes=(16,),batch_size=32,learning_rate=0.2"
 def fold():
     table = mixed_table(120, 30)
     y = table.pop("target").to_numpy()
+    table.loc[::7, "number"] = np.nan
     table["warm"] = table["colour"].map({"red": "yes", "green": "no", "blue": "no"})
     return Fold(table, y, ("colour", "answer", "warm"))
 
