@@ -754,7 +754,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         validation.check_class_counts(target)
         networks = self._own_networks()
         # networks of one's own were written for a width
-        encoder = TableEncoder(class_states=networks is None)
+        encoder = TableEncoder(by_class=networks is None)
         return TrainingJob(
             rows=rows,
             target=target,

@@ -38,8 +38,9 @@ class TableEncoder:
     linear : bool, default=False
         Scale all numbers linearly, also those with heavy tails, and give no value that piles up a
         state of its own: distances are kept, also beyond what was seen.
-    class_states : bool, default=True
-        Whether what most rows of a class share has a state. It makes rows wider, by the data.
+    by_class : bool, default=True
+        Whether classes have a say: what many rows of a class share has a state (rows become
+        wider, by the data), and tails are heavy only where they are so within classes.
 
     Attributes
     ----------
@@ -55,9 +56,9 @@ class TableEncoder:
     layout_: TableLayout
     codecs_: list[Codec]
 
-    def __init__(self, *, linear: bool = False, class_states: bool = True) -> None:
+    def __init__(self, *, linear: bool = False, by_class: bool = True) -> None:
         self.linear = linear
-        self.class_states = class_states and not linear
+        self.by_class = by_class and not linear
 
     @classmethod
     def from_parts(
@@ -84,8 +85,8 @@ class TableEncoder:
             say about the class and the other columns.
         """
         self.names_ = [column.name for column in columns]
-        by_class = _rows_by_class(classes) if self.class_states else ()
-        self.codecs_ = [fit_codec(column, by_class, linear=self.linear) for column in columns]
+        rows_by_class = _rows_by_class(classes) if self.by_class else ()
+        self.codecs_ = [fit_codec(column, rows_by_class, linear=self.linear) for column in columns]
         rows = _rows_for_context(len(classes))
         known = [column.take(rows) for column in columns]
         context = _context(self.codecs_, known, classes[rows])

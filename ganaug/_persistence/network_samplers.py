@@ -79,7 +79,7 @@ class TableEncoderState:
 
     def build(self) -> TableEncoder:
         return TableEncoder.from_parts(
-            self.encoder.names, self.encoder.codecs, self.layout, class_states=False
+            self.encoder.names, self.encoder.codecs, self.layout, by_class=False
         )
 
 
