@@ -108,4 +108,5 @@ class RowDrawer:
             draw.conditions.encoded,
             for_training=draw.for_training,
         ):
-            yield draw.conditions.keep(self.encoder.inverse_transform(rows))
+            columns = self.encoder.inverse_transform(rows, code, draw.conditions.bounds)
+            yield draw.conditions.keep(columns)

@@ -10,7 +10,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.columns import MISSING_CODE, Column, level_key, level_kind
+from ganaug._encoding.columns import (
+    MISSING_CODE,
+    NO_BOUNDS,
+    Bounds,
+    Column,
+    level_key,
+    level_kind,
+)
+from ganaug._encoding.heaping import Heaps, find_heaps
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.levels import Context, level_vectors
 from ganaug._encoding.numbers import (
@@ -40,7 +48,7 @@ def fit_codec(
 ) -> Codec:
     """Return the codec that fits the kind and the size of a column.
 
-    `rows_by_class` are rows of each class, the smallest class first.
+    `rows_by_class` are rows of each class.
     """
     if column.levels is None:
         return NumberCodec.fit(column, rows_by_class, linear=linear)
@@ -88,10 +96,18 @@ class CompactRows:
 
 
 class ExpandedRows:
-    """Rows of shape (n_rows, width) while codecs read them."""
+    """Rows of shape (n_rows, width) while codecs read them: new ones of a class, or any."""
 
-    def __init__(self, layout: TableLayout, rows: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        layout: TableLayout,
+        rows: NDArray[np.float32],
+        class_code: int | None = None,
+        bounds: Bounds = NO_BOUNDS,
+    ) -> None:
+        self.class_code = class_code
         self._layout = layout
+        self._bounds = bounds
         self._rows = rows
         self._numbers = np.ascontiguousarray(rows[:, : len(layout.numbers)].T)
         self._one_hot = rows[:, layout.one_hot]
@@ -99,8 +115,12 @@ class ExpandedRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def number(self, slot: int) -> NDArray[np.float64]:
-        return self._numbers[slot].astype(np.float64)
+    def number(self, slot: int) -> NDArray[np.float32]:
+        return self._numbers[slot]
+
+    def bounds(self, slot: int) -> tuple[Any, Any]:
+        """Return from where to where the values of a number are to lie, in those of its column."""
+        return self._bounds.get(self._layout.numbers[slot].column, (-np.inf, np.inf))
 
     def vector(self, slot: int) -> NDArray[np.float32]:
         return self._rows[:, self._layout.vector_slices[slot]]
@@ -172,6 +192,7 @@ class NumberCodec(Codec):
     unit: str | None = None
     number: int | None = None
     head: int | None = None
+    heaps: Heaps | None = None
 
     @classmethod
     def fit(
@@ -193,7 +214,10 @@ class NumberCodec(Codec):
             scale = find_scale(grid.to_unit(present), of_classes, linear=linear)
         if linear:
             return cls(grid, scale, present[:0], has_missing, column.unit)
-        return cls(grid, scale, find_atoms(present, by_class), has_missing, column.unit)
+        atoms = find_atoms(present, by_class)
+        varied = [own[~np.isin(own, atoms)] for own in (present, *by_class)]
+        heaps = find_heaps(varied[0], varied[1:], grid, column.unit)
+        return cls(grid, scale, atoms, has_missing, column.unit, heaps=heaps)
 
     def lay_out(
         self, position: int, column: Column, context: Context, builder: LayoutBuilder
@@ -201,18 +225,16 @@ class NumberCodec(Codec):
         if self.grid is None:
             return
         if self.scale is not None:
-            slot = self._number_slot(position, self.grid, self.scale)
-            self.number = builder.add_number(slot)
+            self.number = builder.add_number(self._number_slot(position, self.grid, self.scale))
         if self.n_states > 1:
             constants = (0.0, *([0.0] if self.has_missing else []), *self.scaled(self.atoms))
             head = HeadSlot(position, self.n_states, self.number, constants, self.has_missing)
             self.head = builder.add_head(head)
 
-    @staticmethod
-    def _number_slot(position: int, grid: Grid, scale: Scale) -> NumberSlot:
+    def _number_slot(self, position: int, grid: Grid, scale: Scale) -> NumberSlot:
         low, high = scale.forward(np.array([0.0, 1.0]))
         step = grid.unit_step * (high - low) if scale.is_linear else 0.0
-        return NumberSlot(position, float(low), float(high), float(step))
+        return NumberSlot(position, float(low), float(high), float(step), self.heaps is not None)
 
     @property
     def n_states(self) -> int:
@@ -298,10 +320,14 @@ class NumberCodec(Codec):
         n_rows = len(rows)
         if self.grid is None:
             return Column(name, np.zeros(n_rows), np.ones(n_rows, dtype=bool), unit=self.unit)
-        unit = np.zeros(n_rows)
+        values = self.grid.from_unit(np.zeros(n_rows))
         if self.number is not None and self.scale is not None:
-            unit = self.scale.backward(rows.number(self.number))
-        values = self.grid.from_unit(unit)
+            unit = self.scale.backward_from_single(rows.number(self.number))
+            values = self.grid.from_unit(unit)
+            if self.heaps is not None and rows.class_code is not None:
+                rounded = self.heaps.from_unit(unit, self.grid, rows.class_code)
+                low, high = rows.bounds(self.number)
+                values = np.where((rounded >= low) & (rounded <= high), rounded, values)
         missing = np.zeros(n_rows, dtype=bool)
         if self.head is not None:
             states = rows.head(self.head)

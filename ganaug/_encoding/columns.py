@@ -5,11 +5,12 @@ from __future__ import annotations
 import mmap
 import numbers
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from itertools import compress, count
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from ganaug._encoding.clocks import are_times, ticks_of_objects
 from ganaug.exceptions import DataError
 
 MISSING_CODE = -1
+# From where to where the numbers of columns, by their positions, are to lie.
+Bounds = Mapping[int, tuple[Any, Any]]
+NO_BOUNDS: Bounds = MappingProxyType({})
 BOOLEANS = (bool, np.bool_)
 # the first that fits: numpy's durations are integers, and True is one of Python's
 KINDS: dict[str, tuple[type, ...]] = {

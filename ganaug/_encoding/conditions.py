@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.codecs import NANOSECONDS, Codec, LevelCodec, NumberCodec, VectorCodec
-from ganaug._encoding.columns import Column, is_missing, level_key
+from ganaug._encoding.columns import Bounds, Column, is_missing, level_key
 from ganaug._encoding.layout import Condition
 from ganaug.exceptions import DataError
 
@@ -44,7 +44,7 @@ class TableConditions:
     """
 
     encoded: tuple[Condition, ...] = ()
-    bounds: Mapping[int, tuple[Any, Any]] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=dict)
     levels: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def keep(self, columns: Sequence[Column]) -> list[Column]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.columns import Column
+from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.rows import Rows
@@ -43,8 +43,16 @@ class Encoder(Protocol):
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns."""
 
-    def inverse_transform(self, rows: NDArray[np.float32]) -> list[Column]:
-        """Decode expanded rows of shape (n_rows, layout_.width) to valid columns."""
+    def inverse_transform(
+        self,
+        rows: NDArray[np.float32],
+        class_code: int | None = None,
+        bounds: Bounds = NO_BOUNDS,
+    ) -> list[Column]:
+        """Decode expanded rows of shape (n_rows, layout_.width) to valid columns.
+
+        Of new rows of a class, whose numbers in the columns at some positions lie within bounds.
+        """
 
     def unseen(self, columns: Sequence[Column]) -> NDArray[np.bool_]:
         """Return which values are of a kind that `fit` has not seen: (n_rows, n_columns)."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.codecs import LARGEST
-from ganaug._encoding.columns import Column
+from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
 from ganaug._encoding.conditions import TableConditions
 from ganaug._encoding.layout import EncodedTable, ImageLayout
 from ganaug._encoding.rows import Rows
@@ -233,7 +233,12 @@ class ImageEncoder:
             "Leave where out."
         )
 
-    def inverse_transform(self, rows: NDArray[np.float32]) -> list[Column]:
+    def inverse_transform(
+        self,
+        rows: NDArray[np.float32],
+        class_code: int | None = None,
+        bounds: Bounds = NO_BOUNDS,
+    ) -> list[Column]:
         """Decode images of shape (n_rows, layout_.width) to columns of valid pixels."""
         pixels = rows.astype(np.float64)
         if self.form.channels_last:

@@ -38,12 +38,16 @@ class NumberSlot:
     step : float
         Distance of neighbouring values on the column's grid, in encoded units; 0 if the column is
         continuous or its scale is not linear.
+    is_heaped : bool
+        Whether some values are rounded to more than the grid, which decoding does: until then they
+        are where they are.
     """
 
     column: int
     low: float
     high: float
     step: float
+    is_heaped: bool = False
 
 
 @dataclass(frozen=True)

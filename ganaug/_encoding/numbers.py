@@ -132,7 +132,8 @@ class FloatGrid:
         if self.step:
             steps = np.round(unit * ((self.high - self.low) / self.step))
             values = np.round(self.low + steps * self.step, self.decimals)
-        return np.clip(values, self.low, self.high)
+        # low + (high - low) may be the float before high
+        return np.where(unit == 1.0, self.high, np.clip(values, self.low, self.high))
 
     def inside(self, low: float, high: float) -> tuple[float, float] | None:
         """Return the smallest and the largest value in [low, high], None if there is none."""
@@ -341,6 +342,13 @@ class Scale:
     def backward(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.interp(standard, self.standard, self.unit)
 
+    def backward_from_single(self, standard: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return places from standard units in single precision, where an end may lie inside."""
+        with np.errstate(over="ignore"):  # a detector draws in what is too far
+            low, high = self.standard[[0, -1]].astype(np.float32)
+        unit = np.where(standard <= low, self.unit[0], self.backward(standard.astype(np.float64)))
+        return np.where(standard >= high, self.unit[-1], unit)
+
 
 def find_scale(
     unit: NDArray[np.float64],
@@ -403,12 +411,13 @@ def find_atoms(values: NDArray[Any], by_class: Sequence[NDArray[Any]] = ()) -> N
     ----------
     values : ndarray of shape (n_rows,)
     by_class : sequence of ndarray
-        Those of each class, the smallest first.
+        Those of each class.
     """
     values = _thinned(values)
     distinct, counts = np.unique(values, return_counts=True)
     often = distinct[counts >= ATOM_SHARE * len(values)]
-    of_classes = np.concatenate([often[:0], *map(_atoms_of_class, by_class)])
+    smallest_first = sorted(by_class, key=len)
+    of_classes = np.concatenate([often[:0], *map(_atoms_of_class, smallest_first)])
     atoms = np.union1d(often, of_classes[:MAX_CLASS_ATOMS])
     return atoms if len(distinct) - len(atoms) >= ATOM_MIN_OTHER_VALUES else distinct[:0]
 

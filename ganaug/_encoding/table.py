@@ -19,7 +19,7 @@ from ganaug._encoding.codecs import (
     VectorCodec,
     fit_codec,
 )
-from ganaug._encoding.columns import Column
+from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
 from ganaug._encoding.conditions import TableConditions, encode_conditions
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.levels import Context
@@ -149,9 +149,18 @@ class TableEncoder:
         """
         return encode_conditions(where, self.names_, self.codecs_, zone_of)
 
-    def inverse_transform(self, rows: NDArray[np.float32]) -> list[Column]:
-        """Decode expanded rows of shape (n_rows, layout_.width) to valid columns."""
-        expanded = ExpandedRows(self.layout_, rows)
+    def inverse_transform(
+        self,
+        rows: NDArray[np.float32],
+        class_code: int | None = None,
+        bounds: Bounds = NO_BOUNDS,
+    ) -> list[Column]:
+        """Decode expanded rows of shape (n_rows, layout_.width) to valid columns.
+
+        Numbers of new rows of a class are as often round as those of its real rows, within the
+        `bounds` (low, high) of a column's position.
+        """
+        expanded = ExpandedRows(self.layout_, rows, class_code, bounds)
         return [
             codec.decode(name, expanded)
             for codec, name in zip(self.codecs_, self.names_, strict=True)
@@ -159,13 +168,13 @@ class TableEncoder:
 
 
 def _rows_by_class(classes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return rows of each class, the smallest class first: all, or a random choice of many."""
+    """Return rows of each class: all, or a random choice of many."""
     by_class = np.argsort(classes, kind="stable")
     parts = np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
     random = np.random.default_rng(0)  # the same table always has the same layout
     return [
         part if len(part) <= MAX_CLASS_ROWS else random.choice(part, MAX_CLASS_ROWS, replace=False)
-        for part in sorted(parts, key=len)
+        for part in parts
     ]
 
 

@@ -80,6 +80,9 @@ class Validity:
         self._one_hot = layout.one_hot
         self._continuous = layout.continuous
         self._low, self._high, self._step = number_ranges(layout, device)
+        for number, slot in enumerate(layout.numbers):
+            if slot.is_heaped:
+                self._step[number] = 0.0
 
     def __call__(self, rows: Tensor) -> Tensor:
         numbers = rows[:, : self._n].clamp(self._low, self._high)

@@ -19,6 +19,7 @@ from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
 from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_hashable
+from ganaug._encoding.heaping import Heaps
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
 from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
 from ganaug._gan.geometry import ClassGeometry
@@ -125,6 +126,8 @@ def _check_number_codec(codec: NumberCodec, head: HeadSlot | None, layout: Table
     _check_grid(codec.grid)
     if codec.scale is not None:
         _check_scale(codec.scale)
+    if codec.heaps is not None:
+        _check_heaps(codec.heaps, codec.grid)
     require((codec.scale is None) == (codec.number is None), "a scale has no number")
     if codec.number is not None:
         _at(layout.numbers, codec.number)
@@ -157,6 +160,18 @@ def _check_values(grid: ValueGrid) -> None:
     require(values.ndim == 1 and len(values) > 0 and values.dtype.kind in "iuf", "a grid is none")
     require_finite("values are", values)
     require(bool((values[1:] > values[:-1]).all()), "values are not sorted")
+
+
+def _check_heaps(heaps: Heaps, grid: Grid) -> None:
+    steps, shares = heaps.steps, heaps.shares
+    require(not isinstance(grid, ValueGrid), "a few values are rounded to steps")
+    require(steps.ndim == 1 and len(steps) > 0 and shares.ndim == 2, "steps are none")
+    require(len(shares) > 0 and shares.shape[1] == len(steps), "steps have no shares")
+    for numbers in (steps, shares):
+        require(numbers.dtype == np.float64, "steps are no numbers")
+        require_finite("steps are", numbers)
+    require(bool((steps > 0).all()), "a step is none")
+    require(bool(((shares >= 0) & (shares <= 1)).all()), "a share is none")
 
 
 def _check_scale(scale: Scale) -> None:

@@ -255,3 +255,13 @@ def test_few_values_are_a_grid_only_if_there_are_no_others(monkeypatch):
 )
 def test_common_values_have_a_step_if_they_are_at_equal_distances(values, step):
     assert ValueGrid(np.array(values)).unit_step == pytest.approx(step)
+
+
+def test_the_ends_of_a_column_come_back_from_single_precision():
+    random = np.random.default_rng(0)
+    for values in random.normal(size=(100, 50)):
+        grid = find_grid(values)
+        scale = find_scale(grid.to_unit(values))
+        ends = scale.forward(np.array([0.0, 1.0])).astype(np.float32)
+        back = grid.from_unit(scale.backward_from_single(ends))
+        assert back.tolist() == [values.min(), values.max()]
