@@ -20,10 +20,14 @@ from ganaug._gan.networks import Generator
 from ganaug._gan.ranges import NumberRanges
 from ganaug._gan.runtime import random_generator
 
-N_ROWS = 1024
+# Rates are as exact as the candidates that they are measured on are many: the bias mends their
+# chance, too.
+MIN_ROWS, MAX_ROWS = 1024, 8192
+ROWS_FOR_EACH = 4
 N_ROUNDS = 10
 MAX_REAL_ROWS = 20_000
-PRIOR_ROWS = 0.5
+# A level that no candidate has counts as if half of one had it.
+LEAST_ROWS = 0.5
 MAX_BIAS = 6.0
 NEVER = -50.0
 
@@ -52,6 +56,7 @@ def calibrate_levels(
             continue
         wanted = _shares(real, weights)
         free = bias > NEVER
+        n_rows = min(max(ROWS_FOR_EACH * len(real), MIN_ROWS), MAX_ROWS)
         for _ in range(N_ROUNDS):
             # the same noise in each round: only the bias changes
             sampler = RowSampler(
@@ -63,8 +68,8 @@ def calibrate_levels(
                 ranges,
                 (*seed, class_code),
             )
-            rows = sampler.candidates(N_ROWS)
-            change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()
+            found = _shares(sampler.candidates(n_rows)[:, table.layout.one_hot])
+            change = wanted.log() - found.clamp(min=LEAST_ROWS / n_rows).log()
             bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)
 
 
@@ -79,6 +84,5 @@ def _real_one_hot(
 
 
 def _shares(one_hot: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the share of each level, kept off 0 so that its logarithm exists."""
-    counts = one_hot.sum(dim=0) if weights is None else weights @ one_hot
-    return (counts + PRIOR_ROWS) / (len(one_hot) + 2 * PRIOR_ROWS)
+    """Return the share of each level."""
+    return (one_hot.sum(dim=0) if weights is None else weights @ one_hot) / len(one_hot)
