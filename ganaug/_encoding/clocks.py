@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 PYTHON_TIMES = {date: "M8[D]", datetime: "M8[us]", timedelta: "m8[us]"}
 MOST_IN_NANOSECONDS = np.iinfo(np.int64).max // 1000  # microseconds
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+NANOSECONDS = {
+    **{"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9},
+    **{"D": 86_400 * 10**9, "W": 604_800 * 10**9, "M": 2_629_746 * 10**9, "Y": 31_556_952 * 10**9},
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Python has no other years, and a clock may be a day off UTC
 FIRST_SECOND, LAST_SECOND = (

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.columns import (
     MISSING_CODE,
     NO_BOUNDS,
@@ -37,10 +38,6 @@ from ganaug.exceptions import DataError
 MAX_ONE_HOT_LEVELS = 32
 # Encoded numbers are float32.
 LARGEST = 1e30
-NANOSECONDS = {
-    **{"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9},
-    **{"D": 86_400 * 10**9, "W": 604_800 * 10**9, "M": 2_629_746 * 10**9, "Y": 31_556_952 * 10**9},
-}
 
 
 def fit_codec(

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.codecs import NANOSECONDS, Codec, LevelCodec, NumberCodec, VectorCodec
+from ganaug._encoding.clocks import NANOSECONDS
+from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Bounds, Column, is_missing, level_key
 from ganaug._encoding.layout import Condition
 from ganaug.exceptions import DataError

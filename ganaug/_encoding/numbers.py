@@ -248,8 +248,7 @@ def find_grid(values: NDArray[Any]) -> Grid:
         if len(distinct) <= most:
             return ValueGrid(distinct)
     if values.dtype.kind in "iu":
-        low = int(values.min())
-        return IntegerGrid(low, int(values.max()), int(np.gcd.reduce(_offsets(values, low))))
+        return find_integer_grid(values)
     lowest, highest = float(values.min()), float(values.max())
     decimals = _decimals(values)
     if decimals is None:
@@ -257,6 +256,12 @@ def find_grid(values: NDArray[Any]) -> Grid:
     scaled = np.round(values * 10.0**decimals).astype(np.int64)
     step = int(np.gcd.reduce(scaled - scaled.min()))
     return FloatGrid(lowest, highest, step / 10.0**decimals, decimals)
+
+
+def find_integer_grid(values: NDArray[Any]) -> IntegerGrid:
+    """Return the range and the step of whole numbers."""
+    low = int(values.min())
+    return IntegerGrid(low, int(values.max()), int(np.gcd.reduce(_offsets(values, low))))
 
 
 def find_usual_grid(values: NDArray[Any]) -> Grid:

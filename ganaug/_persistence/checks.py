@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ganaug._detection.discriminators import N_HALVES, N_SCALES, Ensemble
 from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
-from ganaug._encoding.codecs import NANOSECONDS, CategoryCodec, NumberCodec, VectorCodec
+from ganaug._encoding.clocks import NANOSECONDS
+from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_hashable
 from ganaug._encoding.heaping import Heaps
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
