@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.calendars import CalendarGrid, find_date_grid
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.columns import (
     MISSING_CODE,
@@ -27,7 +28,6 @@ from ganaug._encoding.numbers import (
     Grid,
     Scale,
     find_atoms,
-    find_grid,
     find_scale,
     find_usual_grid,
 )
@@ -182,7 +182,7 @@ class NumberCodec(Codec):
     `grid` is None if no value is present; `scale` is None if all present values are equal.
     """
 
-    grid: Grid | None
+    grid: Grid | CalendarGrid | None
     scale: Scale | None
     atoms: NDArray[Any]
     has_missing: bool
@@ -203,7 +203,7 @@ class NumberCodec(Codec):
         has_missing = bool(column.missing.any())
         if not len(present):
             return cls(None, None, present, has_missing, column.unit)
-        grid = find_usual_grid(present) if linear else find_grid(present)
+        grid = find_usual_grid(present) if linear else find_date_grid(present, column.unit)
         by_class = [column.values[rows[~column.missing[rows]]] for rows in rows_by_class]
         scale = None
         if grid.low != grid.high:
@@ -228,7 +228,7 @@ class NumberCodec(Codec):
             head = HeadSlot(position, self.n_states, self.number, constants, self.has_missing)
             self.head = builder.add_head(head)
 
-    def _number_slot(self, position: int, grid: Grid, scale: Scale) -> NumberSlot:
+    def _number_slot(self, position: int, grid: Grid | CalendarGrid, scale: Scale) -> NumberSlot:
         low, high = scale.forward(np.array([0.0, 1.0]))
         step = grid.unit_step * (high - low) if scale.is_linear else 0.0
         return NumberSlot(position, float(low), float(high), float(step), self.heaps is not None)

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, ValueGrid
+from ganaug._encoding.calendars import CalendarGrid
+from ganaug._encoding.clocks import NANOSECONDS
+from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid
 
 # Steps to which people round: each a multiple of the next finer one.
 MANTISSAS = (5.0, 1.0)
 MAX_STEP_DECIMALS = 9
 SECONDS_ROUNDED_TO = (86_400.0, 43_200.0, 3600.0, 1800.0, 900.0, 300.0, 60.0, 1.0)
-SECONDS_OF_UNIT = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 # So large a share of values has to be rounded to a step, and so many standard errors of it: the
 # values of a smooth column are there by chance, as often as there are steps.
 MIN_SHARE = 0.1
@@ -58,7 +59,9 @@ class Heaps:
     steps: NDArray[np.float64]
     shares: NDArray[np.float64]
 
-    def from_unit(self, unit: NDArray[np.float64], grid: Grid, class_code: int) -> NDArray[Any]:
+    def from_unit(
+        self, unit: NDArray[np.float64], grid: Grid | CalendarGrid, class_code: int
+    ) -> NDArray[Any]:
         """Return values of a class at places in the range of a grid, the right share rounded.
 
         What would leave the range stays where it is, and so do the ends.
@@ -95,7 +98,7 @@ class Heaps:
 def find_heaps(
     values: NDArray[Any],
     by_class: Sequence[NDArray[Any]],
-    grid: Grid,
+    grid: Grid | CalendarGrid,
     unit: str | None = None,
 ) -> Heaps | None:
     """Return the steps to which more values are rounded than all are, None if there are none.
@@ -106,12 +109,14 @@ def find_heaps(
         Those of a column that are no states.
     by_class : sequence of ndarray
         Those of each class; none if classes are not told apart.
-    grid : Grid
+    grid : Grid or CalendarGrid
         What all values are on.
     unit : str or None
         The unit of a column of times.
     """
-    if isinstance(grid, ValueGrid) or max(-grid.low, grid.high) >= LARGEST or not len(values):
+    if not isinstance(grid, IntegerGrid | FloatGrid) or not len(values):
+        return None
+    if max(-grid.low, grid.high) >= LARGEST:
         return None
     if len(values) > MAX_ROWS:
         values = np.random.default_rng(0).choice(values, MAX_ROWS, replace=False)
@@ -153,8 +158,7 @@ class _Column:
             powers = 10.0 ** np.arange(coarsest, -MAX_STEP_DECIMALS - 1, -1.0)
             steps = (powers[:, None] * MANTISSAS).ravel()
         else:
-            seconds = SECONDS_OF_UNIT.get(unit, np.inf)  # days are not rounded to any
-            steps = np.array(SECONDS_ROUNDED_TO) / seconds
+            steps = np.array(SECONDS_ROUNDED_TO) / (NANOSECONDS[unit] / 1e9)
         told_apart = np.abs(self._values).max() * self._precision / MAX_SLACK
         finest = max(middle / MAX_STEPS_IN_MIDDLE, told_apart, TINY)
         steps = steps[(steps <= middle / MIN_STEPS_IN_MIDDLE) & (steps >= finest)]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ganaug._detection.discriminators import N_HALVES, N_SCALES, Ensemble
 from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._detection.reference import ReferenceRows, Relation
+from ganaug._encoding.calendars import FAR_DAYS, LAST_SHIFT, CalendarGrid, Months
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_hashable
@@ -143,8 +144,10 @@ def check_scales(encoder: EncoderState) -> None:
             require_finite("a scale is", codec.scale.standard, largest=LARGEST_SINGLE)
 
 
-def _check_grid(grid: Grid) -> None:
-    if isinstance(grid, IntegerGrid):
+def _check_grid(grid: Grid | CalendarGrid) -> None:
+    if isinstance(grid, CalendarGrid):
+        _check_calendar(grid)
+    elif isinstance(grid, IntegerGrid):
         limits = range(-(2**63), 2**64)
         require(grid.low in limits and grid.high in limits, "an integer is too large")
         require(0 <= grid.high - grid.low < 2**64, "a range is too wide")
@@ -156,6 +159,19 @@ def _check_grid(grid: Grid) -> None:
         _check_values(grid)
 
 
+def _check_calendar(grid: CalendarGrid) -> None:
+    calendar = grid.calendar
+    if isinstance(calendar, Months):
+        require(-1 <= calendar.shift <= LAST_SHIFT, "a month has no such day")
+    else:
+        of_week = tuple(day for day in range(7) if day in calendar.weekdays)
+        require(() != calendar.weekdays == of_week, "a week has no such days")
+    _check_grid(grid.places)
+    require(grid.places.low > -FAR_DAYS and grid.places.high < FAR_DAYS, "a date is too far")
+    require(0 < grid.per_day <= NANOSECONDS["D"], "a day has no such length")
+    require(grid.low > -(2**63) and grid.high < 2**63, "a date is too far")
+
+
 def _check_values(grid: ValueGrid) -> None:
     values = grid.values
     require(values.ndim == 1 and len(values) > 0 and values.dtype.kind in "iuf", "a grid is none")
@@ -163,9 +179,9 @@ def _check_values(grid: ValueGrid) -> None:
     require(bool((values[1:] > values[:-1]).all()), "values are not sorted")
 
 
-def _check_heaps(heaps: Heaps, grid: Grid) -> None:
+def _check_heaps(heaps: Heaps, grid: Grid | CalendarGrid) -> None:
     steps, shares = heaps.steps, heaps.shares
-    require(not isinstance(grid, ValueGrid), "a few values are rounded to steps")
+    require(isinstance(grid, IntegerGrid | FloatGrid), "a grid is rounded to steps")
     require(steps.ndim == 1 and len(steps) > 0 and shares.ndim == 2, "steps are none")
     require(len(shares) > 0 and shares.shape[1] == len(steps), "steps have no shares")
     for numbers in (steps, shares):

@@ -158,3 +158,49 @@ def test_levels_can_be_looked_up(tmp_path):
 def test_classes_can_be_told_apart(classes):
     with pytest.raises(PersistenceError, match="classes can't be told apart"):
         check_classes(np.array(classes))
+
+
+def with_calendar(changed):
+    """Return a file whose dates are the first days of 21 months, or what is changed of that."""
+    archive = archive_of("sampler")
+    (codec,) = [c for c in archive.document["encoder"]["codecs"] if c.get("unit") == "us"]
+    codec["grid"] = {
+        "type": "CalendarGrid",
+        "calendar": {"type": "Months", "shift": 0},
+        "places": {"low": 0, "high": 20, "step": 1},
+        "per_day": 86_400 * 10**6,
+        **changed,
+    }
+    return archive
+
+
+@pytest.mark.parametrize(
+    "calendar",
+    [{"type": "Months", "shift": -1}, {"type": "Weekdays", "weekdays": [1, 5]}],
+)
+def test_calendars_are_read(calendar, tmp_path):
+    model = load_changed(tmp_path / "file", with_calendar({"calendar": calendar}))
+    assert model.sample(20)[0]["since"].between("1969-12-25", "1971-09-01").all()
+    assert np.isfinite(model.score_samples(make_v1.X)).all()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"calendar": {"type": "Months", "shift": shift}} for shift in (-2, 28, 2**70, 0.5)),
+        *(
+            {"calendar": {"type": "Weekdays", "weekdays": days}}
+            for days in ([], [2, 1], [1, 1], [7], [-1])
+        ),
+        {"calendar": {"type": "Years"}},
+        *(
+            {"places": {"low": low, "high": high, "step": 1}}
+            for low, high in ((0, 2**50), (-(2**63), 0), (1, 0), (0, 2**39), (-(2**39), 0))
+        ),
+        {"per_day": 0},
+        {"per_day": 2**62},
+    ],
+)
+def test_calendars_have_dates(changed, tmp_path):
+    with pytest.raises(PersistenceError):
+        load_changed(tmp_path / "file", with_calendar(changed))
