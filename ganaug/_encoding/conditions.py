@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.calendars import CalendarGrid
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Bounds, Column, is_missing, level_key
@@ -347,7 +348,8 @@ def _described(codec: NumberCodec, wanted: Any) -> str:
         low, high = ticks.view(f"m8[{codec.unit}]").astype("m8[us]").tolist()
         return f"durations from {low} to {high}"
     low, high = np.datetime_as_string(ticks.view(f"M8[{codec.unit}]"), unit="auto")
-    return f"dates from {low} to {high}"
+    which = f", each {codec.grid.describe()}" if isinstance(codec.grid, CalendarGrid) else ""
+    return f"dates from {low} to {high}{which}"
 
 
 def _range_text(name: Any, wanted: tuple[Any, Any]) -> str:
