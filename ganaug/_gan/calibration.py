@@ -26,8 +26,8 @@ MIN_ROWS, MAX_ROWS = 1024, 8192
 ROWS_FOR_EACH = 4
 N_ROUNDS = 10
 MAX_REAL_ROWS = 20_000
-# A level that no candidate has counts as if half of one had it.
-LEAST_ROWS = 0.5
+# Half a row more of each level, so that few rows don't settle a rate (Krichevsky & Trofimov 1981).
+PRIOR_ROWS = 0.5
 MAX_BIAS = 6.0
 NEVER = -50.0
 
@@ -68,8 +68,8 @@ def calibrate_levels(
                 ranges,
                 (*seed, class_code),
             )
-            found = _shares(sampler.candidates(n_rows)[:, table.layout.one_hot])
-            change = wanted.log() - found.clamp(min=LEAST_ROWS / n_rows).log()
+            rows = sampler.candidates(n_rows)
+            change = wanted.log() - _shares(rows[:, table.layout.one_hot]).log()
             bias[free] = (bias + change)[free].clamp(-MAX_BIAS, MAX_BIAS)
 
 
@@ -84,5 +84,6 @@ def _real_one_hot(
 
 
 def _shares(one_hot: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the share of each level."""
-    return (one_hot.sum(dim=0) if weights is None else weights @ one_hot) / len(one_hot)
+    """Return the share of each level, kept off 0 so that its logarithm exists."""
+    counts = one_hot.sum(dim=0) if weights is None else weights @ one_hot
+    return (counts + PRIOR_ROWS) / (len(one_hot) + 2 * PRIOR_ROWS)
