@@ -47,6 +47,8 @@ class DeviceTable:
     ----------
     effective_counts : ndarray of shape (n_classes,)
         How many rows of one weight each class is worth.
+    level_points : list of Tensor of shape (n_levels, size)
+        The points of the levels of each vector slot.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class DeviceTable:
         self._numbers = torch.from_numpy(table.numbers).to(device, DTYPE)
         n_vectors = len(layout.vectors)
         self._vector_codes = torch.from_numpy(table.codes[:, :n_vectors]).to(device, torch.long)
-        self._vectors = [torch.from_numpy(slot.vectors).to(device) for slot in layout.vectors]
+        self.level_points = [torch.from_numpy(slot.vectors).to(device) for slot in layout.vectors]
         self._hot = self._hot_positions(table.codes[:, n_vectors:]).to(device)
 
     def _cumulate(self, weights: Tensor) -> Tensor:
@@ -91,7 +93,7 @@ class DeviceTable:
         `index_select` takes half the time of brackets, here and wherever else each step gathers.
         """
         parts = [self._numbers.index_select(0, rows)]
-        for k, vectors in enumerate(self._vectors):
+        for k, vectors in enumerate(self.level_points):
             codes = self._vector_codes[:, k].index_select(0, rows)
             known = (codes >= 0).unsqueeze(1)
             parts.append(vectors.index_select(0, codes.clamp(min=0)) * known)
@@ -134,6 +136,26 @@ class DeviceTable:
             if slot.number == position:
                 weights = weights * (self._hot[:, head] == self.layout.head_slices[head].start)
         return values, weights
+
+    def level_counts(self, vector: int, class_code: int, *, weighted: bool = False) -> Tensor:
+        """Return how many rows of a class have each level of a vector slot, or what they weigh."""
+        start, stop = self.starts[class_code : class_code + 2].tolist()
+        codes = self._vector_codes[start:stop, vector]
+        present = codes >= 0
+        weights = None
+        if weighted and self.weights is not None:
+            weights = self.weights[start:stop][present]
+        n_levels = len(self.level_points[vector])
+        return torch.bincount(codes[present], weights, minlength=n_levels).to(DTYPE)
+
+    def meetings(self, vector: int, head: int) -> Tensor:
+        """Return in how many rows levels of a vector slot and of a head meet, (n_levels, size)."""
+        n_levels, part = len(self.level_points[vector]), self.layout.head_slices[head]
+        size = part.stop - part.start
+        codes, hot = self._vector_codes[:, vector], self._hot[:, head] - part.start
+        both = (codes >= 0) & (hot < size)
+        pairs = codes[both] * size + hot[both]
+        return torch.bincount(pairs, minlength=n_levels * size).view(n_levels, size)
 
     def class_means(self, values: Tensor, weights: Tensor) -> Tensor:
         """Return the weighted mean of values (n_rows,) in each class, 0 where nothing weighs."""

@@ -67,6 +67,10 @@ class Conditions:
                 row[layout.one_hot][layout.head_slices[condition.head]] = 1.0
         return mask
 
+    def levels_of(self, vector: int) -> tuple[int, ...]:
+        """Return the levels of a vector that are wanted, none if all are."""
+        return next((c.levels for c in self._conditions if c.vector == vector), ())
+
     def holds(self, rows: Tensor) -> Tensor:
         """Return which conditions rows (n, width) meet, (n, n_conditions)."""
         if not self._conditions:

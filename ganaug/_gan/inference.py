@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from ganaug._gan.batches import DeviceTable, filled_up
 from ganaug._gan.conditions import Conditions
 from ganaug._gan.exclusions import ClassExclusions
 from ganaug._gan.gate import Validity
+from ganaug._gan.many_levels import LevelMixture
 from ganaug._gan.margins import Margins
 from ganaug._gan.networks import Discriminator, Generator, activate
 from ganaug._gan.noise import draw_noise
@@ -116,6 +117,8 @@ class RowSampler:
     seed : tuple of int
     conditions : Conditions or None
         What the rows must be.
+    mixtures : sequence of LevelMixture
+        What the levels of columns of many are drawn by; the nearest ones otherwise.
     for_training : bool
         Draw rows for classifiers to learn from: hardly any deeper among another class than half of
         the real rows, though some of these lie there.
@@ -139,8 +142,10 @@ class RowSampler:
         seed: tuple[int, ...],
         conditions: Conditions | None = None,
         *,
+        mixtures: Sequence[LevelMixture] = (),
         for_training: bool = False,
     ) -> None:
+        self._mixtures = mixtures
         self._aim = TRAIN_CLASSIFIERS if for_training else LOOK_REAL
         self._generator = generator
         self._table = table
@@ -225,7 +230,11 @@ class RowSampler:
             block.n_rows,
             random,
         )
-        return self._validity(in_turn.index_select(0, chosen))
+        rows = self._validity(in_turn.index_select(0, chosen))
+        for mixture in self._mixtures:
+            wanted = self._conditions.levels_of(mixture.vector)
+            rows[:, mixture.part] = mixture.drawn(self._table.layout, rows, random, wanted)
+        return rows
 
     def _random_of_block(self, number: int) -> torch.Generator:
         return random_generator(*self._seed, number, device=self._table.device)

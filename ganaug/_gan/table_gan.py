@@ -19,6 +19,7 @@ from ganaug._gan.conditions import MISSING_STATE, Conditions
 from ganaug._gan.exclusions import ClassExclusions, exclusions_of_classes
 from ganaug._gan.geometry import ClassGeometry, ClassMoves, measure_classes
 from ganaug._gan.inference import RowSampler, SamplingConfig, score_logits
+from ganaug._gan.many_levels import LevelMixture, mixtures_of
 from ganaug._gan.margins import KnownRows
 from ganaug._gan.model import GAN, Stream, weights_of
 from ganaug._gan.monitor import QualityMonitor
@@ -30,6 +31,8 @@ from ganaug._gan.table_training import TableTrainer
 
 # If none of so many candidates is a new row, the class is taken to have no valid row but its own.
 TRIAL_ROWS = 2048
+# Rates of levels are measured on so many generated rows.
+MIXTURE_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -176,13 +179,17 @@ class TableGAN(GAN):
     ) -> Iterator[Tensor]:
         possible = [self._possible(class_code, condition) for condition in conditions]
         wanted = self._conditions(possible)
-        return self._sampler(class_code, purpose, wanted, for_training=for_training).rows(n_rows)
+        mixtures = self._mixtures(class_code, for_training=for_training) if n_rows else []
+        return self._sampler(class_code, purpose, wanted, mixtures, for_training=for_training).rows(
+            n_rows
+        )
 
     def _sampler(
         self,
         class_code: int,
         purpose: tuple[int, ...],
         conditions: Conditions | None = None,
+        mixtures: Sequence[LevelMixture] = (),
         *,
         for_training: bool = False,
     ) -> RowSampler:
@@ -195,8 +202,25 @@ class TableGAN(GAN):
             self._ranges,
             purpose,
             conditions,
+            mixtures=mixtures,
             for_training=for_training,
         )
+
+    def _mixtures(self, class_code: int, *, for_training: bool) -> list[LevelMixture]:
+        """Return what the levels of columns of many are drawn by, measured on rows of the class."""
+        if not self._table.layout.vectors:
+            return []
+        known, key = self._known_mixtures, (class_code, for_training)
+        if key not in known:
+            purpose = (self._seed, Stream.CALIBRATION, class_code, 1 + for_training)
+            sampler = self._sampler(class_code, purpose, for_training=for_training)
+            rows = torch.cat(list(sampler.rows(MIXTURE_ROWS)))
+            known[key] = mixtures_of(self._table, class_code, rows)
+        return known[key]
+
+    @cached_property
+    def _known_mixtures(self) -> dict[tuple[int, bool], list[LevelMixture]]:
+        return {}
 
     @cached_property
     def _exclusions(self) -> list[ClassExclusions]:

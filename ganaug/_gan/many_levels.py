@@ -1,0 +1,168 @@
+"""Levels of columns with many of them, drawn at the rates of a class.
+
+Such a level is a point (`_encoding/levels.py`), and a generated one lies beside it. The nearest
+level would be frequent where levels are few, however often it occurs. So points are taken for a
+mixture of levels, as wide as generated points are far from the nearest one, and the level of a row
+is drawn by what each is responsible for. The weights with which levels come at their rates are
+found by scaling them in turn (Sinkhorn 1964; Cuturi 2013).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ganaug._encoding.layout import TableLayout
+from ganaug._gan.batches import DeviceTable
+from ganaug._gan.noise import gumbel_noise
+from ganaug._gan.runtime import DTYPE
+
+# Beyond, levels name rows, and no rate of one can be told; and each row takes time for all of them.
+MAX_LEVELS = 2048
+N_ROUNDS = 30
+# A level is weighed up or down so far, as a logarithm: not to where its points never are.
+MAX_WEIGHT = 6.0
+# So large a share of new rows at most has a level that the class lacks.
+MAX_NEW_SHARE = 0.5
+# What nearly all rows agree in, of a category of which no level is nearly all.
+DECIDED = 0.99
+VARIED = 0.9
+MIN_ROWS_TO_DECIDE = 50
+ENTRIES_AT_ONCE = 2**22
+NEVER = -1e9
+SMALLEST_WIDTH = 1e-30
+
+
+@dataclass(frozen=True)
+class LevelMixture:
+    """The levels of one column in one class.
+
+    Parameters
+    ----------
+    vector : int
+        The vector slot of the column.
+    part : slice
+        Where its points are in a row.
+    points : Tensor of shape (n_levels, size)
+    log_weights : Tensor of shape (n_levels,)
+    width : float
+        Twice the variance of generated points about their level, in each coordinate.
+    conflicts : Tensor of shape (one_hot_width, n_levels)
+        1 where a level never meets one of a category that it decides, as a town does its state.
+    """
+
+    vector: int
+    part: slice
+    points: Tensor
+    log_weights: Tensor
+    width: float
+    conflicts: Tensor
+
+    @classmethod
+    def fit(cls, table: DeviceTable, vector: int, class_code: int, rows: Tensor) -> LevelMixture:
+        """Return the mixture with which levels of generated rows (n, width) come at their rates."""
+        points, part = table.level_points[vector], table.layout.vector_slices[vector]
+        rows = rows[: max(1, ENTRIES_AT_ONCE // len(points))]
+        rates = rates_of_levels(table, vector, class_code)
+        squares = torch.cdist(rows[:, part], points).square()
+        width = 2 * float(squares[:, rates > 0].amin(dim=1).mean()) / points.shape[1]
+        mixture = cls(
+            vector,
+            part,
+            points,
+            rates.log().clamp(min=NEVER),
+            max(width, SMALLEST_WIDTH),
+            conflicts_of_levels(table, vector),
+        )
+        return replace(mixture, log_weights=mixture._scaled(mixture._nearness(table.layout, rows)))
+
+    def drawn(
+        self,
+        layout: TableLayout,
+        rows: Tensor,
+        random: torch.Generator,
+        wanted: Sequence[int] = (),
+    ) -> Tensor:
+        """Return the points of a level for each row, of those that are wanted if any are named."""
+        log_weights = self.log_weights
+        if len(wanted):
+            log_weights = torch.full_like(log_weights, 10 * NEVER)
+            log_weights[list(wanted)] = self.log_weights[list(wanted)]
+        codes = []
+        for some in rows.split(max(1, ENTRIES_AT_ONCE // len(self.points))):
+            nearness = self._nearness(layout, some)
+            noise = gumbel_noise(tuple(nearness.shape), random)
+            codes.append((nearness + log_weights + noise).argmax(dim=1))
+        return self.points[torch.cat(codes)]
+
+    def _nearness(self, layout: TableLayout, rows: Tensor) -> Tensor:
+        """Return how near rows (n, width) are to each level, as a logarithm: (n, n_levels)."""
+        squares = torch.cdist(rows[:, self.part], self.points).square()
+        in_conflict = rows[:, layout.one_hot] @ self.conflicts > 0.5
+        return torch.where(in_conflict, 3 * NEVER, -squares / self.width)
+
+    def _scaled(self, nearness: Tensor) -> Tensor:
+        """Return the weights with which levels of rows so near come as often as now they weigh."""
+        rates, change = self.log_weights, torch.zeros_like(self.log_weights)
+        for _ in range(N_ROUNDS):
+            responsible = (nearness + rates + change).log_softmax(dim=1)
+            found = responsible.logsumexp(dim=0) - math.log(len(nearness))
+            change = (change + rates - found).clamp(-MAX_WEIGHT, MAX_WEIGHT)
+        return rates + change
+
+
+def rates_of_levels(table: DeviceTable, vector: int, class_code: int) -> Tensor:
+    """Return how often new rows of a class have each level, (n_levels,).
+
+    As often as real ones; but as large a share as has a level that is there once has one that the
+    class lacks (Good 1953), the more frequent in the table the likelier.
+    """
+    counts = [table.level_counts(vector, code) for code in range(len(table.counts))]
+    own, of_all = counts[class_code], torch.stack(counts).sum(dim=0)
+    if not own.any():  # all of them are missing
+        return of_all / of_all.sum()
+    rates = table.level_counts(vector, class_code, weighted=True)
+    rates = rates / rates.sum()
+    lacking = torch.where(own > 0, 0.0, of_all)
+    if not lacking.any():
+        return rates
+    new = ((own == 1).sum() / own.sum()).clamp(max=MAX_NEW_SHARE)
+    return (1 - new) * rates + new * lacking / lacking.sum()
+
+
+def conflicts_of_levels(table: DeviceTable, vector: int) -> Tensor:
+    """Return 1 where a level has never met one of a category that it decides: (width, n_levels).
+
+    A level decides a category, as a town does its state, if nearly all rows with a level that is
+    there more than once have the same level of the category, though the table has others.
+    """
+    layout = table.layout
+    conflicts = torch.zeros(layout.one_hot_width, len(table.level_points[vector]), dtype=DTYPE)
+    conflicts = conflicts.to(table.device)
+    for head, (slot, part) in enumerate(zip(layout.heads, layout.head_slices, strict=True)):
+        if slot.number is not None or slot.column == layout.vectors[vector].column:
+            continue
+        met = table.meetings(vector, head)
+        often = met[met.sum(dim=1) > 1]
+        n_rows = often.sum()
+        is_decided = often.amax(dim=1).sum() >= DECIDED * n_rows
+        if (
+            n_rows >= MIN_ROWS_TO_DECIDE
+            and is_decided
+            and often.sum(dim=0).amax() < VARIED * n_rows
+        ):
+            conflicts[part] = (met == 0).T.to(DTYPE)
+    return conflicts
+
+
+def mixtures_of(table: DeviceTable, class_code: int, rows: Tensor) -> list[LevelMixture]:
+    """Return a mixture for each column whose levels are many, but not too many for rates."""
+    return [
+        LevelMixture.fit(table, vector, class_code, rows)
+        for vector, points in enumerate(table.level_points)
+        if len(points) <= MAX_LEVELS
+    ]
