@@ -410,7 +410,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         -------
         X_resampled : same container and dtypes as X, of shape (n_resampled, n_features)
             The rows of X, first and untouched, then the synthetic ones; `synthetic_mask_` says
-            which are which.
+            which are which. In pandas, row labels that are different whole numbers count on; of any
+            others, all rows are numbered from 0 on.
         y_resampled : same container and dtype as y, of shape (n_resampled, ...)
             Their labels; an array where y is neither a list, an array, a series nor a frame.
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ganaug._encoding.pandas_index import first_free
-
 __all__ = ["RowLabels", "stored_index"]
 
 
@@ -39,7 +37,7 @@ class RowLabels:
 
         start = None
         if self._ends is not None:
-            start = first_free(*self._ends, n, np.iinfo(self._kind.to_pandas_dtype()))
+            start = _first_free(*self._ends, n, np.iinfo(self._kind.to_pandas_dtype()))
         if start is None:
             return pa.nulls(n, self._kind)
         self._reach(start, start + n - 1)
@@ -48,3 +46,13 @@ class RowLabels:
     def _reach(self, low: int, high: int) -> None:
         known = self._ends or (low, high)
         self._ends = min(low, known[0]), max(high, known[1])
+
+
+def _first_free(lowest: int, highest: int, n_new: int, limits: Any) -> int | None:
+    """Return where new numbers begin that lie together, within the limits of their type.
+
+    After the highest one or, if they don't fit there, before the lowest; None if nowhere.
+    """
+    if highest + n_new <= limits.max:
+        return highest + 1
+    return lowest - n_new if lowest - n_new >= limits.min else None

@@ -467,35 +467,49 @@ def test_times_at_the_ends_of_the_calendar_go_by_another_clock(time):
     assert at - own == 3600 * 10**6
 
 
-def test_a_synthetic_row_has_no_label_of_its_own():
-    assert extended_index(pd.RangeIndex(3, 9, 2), 2).tolist() == [3, 5, 7, 9, 11]
-    assert extended_index(pd.Index([5, 2]), 2).tolist() == [5, 2, 6, 7]
-    for labels in (pd.Index(["ann", "bob"]), pd.Index([True, False]), pd.interval_range(0, 2)):
-        assert extended_index(labels, 2)[2:].isna().all()
+@pytest.mark.parametrize(
+    ("index", "whole"),
+    [
+        (pd.RangeIndex(3, 9, 2), [3, 5, 7, 9, 11]),
+        (pd.RangeIndex(0, 10, 4, name="k"), [0, 4, 8, 12, 16]),
+        (pd.Index([5, 2], name="k"), [5, 2, 6, 7]),
+        (pd.Index([5, 2], dtype="Int64"), [5, 2, 6, 7]),
+        (pd.Index([5, 2], dtype="uint8[pyarrow]"), [5, 2, 6, 7]),
+        (pd.Index(np.array([-128, 125], np.int8)), [-128, 125, 126, 127]),
+        (pd.Index(np.array([7, 2**64 - 3], np.uint64)), [7, 2**64 - 3, 2**64 - 2, 2**64 - 1]),
+    ],
+)
+def test_whole_numbers_count_on_as_row_labels(index, whole):
+    found = extended_index(index, 2)
+    assert found.tolist() == whole
+    assert found.dtype == index.dtype
+    assert found.name == index.name
 
 
-def test_levels_of_row_labels_keep_their_types():
-    index = pd.MultiIndex.from_product([np.arange(3, dtype=np.int32), ["u", "v"]], names=["k", "w"])
-    whole = extended_index(index, 2)
-    assert whole.dtypes.tolist() == index.dtypes.tolist()
-    assert whole[:6].equals(index)
-    assert whole.names == index.names
-    assert all(pd.isna(part) for label in whole[6:] for part in label)
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(["ann", "bob"], name="who"),
+        pd.Index([True, False]),
+        pd.Index([0.5, 1.5]),
+        pd.Index([4, 5], dtype=object),
+        pd.Index([4, None], dtype="Int64"),
+        pd.Index([4, 4]),
+        pd.Index(np.array([4, 126], np.int8)),
+        pd.CategoricalIndex([4, 5]),
+        pd.interval_range(0, 2),
+        pd.date_range("2024-01-01", periods=2),
+        pd.MultiIndex.from_product([[1], ["u", "v"]]),
+    ],
+    ids=repr,
+)
+def test_rows_are_numbered_anew_where_labels_do_not_count_on(index):
+    pd.testing.assert_index_equal(extended_index(index, 2), pd.RangeIndex(4), exact=True)
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64])
-def test_labels_at_the_end_of_their_type(dtype):
-    index = pd.Index(np.array([np.iinfo(dtype).max, 50], dtype=dtype))
-    new = extended_index(index, 3)[2:]
-    assert new.dtype == dtype
-    assert not set(new) & set(index)
-    assert new.is_unique
-
-
-def test_an_index_of_objects_stays_one():
-    X = pd.DataFrame({"x": BASE}, index=pd.Index([f"row {k}" for k in range(N)], dtype=object))
-    whole, _, _ = round_trip(X)
-    assert whole.index.dtype == object
+def test_labels_at_the_end_of_their_type_stay_where_no_row_is_added():
+    index = pd.Index(np.array([4, 127], np.int8))
+    assert extended_index(index, 0).equals(index)
 
 
 def test_columns_can_be_taken_in_parts():
