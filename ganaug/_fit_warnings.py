@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from ganaug._encoding.columns import Column
@@ -16,24 +17,53 @@ from ganaug.exceptions import DataWarning, RepeatedRowsWarning, TrainingError
 # A column of so many different values in so many rows or more is taken for one of identifiers.
 IDENTIFIER_SHARE = 0.9
 MIN_IDENTIFIERS = 50
+# Numbers drawn by chance would all differ once in exp(10) = 22,000 times where so many pairs are
+# expected to be equal.
+MIN_EXPECTED_PAIRS = 10
 
 
 def warn_of_identifiers(columns: Sequence[Column]) -> None:
-    """Say which categories hardly ever repeat: their values name rows, and say nothing of them."""
+    """Say which columns hold values that name rows, and say nothing of them."""
     for column in columns:
-        n_rows = int(np.count_nonzero(~column.missing))
-        fewest = max(IDENTIFIER_SHARE * n_rows, MIN_IDENTIFIERS)
-        if column.levels is None or len(column.levels) < fewest:
-            continue
-        n_values = len(np.unique(column.values[~column.missing]))
-        if n_values >= fewest:
+        values = column.values[~column.missing]
+        if column.levels is not None:
+            _warn_of_levels(column, values)
+        elif column.unit is None and _are_keys(values):
             warn(
-                f"column {column.name!r} holds {n_values:,} different values in {n_rows:,} rows, "
-                "as identifiers do: nothing can be learned from it, and synthetic rows repeat the "
-                "values of real ones. Leave it out and make new ones afterwards or, if it holds "
-                "numbers or dates as text, convert it.",
+                f"column {column.name!r} holds {len(values):,} different whole numbers between "
+                f"{int(values.min())} and {int(values.max())}, as keys of rows do (measurements "
+                "would repeat): synthetic rows can get numbers that real ones have, and where rows "
+                "are sorted, the numbers may give their class away. Leave it out and make new ones "
+                "afterwards.",
                 DataWarning,
             )
+
+
+def _warn_of_levels(column: Column, codes: NDArray[Any]) -> None:
+    """Say of categories that they hardly ever repeat."""
+    fewest = max(IDENTIFIER_SHARE * len(codes), MIN_IDENTIFIERS)
+    if len(column.levels or ()) < fewest:
+        return
+    n_values = len(np.unique(codes))
+    if n_values >= fewest:
+        warn(
+            f"column {column.name!r} holds {n_values:,} different values in {len(codes):,} rows, "
+            "as identifiers do: nothing can be learned from it, and synthetic rows repeat the "
+            "values of real ones. Leave it out and make new ones afterwards or, if it holds "
+            "numbers or dates as text, convert it.",
+            DataWarning,
+        )
+
+
+def _are_keys(numbers: NDArray[Any]) -> bool:
+    """Tell whole numbers that lie so close that some would be equal if they were measured."""
+    n = len(numbers)
+    if n < MIN_IDENTIFIERS:
+        return False
+    width = float(numbers.max()) - float(numbers.min()) + 1
+    if n * (n - 1) / (2 * width) < MIN_EXPECTED_PAIRS or np.any(numbers % 1):
+        return False
+    return len(np.unique(numbers)) == n
 
 
 def warn_of_interruption(best_step: int) -> None:

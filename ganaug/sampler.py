@@ -375,7 +375,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         A `ConvergenceWarning` also says where repeating rows would serve better: the rows of the
         generator come near to too few real ones of a class, or they are still far from real ones in
         distribution, because the training was too short or diverged. A `DataWarning` names columns
-        whose values name rows, such as numbers of customers as text.
+        whose values name rows, such as numbers of customers.
 
         Examples
         --------
@@ -731,7 +731,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             X, y, sample_weight, counts = part.X, part.y, part.weights, part.counts
         job = self._check_input(X, y, sample_weight, counts, seed, checkpoint)
         columns = validation.read_columns(job.rows, self.categorical_features, X)
-        fit_warnings.warn_of_identifiers(columns)
+        if not isinstance(job.encoder, ImageEncoder):
+            fit_warnings.warn_of_identifiers(columns)
         builder = job.rows.builder(columns)
         job.encoder.fit(columns, job.target.codes)
         gan = self._train(job, columns)
