@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
 from ganaug._checks import check_whole_number
 from ganaug._encoding.conditions import TableConditions
@@ -117,6 +118,18 @@ def check_count(n: Any) -> int:
 def check_batch_rows(n: Any) -> int:
     """Return the number of rows of a batch."""
     return check_whole_number("batch_rows", n, "rows")
+
+
+def check_seed(random_state: Any) -> np.random.RandomState:
+    """Return the generator that `random_state` stands for."""
+    try:
+        generator: np.random.RandomState = check_random_state(random_state)
+    except ValueError as error:
+        raise DataError(
+            "random_state must be a whole number from 0 to 2**32 - 1, a RandomState instance or "
+            f"None, got {random_state!r}."
+        ) from error
+    return generator
 
 
 def check_for_training(value: Any) -> bool:

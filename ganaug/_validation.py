@@ -22,7 +22,7 @@ from ganaug._encoding.columns import Column
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.target import Target, plain_label, plain_labels, read_target
-from ganaug.exceptions import DataError
+from ganaug.exceptions import DataError, DataTypeError
 
 MIN_CLASS_ROWS = 2
 MIN_DETECTOR_ROWS = 2
@@ -140,14 +140,17 @@ def remember_columns(estimator: Any, X: Any) -> None:
 
 def compare_columns(estimator: Any, X: Any) -> None:
     """Refuse columns that are not those of `fit`; scikit-learn's message names them."""
-    validate_data(estimator, X=X, reset=False, skip_check_array=True)
+    try:
+        validate_data(estimator, X=X, reset=False, skip_check_array=True)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _check_column_names(names: Sequence[Hashable]) -> None:
     check_distinct(names, "X")
     kinds = sorted({type(name).__name__ for name in names})
     if "str" in kinds and len(kinds) > 1:
-        raise TypeError(
+        raise DataTypeError(
             f"column names mix types: Feature names are only supported if all input features have "
             f"string names, but X has {kinds}. Convert them, e.g. by "
             "X.columns = X.columns.astype(str)."

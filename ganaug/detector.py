@@ -225,7 +225,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If the data can't be used; the message says why, and what to do.
+            If the data can't be used; the message says why, and what to do. If that is their type
+            (a dict, a lazy frame), it is a `DataTypeError`, which is a `TypeError`, too.
         ValueError
             If a parameter can't be used whatever the data are.
         OutOfMemoryError
@@ -500,7 +501,8 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If `n_samples` isn't a number of rows, or the training table has fewer than 4.
+            If `n_samples` isn't a number of rows, `random_state` no seed, or the training table has
+            fewer than 4 rows.
         OutOfMemoryError
             If memory runs out.
         TrainingError
@@ -524,7 +526,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self, "offset_")
         n_samples = requests.check_count(n_samples)
-        check_random_state(random_state)
+        requests.check_seed(random_state)
         if self._sampler is None:
             self._sampler = self._train_sampler()
         halves = np.array(HALVES)[np.arange(n_samples) % 2]

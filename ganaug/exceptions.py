@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "DataError",
+    "DataTypeError",
     "DataWarning",
     "DeviceError",
     "GanaugError",
@@ -24,6 +25,10 @@ class GanaugError(Exception):
 
 class DataError(GanaugError, ValueError):
     """The data, or a request about them, can't be used; the message says why."""
+
+
+class DataTypeError(DataError, TypeError):
+    """The data are of a type that can't be used, such as a lazy frame; the message says why."""
 
 
 class DeviceError(GanaugError, RuntimeError):

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -352,7 +351,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         ------
         DataError
             If the data can't be used, or a parameter doesn't suit them; the message says why, and
-            what to do.
+            what to do. If their type can't be used (a dict, a lazy frame), it is a `DataTypeError`,
+            which is a `TypeError`, too.
         ValueError
             If a parameter can't be used whatever the data are.
         DeviceError
@@ -486,8 +486,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Raises
         ------
         DataError
-            If a class is unknown, a number of rows isn't one, or a class can't be what `where`
-            asks for; the message says how much of it there is.
+            If a class is unknown, a number of rows isn't one, `random_state` is no seed, or a class
+            can't be what `where` asks for; the message says how much of it there is.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
 
@@ -545,8 +545,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         Raises
         ------
         DataError
-            If a class is unknown, a number of rows isn't one, or a class can't be what `where`
-            asks for; the message says how much of it there is.
+            If a class is unknown, a number of rows isn't one, `random_state` is no seed, or a class
+            can't be what `where` asks for; the message says how much of it there is.
         sklearn.exceptions.NotFittedError
             If the sampler is not fitted.
 
@@ -873,4 +873,4 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
 
 
 def _draw_seed(random_state: Any) -> int:
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    return int(requests.check_seed(random_state).randint(np.iinfo(np.int32).max))

@@ -348,13 +348,13 @@ def test_columns_that_differ_from_fit_are_named(table, sampler):
         (X[X.columns[::-1]], "same order"),
         (X.assign(age="old"), "'age' was numbers in fit, but holds categories now"),
     ):
-        with pytest.raises(ValueError, match=f"(?s){message}"):
+        with pytest.raises(DataError, match=f"(?s){message}"):
             sampler.score_samples(changed)
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_too_few_columns_without_names(table, sampler):
-    with pytest.raises(ValueError, match=r"3 features.*expecting 5"):
+    with pytest.raises(DataError, match=r"3 features.*expecting 5"):
         sampler.score_samples(table[0].to_numpy()[:, :3])
 
 

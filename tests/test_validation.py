@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from ganaug import GANOutlierDetector, GANSampler
 from ganaug._gan.model import GAN
 from ganaug._validation import check_betas, check_layer_sizes
-from ganaug.exceptions import DataError, DeviceError
+from ganaug.exceptions import DataError, DataTypeError, DeviceError
 
 N = 30
 X = pd.DataFrame(
@@ -122,7 +122,7 @@ BAD_DATA = {
 @pytest.mark.parametrize("method", ["fit", "fit_resample"])
 def test_bad_data(case, method):
     data, labels, message = BAD_DATA[case]
-    with pytest.raises(ValueError, match=f"(?s){message}") as caught:
+    with pytest.raises(DataError, match=f"(?s){message}") as caught:
         getattr(GANSampler(), method)(data, labels)
     assert str(caught.value).count("\n") == 0 or case in {"continuous y", "multilabel y"}
 
@@ -143,12 +143,13 @@ def test_bad_data(case, method):
     ids=["lazy", "dict", "path", "record batch", "masked", "mixed names"],
 )
 def test_bad_containers(data, message):
-    with pytest.raises(TypeError, match=message):
-        GANSampler().fit(data, Y)
+    for estimator in (GANSampler(), GANOutlierDetector()):
+        with pytest.raises(DataTypeError, match=message):
+            estimator.fit(data, Y)
 
 
 def test_masked_labels():
-    with pytest.raises(TypeError, match="y is a masked array"):
+    with pytest.raises(DataTypeError, match="y is a masked array"):
         GANSampler().fit(X, np.ma.array(np.arange(N) % 2, mask=np.arange(N) == 0))
 
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from ganaug._encoding.frames import NarwhalsRows, PandasRows
 from ganaug._encoding.rows import ArrayRows, ListRows, Rows, SparseRows
+from ganaug.exceptions import DataTypeError
 
 
 def wrap_rows(X: Any) -> Rows:
@@ -18,7 +19,7 @@ def wrap_rows(X: Any) -> Rows:
 
     Raises
     ------
-    TypeError
+    DataTypeError
         If the container isn't supported.
     DataError
         If it is not two-dimensional.
@@ -26,7 +27,7 @@ def wrap_rows(X: Any) -> Rows:
     if sp.issparse(X):
         return SparseRows(X)
     if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(
+        raise DataTypeError(
             "X is a masked array, whose mask would be lost; pass its values with missing ones: "
             "X.astype(float).filled(np.nan)."
         )
@@ -37,11 +38,11 @@ def wrap_rows(X: Any) -> Rows:
     if nw.dependencies.is_into_dataframe(X):
         return NarwhalsRows(X)
     if hasattr(X, "collect") and hasattr(X, "lazy"):
-        raise TypeError(
+        raise DataTypeError(
             f"X is a lazy frame ({type(X).__name__}), its rows are not in memory; pass X.collect()."
         )
     if type(X).__module__.startswith("pyarrow") and type(X).__name__ == "RecordBatch":
-        raise TypeError(
+        raise DataTypeError(
             "X is a RecordBatch of pyarrow, which would come back as an array; pass the table "
             "pa.Table.from_batches([X])."
         )
@@ -49,7 +50,7 @@ def wrap_rows(X: Any) -> Rows:
         return ListRows(X)
     if hasattr(X, "__array__") or hasattr(X, "__array_function__"):
         return ArrayRows(np.asarray(X))
-    raise TypeError(
+    raise DataTypeError(
         "X must be a pandas, polars or pyarrow table, a numpy array, a scipy sparse matrix or a "
         f"list of rows, got {type(X).__module__}.{type(X).__qualname__}."
     )

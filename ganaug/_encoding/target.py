@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug._encoding.columns import first_rows, is_missing
 from ganaug._encoding.pandas_index import extended_index
-from ganaug.exceptions import DataError
+from ganaug.exceptions import DataError, DataTypeError
 
 LABEL_KINDS = {"bool", "number", "str"}
 
@@ -67,9 +67,7 @@ def read_target(y: Any) -> Target:
     Raises
     ------
     DataError
-        If labels are missing, or y is no column of labels.
-    ValueError
-        If the target is continuous, infinite or multilabel.
+        If labels are missing, continuous, infinite or multilabel, or y is no column of labels.
     """
     values = _as_array(y)
     missing = _missing_labels(values)
@@ -79,9 +77,7 @@ def read_target(y: Any) -> Target:
             f"{int(np.flatnonzero(missing)[0])}; drop these rows or label them."
         )
     _check_shape(values)
-    with np.errstate(invalid="ignore"):  # these compare floats with whole numbers, by a cast
-        check_classification_targets(values)
-        labels = check_target_type(values)
+    labels = _class_labels(values)
     try:
         classes, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
@@ -93,6 +89,17 @@ def read_target(y: Any) -> Target:
         or _is_arrow_array(y)
     )
     return Target(y if known else values, _to_microseconds(classes), codes.astype(np.int64))
+
+
+def _class_labels(values: NDArray[Any]) -> NDArray[Any]:
+    """Return labels of one column; of which kind they are is said as scikit-learn does."""
+    try:
+        with np.errstate(invalid="ignore"):  # these compare floats with whole numbers, by a cast
+            check_classification_targets(values)
+            labels: NDArray[Any] = check_target_type(values)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    return labels
 
 
 def plain_labels(values: NDArray[Any]) -> list[Any]:
@@ -131,8 +138,10 @@ def _as_array(y: Any) -> NDArray[Any]:
     if y is None:
         raise DataError("GANSampler requires y to be passed, but the target y is None.")
     if isinstance(y, np.ma.MaskedArray):
-        raise TypeError("y is a masked array, whose mask would be lost; pass y.compressed() with "
-                        "the rows of X that it belongs to.")  # fmt: skip
+        raise DataTypeError(
+            "y is a masked array, whose mask would be lost; pass y.compressed() with the rows of X "
+            "that it belongs to."
+        )
     if sp.issparse(y):
         raise DataError("y is sparse; expected one label for each row. Pass y.toarray().")
     values = np.asarray(y)

@@ -68,7 +68,7 @@ def test_columns_that_differ_from_fit_are_named(table, detector):
         (table.assign(extra=1), "unseen at fit time:\n- extra"),
         (table.assign(age="old"), "'age' was numbers in fit, but holds categories now"),
     ):
-        with pytest.raises(ValueError, match=f"(?s){message}"):
+        with pytest.raises(DataError, match=f"(?s){message}"):
             detector.score_samples(changed)
 
 

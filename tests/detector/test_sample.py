@@ -54,7 +54,7 @@ def test_what_can_not_be_sampled_is_refused_before_any_training(n_samples, monke
     detector = quick(n_steps=1).fit(np.eye(9))
     with pytest.raises(DataError, match="n_samples must be a whole number of rows, 0 or more"):
         detector.sample(n_samples)
-    with pytest.raises(ValueError, match="cannot be used to seed"):
+    with pytest.raises(DataError, match=r"random_state must be a whole number .* got 'now'"):
         detector.sample(1, random_state="now")
 
 

@@ -67,6 +67,14 @@ def test_bad_sample_requests(customers, n_samples, y, message):
         sampler.sample(n_samples, y)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "now"])
+def test_what_is_no_seed_is_refused(numbers, seed):
+    sampler = quick_sampler().fit(*numbers)
+    for draw in (sampler.sample, sampler.sample_batches):
+        with pytest.raises(DataError, match=f"random_state must be a whole number.* got {seed!r}"):
+            draw(3, random_state=seed)
+
+
 def test_no_text_says_what_rows_are_for(numbers):
     sampler = quick_sampler().fit(*numbers)
     with pytest.raises(DataError, match="for_training must be True or False, got 'no'"):
