@@ -271,6 +271,9 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         "resume": ["boolean"],
     }
 
+    # for scikit-learn: a pipeline asks about `fit` of all its steps, and calls `fit_resample`
+    __metadata_request__fit = {"sample_weight": False}  # noqa: RUF012
+
     def __init__(
         self,
         *,
@@ -404,7 +407,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             As in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            As in `fit`. A pipeline with metadata routing passes it on after
+            ``set_fit_resample_request(sample_weight=True)``.
 
         Returns
         -------

@@ -5,8 +5,11 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytest
 from imblearn.pipeline import make_pipeline
+from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 
@@ -54,17 +57,23 @@ def test_jobs_do_not_change_the_result(numbers):
 
 
 def test_weights_are_routed_through_a_pipeline(numbers):
-    from sklearn import config_context
-
     X, y = numbers
     weights = np.random.default_rng(0).random(len(y))
     with config_context(enable_metadata_routing=True):
         sampler = quick_sampler(n_steps=30).set_fit_resample_request(sample_weight=True)
-        sampler.set_fit_request(sample_weight=False)
         classifier = LogisticRegression().set_fit_request(sample_weight=False)
         pipeline = make_pipeline(sampler, classifier)
         routed = pipeline.fit(X, y, sample_weight=weights)[-1].coef_.copy()
         assert not np.allclose(routed, pipeline.fit(X, y)[-1].coef_)
+
+
+def test_weights_that_nobody_asked_for_are_no_weights(numbers):
+    X, y = numbers
+    with config_context(enable_metadata_routing=True):
+        classifier = LogisticRegression().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(quick_sampler(), classifier)
+        with pytest.raises(UnsetMetadataPassedError, match=r"GANSampler\.fit_resample"):
+            pipeline.fit(X, y, sample_weight=np.ones(len(y)))
 
 
 def test_html(customers):
