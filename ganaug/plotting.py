@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +56,7 @@ class SyntheticDataDisplay:
         Generated rows with the same columns.
     label : object, default=None
         The class, for the title.
-    columns : sequence of column names, default=None
+    columns : column name or sequence of them, default=None
         The columns to compare, by default the first eight. The columns of an array are called
         by their position.
 
@@ -86,7 +86,7 @@ class SyntheticDataDisplay:
         synthetic: Any,
         *,
         label: Any = None,
-        columns: Sequence[Hashable] | None = None,
+        columns: Hashable | Sequence[Hashable] = None,
     ) -> None:
         self.real = real
         self.synthetic = synthetic
@@ -102,7 +102,7 @@ class SyntheticDataDisplay:
         *,
         label: Any = None,
         n_samples: int | None = None,
-        columns: Sequence[Hashable] | None = None,
+        columns: Hashable | Sequence[Hashable] = None,
         ax: Axes | None = None,
     ) -> SyntheticDataDisplay:
         """Draw rows from a fitted sampler and plot them beside the real ones.
@@ -119,7 +119,7 @@ class SyntheticDataDisplay:
             The class to show, by default the rarest one.
         n_samples : int, default=None
             How many rows to draw, by default as many as there are real ones.
-        columns : sequence of column names, default=None
+        columns : column name or sequence of them, default=None
             The columns to compare. By default those that say most about the class, as measured
             by mutual information: up to eight, half of them numeric if there are so many.
         ax : matplotlib.axes.Axes, default=None
@@ -162,7 +162,7 @@ class SyntheticDataDisplay:
         X_synthetic: Any,
         *,
         label: Any = None,
-        columns: Sequence[Hashable] | None = None,
+        columns: Hashable | Sequence[Hashable] = None,
         ax: Axes | None = None,
     ) -> SyntheticDataDisplay:
         """Plot real and synthetic rows that are at hand.
@@ -175,7 +175,7 @@ class SyntheticDataDisplay:
             Synthetic rows of that class.
         label : object, default=None
             The class, for the title.
-        columns : sequence of column names, default=None
+        columns : column name or sequence of them, default=None
             The columns to compare, by default the first eight.
         ax : matplotlib.axes.Axes, default=None
             Axes whose place the panels take, by default a new figure. Labels are kept apart if
@@ -224,6 +224,9 @@ class SyntheticDataDisplay:
         titles = plain_names(written, MAX_TITLE)
         for name, title, panel in zip(names, titles, panels, strict=True):
             plot_column(panel, title, real[name], synthetic[name])
+        for panel in panels[PANELS_PER_ROW - 1 :: PANELS_PER_ROW]:
+            # long levels narrow the panels, and nothing is right of these but the figure's edge
+            panel.title.set(x=1, horizontalalignment="right")
         drawn = [panel for panel in panels if panel.get_legend_handles_labels()[0]]
         for panel in drawn[:1]:  # the colours are the same in all
             panel.legend(fontsize=8, framealpha=0.85, edgecolor="none")
@@ -242,7 +245,7 @@ class SyntheticDataDisplay:
         for kind, table in (("real", real), ("synthetic", synthetic)):
             if not all(len(column.values) for column in table.values()):
                 raise DataError(f"there are no {kind} rows; expected at least one.")
-        chosen = list(real)[:MAX_COLUMNS] if self.columns is None else list(self.columns)
+        chosen = list(real)[:MAX_COLUMNS] if self.columns is None else _as_list(self.columns)
         for name in chosen:
             if name not in real:
                 raise DataError(f"there is no column {name!r}; the columns are {list(real)}.")
@@ -335,6 +338,12 @@ def plot_samples(
     label_lines(ax, encoder.form.height, plain_names(labels, MAX_TITLE))
     ax.set_title("Generated images", fontsize=11)
     return ax
+
+
+def _as_list(columns: Any) -> list[Hashable]:
+    """Return the names of columns; one name is a list of one."""
+    is_one = isinstance(columns, str) or not isinstance(columns, Iterable)
+    return [columns] if is_one else list(columns)
 
 
 def _two(k: int) -> slice:

@@ -363,6 +363,7 @@ BAD = {
     "missing pixels": ({}, lambda X: np.where(X == 3, np.nan, X), "misses .* every pixel"),
     "infinite pixels": ({}, lambda X: np.where(X == 3, np.inf, X), "infinity"),
     "all pixels equal": ({}, lambda X: X * 0, "all pixels of all images are 0"),
+    "booleans": ({}, lambda X: X > 8, r'holds no numbers; .* booleans by X.astype\("uint8"\)'),
     "text": ({}, lambda X: X.astype(str), "holds no numbers"),
     "five dimensions": ({}, lambda X: X[:, None, None], "images a numpy array of 3 or 4"),
 }

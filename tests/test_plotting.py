@@ -98,12 +98,32 @@ def test_axes_of_shares_say_where_their_ticks_are(axis, values):
     assert texts == ["0%", "2.5%", "5%", "7%", "7.5%", "0.125%"]
 
 
+def test_one_column_can_be_named(mixed_table):
+    X, _ = mixed_table
+    for columns in ("price", ["price"]):
+        display = SyntheticDataDisplay.from_predictions(X, X, columns=columns)
+        assert titles(display)[2:] == ["price"]
+    display = SyntheticDataDisplay.from_predictions(NUMBERS, NUMBERS, columns=1)
+    assert titles(display)[2:] == ["column 1"]
+
+
 def test_missing_values_are_told():
     real = pd.DataFrame({"a": [1.0, np.nan, 3.0, 4.0], "c": ["u", None, "u", "u"]})
     display = SyntheticDataDisplay.from_predictions(real, real.iloc[[0, 2, 3]])
     assert titles(display)[2] == "a\n(missing: 25% real, 0% synthetic)"
     ticks = [tick.get_text() for tick in display.axes_[3].get_yticklabels()]
     assert ticks == ["u", "missing"]
+
+
+def test_titles_stay_in_the_figure_beside_long_levels():
+    gaps = {f"a long name of a column, number {k}": [np.nan] * 9 for k in range(4)}
+    levels = {f"category {k}": [f"MMMMMMMM level {j} MMMMMMM" for j in range(9)] for k in "abcd"}
+    frame = pd.DataFrame(gaps | levels)
+    display = SyntheticDataDisplay.from_predictions(frame, frame)
+    display.figure_.draw_without_rendering()
+    boxes = [panel.title.get_window_extent() for panel in display.axes_[2:]]
+    assert all(box.x0 >= 0 and box.x1 <= display.figure_.bbox.width for box in boxes)
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes[:4]))
 
 
 RNG = np.random.default_rng(0)
@@ -127,6 +147,29 @@ NUMBERS = RNG.normal(size=(30, 3))
 def test_every_container_can_be_drawn(table):
     display = SyntheticDataDisplay.from_predictions(table, table, label=1)
     display.figure_.draw_without_rendering()
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200, 1e308])
+def test_numbers_of_any_size_have_a_plane(size):
+    display = SyntheticDataDisplay.from_predictions(NUMBERS / 9 * size, NUMBERS / 9 * size)
+    display.figure_.draw_without_rendering()
+    plain = SyntheticDataDisplay.from_predictions(NUMBERS, NUMBERS)
+    for panel, expected in zip(display.axes_[:2], plain.axes_, strict=False):
+        points = panel.collections[0].get_offsets()
+        np.testing.assert_allclose(points, expected.collections[0].get_offsets(), rtol=1e-6)
+
+
+def test_columns_of_huge_numbers_are_ranked():
+    y = np.arange(30) % 3
+    sampler = GANSampler(n_steps=1, random_state=0).fit(NUMBERS * 1e200, y)
+    display = SyntheticDataDisplay.from_estimator(sampler, NUMBERS * 1e200, y)
+    assert len(display.axes_) == 5
+
+
+def test_numbers_far_larger_than_all_real_ones_are_drawn_at_the_edge():
+    frame = pd.DataFrame({"a": [1e-200, 2e-200, 3e-200]})
+    display = SyntheticDataDisplay.from_predictions(frame, frame * 1e300)
+    assert np.abs(display.axes_[1].collections[0].get_offsets()).max() == pytest.approx(4)
 
 
 def test_dates_are_drawn_as_dates():

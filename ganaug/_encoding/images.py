@@ -276,8 +276,8 @@ def _read_pixels(columns: Sequence[Column]) -> NDArray[np.float64]:
     for column in columns:
         if column.is_categorical or column.unit is not None:
             raise DataError(
-                f"column {column.name!r} holds no numbers; images are made of numbers from black "
-                "to white, such as uint8 or float. Convert it."
+                f"column {column.name!r} holds no numbers; an image needs one for each pixel, from "
+                'black to white, such as uint8 or float. Convert X, booleans by X.astype("uint8").'
             )
         if column.missing.any():
             row = int(np.flatnonzero(column.missing)[0])

@@ -55,7 +55,7 @@ def plot_column(ax: Axes, title: str, real: Values, synthetic: Values) -> None:
         if any(gaps):
             title += f"\n(missing: {gaps[0]:.0%} real, {gaps[1]:.0%} synthetic)"
         _plot_numbers(ax, real, synthetic)
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title, fontsize=9)
     tidy(ax)
 
 

@@ -133,7 +133,13 @@ def _codes(values: NDArray[Any]) -> NDArray[Any]:
     """Return finite numbers for a column: category codes, or numbers with gaps filled."""
     if values.dtype == object:
         return np.unique(values, return_inverse=True)[1]
+    values = values / _size(values)
     return _fill(values, values)
+
+
+def _size(values: NDArray[np.float64]) -> float:
+    """Return what numbers are divided by so that their squares are numbers, too."""
+    return float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
 
 
 def _fill(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,12 +167,15 @@ def _standardise(real: NDArray[Any], synthetic: NDArray[Any]) -> list[NDArray[np
         real, synthetic = real.astype(str), synthetic.astype(str)
         levels = frequent(real, MAX_LEVELS)
         return [(values[:, None] == levels).astype(float) for values in (real, synthetic)]
-    center, spread = _fill(real, real).mean(), _fill(real, real).std()
-    # far values would otherwise be all that the first component sees
-    return [
-        np.clip((_fill(values, real) - center) / (spread or 1.0), -4, 4)[:, None]
-        for values in (real, synthetic)
-    ]
+    size = _size(real)
+    with np.errstate(over="ignore"):  # of synthetic values far beyond
+        real, synthetic = real / size, synthetic / size
+        center, spread = _fill(real, real).mean(), _fill(real, real).std()
+        # far values would otherwise be all that the first component sees
+        return [
+            np.clip((_fill(values, real) - center) / (spread or 1.0), -4, 4)[:, None]
+            for values in (real, synthetic)
+        ]
 
 
 def frequent(values: NDArray[Any], n_levels: int) -> NDArray[Any]:
