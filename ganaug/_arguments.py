@@ -16,18 +16,19 @@ def strategy(text: str) -> str | float | dict[str, int]:
     if text in STRATEGIES:
         return text
     try:
-        return float(text)
+        ratio = float(text)
     except ValueError:
         pass  # neither a name nor a number: rows per class
+    else:
+        if not 0 < ratio <= 1:
+            raise _no_strategy(text)
+        return ratio
     try:
         pairs = json.loads(text, object_pairs_hook=list) if text[:1] == "{" else _pairs(text)
         # by its text, since JSON has halves and truths that int would round
         counts = {label: int(str(count)) for label, count in pairs}
     except (TypeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(
-            f"expected one of {', '.join(STRATEGIES)}, a number, CLASS=COUNT pairs or a JSON "
-            f"object, got {text!r}"
-        ) from error
+        raise _no_strategy(text) from error
     labels = [label for label, _ in pairs]
     for label in labels:
         if labels.count(label) > 1:
@@ -35,6 +36,13 @@ def strategy(text: str) -> str | float | dict[str, int]:
                 f"{text!r} names class {label!r} twice; give one number of rows for it"
             )
     return counts
+
+
+def _no_strategy(text: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(
+        f"expected one of {', '.join(STRATEGIES)}, a ratio above 0 and up to 1, CLASS=COUNT pairs "
+        f"or a JSON object, got {text!r}"
+    )
 
 
 def _pairs(text: str) -> list[list[str]]:
@@ -70,7 +78,7 @@ def seed(text: str) -> int:
 
 
 def condition(text: str) -> tuple[str, str]:
-    """Read a column and what it must be."""
+    """Read a column and what it must be; whether its name has = in it, the table will tell."""
     name, equals, wanted = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(

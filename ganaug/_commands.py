@@ -6,7 +6,7 @@ import argparse
 import secrets
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,7 @@ def sample(args: argparse.Namespace) -> None:
         raise DataError(f"name the column of {args.input} with the labels: --target.")
     table = read_table(args.input, args.target, args.categorical)
     label = None if args.label is None else _class_named(args.label, table.classes)
+    args.where = [_split(condition, table.names) for condition in args.where]
     _check_conditions(args.where, table.names, args.target)
     sampler = _sampler(args)
     with _refusals():
@@ -270,6 +271,13 @@ def _check_conditions(texts: Sequence[tuple[str, str]], names: Sequence[str], ta
             )
 
 
+def _split(condition: tuple[str, str], names: Container[str]) -> tuple[str, str]:
+    """Return a condition's column, which may have = in its name, and what it must be."""
+    parts = "=".join(condition).split("=")
+    splits = (("=".join(parts[:n]), "=".join(parts[n:])) for n in range(1, len(parts)))
+    return next((split for split in splits if split[0] in names), condition)
+
+
 def _rehearse(sampler: GANSampler, table: Table, label: Any, args: argparse.Namespace) -> None:
     """Refuse conditions that can't be met before training: one step is enough to know the rows.
 
@@ -293,7 +301,7 @@ def _where(texts: Sequence[tuple[str, str]], sampler: GANSampler) -> dict[Any, A
         return None
     columns = {str(column.name): column for column in sampler.encoder_.empty_columns()}
     out: dict[Any, Any] = {}
-    for text_name, text in texts:
+    for text_name, text in (_split(condition, columns) for condition in texts):
         column = columns.get(text_name)
         name = text_name if column is None else column.name
         if name in out:

@@ -75,6 +75,22 @@ def test_rows_meet_conditions(model, mixed_files, tmp_path, conditions, holds, s
     assert holds(read(output)).all()
 
 
+@pytest.mark.parametrize("saved", [True, False])
+def test_conditions_on_columns_with_an_equals_sign(mixed_files, tmp_path, saved):
+    table = read(mixed_files[".csv"]).rename(columns={"age": "age=years", "price": "a=b=c"})
+    table.to_csv(tmp_path / "in.csv", index=False)
+    source = [tmp_path / "in.csv", "--target", "y"]
+    if saved:
+        assert ganaug("fit", *source, "-o", tmp_path / "model.ganaug") == 0
+        source = [tmp_path / "model.ganaug"]
+    where = ("--where", "age=years=40..", "--where", "a=b=c=..20", "--where", "job=nurse")
+    assert ganaug("sample", *source, "-n", 5, *where, "-o", tmp_path / "rows.csv") == 0
+    rows = read(tmp_path / "rows.csv")
+    assert (rows["age=years"] >= 40).all()
+    assert (rows["a=b=c"] <= 20).all()
+    assert (rows["job"] == "nurse").all()
+
+
 def test_a_saved_detector_is_no_sampler(tmp_path, capsys):
     from ganaug import GANOutlierDetector
 
