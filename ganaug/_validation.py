@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _num_samples, validate_data
 
 from ganaug._checks import check_distinct
-from ganaug._encoding.columns import Column
+from ganaug._encoding.columns import Column, is_hashable
 from ganaug._encoding.containers import wrap_rows
 from ganaug._encoding.rows import Rows
 from ganaug._encoding.target import Target, plain_label, plain_labels, read_target
@@ -301,7 +301,7 @@ def _check_requested_counts(strategy: Mapping[Any, Any], counts: Counter[Any]) -
 
 def check_known_classes(labels: Any, counts: Counter[Any]) -> None:
     for label in labels:
-        if label not in counts:
+        if not is_hashable(label) or label not in counts:
             raise DataError(f"there is no class {label!r}; there are {_names(list(counts))}.")
 
 

@@ -148,6 +148,11 @@ def test_bad_containers(data, message):
             estimator.fit(data, Y)
 
 
+def test_labels_that_are_bytes():
+    with pytest.raises(DataTypeError, match="labels represented as bytes"):
+        GANSampler().fit(X, np.array([b"u", b"v"] * (N // 2)))
+
+
 def test_masked_labels():
     with pytest.raises(DataTypeError, match="y is a masked array"):
         GANSampler().fit(X, np.ma.array(np.arange(N) % 2, mask=np.arange(N) == 0))

@@ -99,6 +99,8 @@ def _class_labels(values: NDArray[Any]) -> NDArray[Any]:
             labels: NDArray[Any] = check_target_type(values)
     except ValueError as error:
         raise DataError(str(error)) from error
+    except TypeError as error:  # of bytes
+        raise DataTypeError(str(error)) from error
     return labels
 
 

@@ -51,6 +51,7 @@ def test_sample_requests(customers, n_samples, y, expected):
         (2.5, None, "got 2.5"),
         (True, None, "got True"),
         (3, "maybe", "there is no class 'maybe'; there are 'complain', 'leave', 'stay'"),
+        (3, {"stay": 3}, "there is no class {'stay': 3}; there are 'complain'"),
         ({"maybe": 1}, None, "there is no class 'maybe'"),
         (
             3,
