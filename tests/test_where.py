@@ -201,7 +201,7 @@ def test_arrays_are_conditioned_by_position():
 
 
 def test_polars_frames():
-    X = pl.DataFrame({"a": list(range(100)), "b": ["u", "v"] * 50})
+    X = pl.DataFrame({"a": [k % 80 for k in range(100)], "b": ["u", "v"] * 50})
     y = np.repeat([0, 1], [80, 20])
     made, _ = GANSampler(n_steps=10, random_state=0).fit(X, y).sample(30, y=1, where={"b": "v"})
     assert (made["b"] == "v").all()

@@ -178,7 +178,7 @@ MORE_COLUMNS = {
 
 def test_levels_of_arrow_keep_their_order(tmp_path):
     sizes = pd.Categorical(list("abc") * 20, list("dcba"), ordered=True)
-    X = pa.table({"x": pa.array(sizes), "z": np.arange(60.0)})
+    X = pa.table({"x": pa.array(sizes), "z": np.arange(60) / 4})
     y = pa.chunked_array([pa.array(sizes)[:30], pa.array(sizes)[30:]])
     loaded = check_round_trip(quick().fit(X, y), X, tmp_path)
     made, labels = loaded.sample(9)
@@ -190,7 +190,7 @@ def test_levels_of_arrow_keep_their_order(tmp_path):
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.DataWarning")
 @pytest.mark.parametrize("kind", MORE_COLUMNS)
 def test_every_dtype_comes_back(kind, tmp_path):
-    X = pd.DataFrame({"x": MORE_COLUMNS[kind], "z": np.arange(60.0)})
+    X = pd.DataFrame({"x": MORE_COLUMNS[kind], "z": np.arange(60) / 4})
     check_round_trip(quick().fit(X, np.repeat([0, 1], [40, 20])), X, tmp_path)
 
 
@@ -220,11 +220,13 @@ def test_schema_of_polars_and_metadata_of_arrow_come_back(tmp_path):
                 pl.Datetime("ns", "UTC")
             ),
             "level": pl.Series(["a", "b"] * 30, dtype=pl.Enum(["b", "a", "c"])),
-            "price": pl.Series([decimal.Decimal(k) for k in range(60)], dtype=pl.Decimal(10, 2)),
+            "price": pl.Series(
+                [decimal.Decimal(k) / 4 for k in range(60)], dtype=pl.Decimal(10, 2)
+            ),
         }
     )
     check_round_trip(quick().fit(frame, y), frame, tmp_path)
-    table = pa.table({"x": np.arange(60.0), "c": ["a", "b"] * 30}).replace_schema_metadata(
+    table = pa.table({"x": np.arange(60) / 4, "c": ["a", "b"] * 30}).replace_schema_metadata(
         {"origin": "here"}
     )
     assert check_round_trip(quick().fit(table, y), table, tmp_path).sample(2)[
@@ -238,7 +240,7 @@ class Colour:
 
 def test_what_is_not_data_is_refused_by_name(tmp_path):
     red, blue = Colour(), Colour()
-    X = pd.DataFrame({"x": np.arange(60.0), "tint": pd.Series([red, blue] * 30, dtype=object)})
+    X = pd.DataFrame({"x": np.arange(60) / 4, "tint": pd.Series([red, blue] * 30, dtype=object)})
     sampler = quick().fit(X, np.repeat([0, 1], [40, 20]))
     with pytest.raises(PersistenceError, match=r"test_models\.Colour, which can't be stored"):
         sampler.save(tmp_path / "model")
@@ -455,7 +457,7 @@ class Subclass(GANSampler):
 @pytest.mark.parametrize("step", [pd.DateOffset(months=2), pd.offsets.Easter()])
 def test_categories_may_have_odd_distances(step, tmp_path):
     days = pd.date_range("2024-01-01", periods=6, freq=step)
-    X = pd.DataFrame({"d": pd.Categorical(days[np.arange(60) % 6], days), "z": np.arange(60.0)})
+    X = pd.DataFrame({"d": pd.Categorical(days[np.arange(60) % 6], days), "z": np.arange(60) / 4})
     check_round_trip(quick().fit(X, np.repeat([0, 1], [40, 20])), X, tmp_path)
     X = pd.DataFrame(np.arange(360.0).reshape(60, 6) ** 2, columns=days)
     sampler = quick().fit(X, np.repeat([0, 1], [40, 20]))
