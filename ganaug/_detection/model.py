@@ -159,7 +159,7 @@ class DetectionModel:
     typical : Tensor of shape (5,)
         Medians of the reference rows' relations.
     is_typical : Tensor of shape (n_reference,), dtype bool
-        Which reference rows are nearer to others than half of them are.
+        Which reference rows are no farther than the median, by neighbours and by blocks.
     opinion : Opinion or None
         None without discriminators.
     tail_scale : TailScale or None
@@ -255,6 +255,16 @@ def neighbours_of(relations: Tensor) -> NDArray[np.float64]:
     return near
 
 
+def are_typical(relations: Tensor) -> NDArray[np.bool_]:
+    """Return which rows are no farther than half of them are: from neighbours and from blocks.
+
+    Rows of a tight cluster of anomalies have the nearest neighbours of all; blocks know better.
+    """
+    far = np.maximum(neighbours_of(relations), relations[:, Relation.BLOCKS].double().numpy())
+    is_typical: NDArray[np.bool_] = far <= np.median(far)
+    return is_typical
+
+
 def features_of(points: NDArray[np.float32], relations: Tensor) -> Tensor:
     """Return what discriminators see: the row and its relations to its neighbours."""
     return torch.cat([torch.from_numpy(points), relations[:, LOCAL] / RELATION_UNIT], dim=1)
@@ -330,7 +340,7 @@ def fit_model(
         reference=reference,
         seen=SeenRows.build(points, chosen),
         typical=typical,
-        is_typical=torch.from_numpy(near <= np.median(near)),
+        is_typical=torch.from_numpy(are_typical(relations)),
         opinion=opinion,
         tail_scale=tail_scale,
     )

@@ -243,3 +243,22 @@ def test_contributions_sum_to_the_excess_over_the_baseline(table, detector):
         explanation.contributions.sum(axis=1), explanation.baseline - explanation.score, rtol=1e-9
     )
     assert np.median(explanation.baseline) > 0  # a typical row is normal
+
+
+@pytest.mark.parametrize(("n_planted", "width"), [(15, 0.05), (15, 0.0), (10, 0.3)])
+def test_a_row_of_a_cluster_is_compared_with_no_accomplice(n_planted, width):
+    """Its rows have the nearest neighbours of all, and are none that another is to be like."""
+    rng = np.random.default_rng(0)
+
+    def planted(n):
+        return np.array([7.0, 0, 0, -7]) + width * rng.uniform(-1, 1, size=(n, 4))
+
+    X = np.r_[rng.normal(size=(500 - n_planted, 4)), planted(n_planted)]
+    detector = quick(novelty=False).fit(X)
+    for rows in (X[-n_planted:], planted(20)):
+        explanation = detector.explain(rows)
+        assert (explanation.score < 0).all()
+        assert (explanation.baseline > 0).all()
+        shares = explanation.contributions
+        assert (shares[:, [0, 3]] > 0.5).all()
+        assert (np.abs(shares[:, [1, 2]]) < 0.3).all()
