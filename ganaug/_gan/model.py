@@ -45,6 +45,7 @@ class Stream(IntEnum):
     VIEWS = 10
     AUGMENTATION = 11
     MODULES = 12
+    COVERED = 13
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,8 @@ class GAN(ABC):
     def coverage(self, class_code: int) -> float:
         """Return the share of a class's rows that generated ones come near to, 0 to 1."""
         purpose = (self._seed, Stream.COVERAGE, class_code)
-        random = random_generator(*purpose, device=self._device)
+        # by the stream of candidates these would be the very rows that candidates start from
+        random = random_generator(self._seed, Stream.COVERED, class_code, device=self._device)
         real = self._table.some_of(class_code, COVERAGE_ROWS, random)
         with limited_threads(1):
             generated = self._candidates(class_code, COVERAGE_ROWS, purpose)

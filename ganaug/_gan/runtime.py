@@ -55,7 +55,11 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 def random_generator(seed: int, *purpose: int, device: torch.device) -> torch.Generator:
-    """Return a generator for one purpose: streams of different purposes are independent."""
+    """Return a generator for one purpose: streams of different purposes are independent.
+
+    Zeros at the end say nothing: (5, 7) and (5, 7, 0) are of one stream. The order of a sample's
+    anchors and its block 0 are so, too, and stay so: else all rows of all seeds would change.
+    """
     state = np.random.SeedSequence((seed, *purpose)).generate_state(2, dtype=np.uint32)
     generator = torch.Generator(device=device)
     generator.manual_seed(int(state[0]) << 31 | int(state[1]) >> 1)

@@ -45,6 +45,7 @@ def test_streams_of_different_purposes_differ_and_repeat():
 
     assert draw(1, 2) == draw(1, 2)
     assert len({tuple(draw(*key)) for key in [(1,), (1, 2), (1, 3), (2, 2)]}) == 4
+    assert draw(1, 2) == draw(1, 2, 0)  # as rows of all seeds have it
 
 
 def test_threads_are_restored_even_after_an_error():

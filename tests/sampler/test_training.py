@@ -168,6 +168,18 @@ def test_a_collapsed_generator_is_said_to_be_one(numbers, monkeypatch):
         quick_sampler().fit(*numbers)
 
 
+@pytest.mark.filterwarnings("ignore:the generator has not learned the table")
+def test_real_rows_are_not_those_that_generated_ones_start_from(monkeypatch):
+    def stay(anchor, anchored, move, classes):
+        return anchor.expand_as(move)
+
+    X = np.random.default_rng(0).normal(size=(8000, 3))
+    gan = quick_sampler(n_steps=1).fit(X, np.repeat([0, 1], 4000))._gan
+    monkeypatch.setattr(gan.generator.moves, "moved", stay)
+    for code in (0, 1):
+        assert 0.95 < gan.coverage(code) < 0.99
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
