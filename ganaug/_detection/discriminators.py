@@ -6,7 +6,8 @@ moved row without the row that it was moved from: so a real row and a moved one 
 to the reference rows, as a new row will be.
 
 The members come in two halves, and neither half is trained on the rows of the other: for a training
-row the half that has not seen it has an unbiased opinion.
+row the half that has not seen it has an unbiased opinion. Rows that are left out together because
+they are equal are of one half, as it would have seen a copy otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ganaug._detection.reference import CHUNK_ROWS
@@ -26,6 +29,8 @@ from ganaug._gan.runtime import DTYPE
 SCALES = (1.0, 4.0)
 N_SCALES = 4
 N_HALVES = 2
+# Halves are those of kinds if each has this share of the rows: one of none can't be trained.
+SMALLEST_HALF = 0.25
 FINAL_LEARNING_RATE = 0.1
 BETAS = (0.5, 0.99)
 
@@ -79,13 +84,32 @@ def forward(weights: tuple[Tensor, ...], biases: tuple[Tensor, ...], x: Tensor) 
     return x[:, :, 0]
 
 
-def half_of(n_rows: int) -> Tensor:
-    """Return which half of the members is trained on each row; rows come in random order."""
-    return torch.arange(n_rows) % N_HALVES
+def halves_of(n_rows: int, kinds: NDArray[np.int64] | None) -> Tensor:
+    """Return which half of the members is trained on each row; rows come in random order.
+
+    Rows of one kind are of one half, unless one of the halves would have hardly any.
+
+    Parameters
+    ----------
+    n_rows : int
+    kinds : ndarray of shape (n_rows,) or None
+        Numbers that equal rows share; None if each row is one of its own.
+    """
+    by_row = np.arange(n_rows) % N_HALVES
+    if kinds is None:
+        return torch.from_numpy(by_row)
+    by_kind = np.unique(kinds, return_inverse=True)[1] % N_HALVES
+    smallest = np.bincount(by_kind, minlength=N_HALVES).min()
+    return torch.from_numpy(by_kind if smallest >= SMALLEST_HALF * n_rows else by_row)
 
 
 def train_ensemble(
-    real: Tensor, moved: Tensor, origins: Tensor, config: EnsembleConfig, random: torch.Generator
+    real: Tensor,
+    moved: Tensor,
+    origins: Tensor,
+    halves: Tensor,
+    config: EnsembleConfig,
+    random: torch.Generator,
 ) -> Ensemble:
     """Train all members at once.
 
@@ -94,13 +118,15 @@ def train_ensemble(
     real : Tensor of shape (n_rows, n_features)
     moved : Tensor of shape (n_scales, n_moved, n_features)
     origins : Tensor of shape (n_scales, n_moved)
+    halves : Tensor of shape (n_rows,)
+        Which half of the members each real row is for.
     config : EnsembleConfig
     random : torch.Generator
     """
     weights, biases = _new_networks(real.shape[1], config, random)
     parameters = [*weights, *biases]
     optimizer = FusedAdam(parameters, config.learning_rate, betas=BETAS)
-    batches = _Batches(real, moved, origins, config.batch_size, random)
+    batches = _Batches(real, moved, origins, halves, config.batch_size, random)
     for step in range(config.n_steps):
         decay = 1 - (1 - FINAL_LEARNING_RATE) * step / config.n_steps
         optimizer.learning_rate = config.learning_rate * decay
@@ -121,13 +147,19 @@ class _Batches:
     """Draws a batch for each member: real rows of its half, then moved ones of its scale."""
 
     def __init__(
-        self, real: Tensor, moved: Tensor, origins: Tensor, size: int, random: torch.Generator
+        self,
+        real: Tensor,
+        moved: Tensor,
+        origins: Tensor,
+        halves: Tensor,
+        size: int,
+        random: torch.Generator,
     ) -> None:
         self._size, self._random = size, random
         n_real, n_moved = len(real), moved.shape[1]
         self._rows = torch.cat([real, moved.flatten(0, 1)])
-        self._real = [torch.nonzero(half_of(n_real) == half).flatten() for half in range(N_HALVES)]
-        halves_of_moved = half_of(n_real)[origins]
+        self._real = [torch.nonzero(halves == half).flatten() for half in range(N_HALVES)]
+        halves_of_moved = halves[origins]
         self._moved = [
             torch.nonzero(halves_of_moved[scale] == half).flatten() + n_real + scale * n_moved
             for half in range(N_HALVES)

@@ -24,7 +24,7 @@ from ganaug._detection.discriminators import (
     SCALES,
     Ensemble,
     EnsembleConfig,
-    half_of,
+    halves_of,
     train_ensemble,
 )
 from ganaug._detection.reference import (
@@ -414,9 +414,11 @@ class OpinionTrainer:
         real = features_of(self._points[:, : self._layout.width], relations)
         parts = [self._moved(float(scale)) for scale in np.geomspace(*SCALES, N_SCALES)]
         moved, origins = (torch.stack(part) for part in zip(*parts, strict=True))
-        ensemble = train_ensemble(real, moved, origins, self._config.ensemble, self._random)
+        halves = halves_of(len(real), self._kinds)
+        config = self._config.ensemble
+        ensemble = train_ensemble(real, moved, origins, halves, config, self._random)
         logits = ensemble.logits(real)
-        impartial = logits.gather(1, (1 - half_of(len(real)))[:, None]).flatten()
+        impartial = logits.gather(1, (1 - halves)[:, None]).flatten()
         spread = interquartile_range(neighbours_of(relations))
         trust = trust_after(n_different(real, self._kinds))
         weight = self._config.discriminator_weight * trust
