@@ -33,7 +33,9 @@ from ganaug._gan.runtime import DTYPE, random_generator
 
 # Rows that are looked at, of all classes alike.
 MAX_ROWS = 10_000
-# In a table of independent columns so many rules would be found by mistake.
+# Of cells that are chosen before rows are seen, so many rules would be found by mistake in a table
+# of independent columns. They are chosen because they are empty, so there are more: many a table
+# has one, which refuses few rows (`pytest tests/gan/test_exclusions.py -k mistake` counts both).
 MISTAKEN = 0.05
 # Of all rows, each left out in turn, so many may break a rule.
 MAX_BREAKING = 0.001
@@ -309,7 +311,7 @@ class Search:
     def _surprise(self, is_candidate: Tensor) -> float:
         """Return how many rows must be missed for fewer than `MISTAKEN` of all to be so by chance.
 
-        Of independent columns rows are missed with a probability of exp(-expected).
+        In given cells of independent columns rows are missed with a probability of exp(-expected).
         """
         return math.log(max(int(is_candidate.sum()), 1) / MISTAKEN)
 
