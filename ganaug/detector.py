@@ -392,8 +392,9 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         first `max_reference_rows` rows these are a calibration set, and the p-value of a normal
         row is below any level p with probability at most p [1]_ [2]_; in smaller tables each row
         is scored without itself and by those discriminators that have not seen it
-        (cross-conformal), which is approximate. Rows of the training table are ranked
-        among each other. Anomalies in the training table make p-values larger, not smaller.
+        (cross-conformal), which is approximate. With ``novelty=False`` both are by blocks alone.
+        Rows of the training table are ranked among each other. Anomalies in the training table
+        make p-values larger, not smaller.
 
         Parameters
         ----------
@@ -651,7 +652,14 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         modes = self._modes(points)
         raw = self._model.raw_scores(points, modes)
         by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
-        return np.choose(modes, by_mode)
+        p_values: NDArray[np.float64] = np.choose(modes, by_mode)
+        if self._calibration.stranger is None:
+            return p_values
+        # training rows gave the fit their levels and pulled its spreads, which new rows did not
+        is_seen, _ = self._model.seen(points)
+        is_stranger = (modes == Mode.OUTLIER) & ~is_seen
+        p_values[is_stranger] = conformal_p_values(raw[is_stranger], self._calibration.stranger)
+        return p_values
 
     def _train_sampler(self) -> GANSampler:
         X = self._row_builder.build(self._kept_columns)

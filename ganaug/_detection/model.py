@@ -279,10 +279,14 @@ class Calibration:
     novelty : ndarray of shape (n_calibration,)
         Of rows that were kept out of everything that scores them.
     outlier : ndarray of shape (n_scored,)
+    stranger : ndarray of shape (n_calibration,) or None
+        By blocks, as training rows are judged, of the rows of `novelty`: what is usual for new rows
+        that are judged so. None in models of earlier versions.
     """
 
     novelty: NDArray[np.float64]
     outlier: NDArray[np.float64]
+    stranger: NDArray[np.float64] | None = None
 
     @property
     def by_mode(self) -> tuple[NDArray[np.float64], ...]:
@@ -346,15 +350,15 @@ def fit_model(
     )
     held_out = rest if config.all_are_new else kinds.like_new_rows(rest, chosen)
     if len(held_out) >= MIN_HELD_OUT_ROWS:
-        usual = points_left_out(held_out[:MAX_CALIBRATION_ROWS])
-        novelty = model.raw_scores(usual, Mode.NOVELTY)
+        arms = model.arms(points_left_out(held_out[:MAX_CALIBRATION_ROWS]))
+        is_usual = np.ones(len(arms.blocks), dtype=bool)
     else:
-        novelty = Arms.of(relations, said, tails).novelty()
-        if not config.all_are_new:
-            novelty = novelty[np.isin(chosen, kinds.like_new_rows(chosen))]
+        arms = Arms.of(relations, said, tails)
+        usual = chosen if config.all_are_new else kinds.like_new_rows(chosen)
+        is_usual = np.isin(chosen, usual)
     suspects = points[order[:MAX_SCORED_ROWS]]
     outlier = model.raw_scores(suspects, Mode.OUTLIER)
-    return model, Calibration(novelty, outlier)
+    return model, Calibration(arms.novelty()[is_usual], outlier, arms.blocks[is_usual])
 
 
 def fit_tails(

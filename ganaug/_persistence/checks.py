@@ -360,7 +360,8 @@ def check_scores(scale: ScoreScale, n_scores: int) -> None:
 
 def check_calibration(calibration: Calibration) -> None:
     """Check the scores of training rows."""
-    for scores in calibration.by_mode:
+    of_strangers = [] if calibration.stranger is None else [calibration.stranger]
+    for scores in (*calibration.by_mode, *of_strangers):
         require(scores.ndim == 1 and len(scores) > 0, "nothing is calibrated")
         require_finite("scores of training rows are", scores)
 

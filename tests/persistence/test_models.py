@@ -411,6 +411,16 @@ def test_a_share_that_is_none_is_refused(share, numbers, tmp_path):
         ganaug.load(tmp_path / "model")
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_what_is_usual_has_to_be_a_number(value, numbers, tmp_path):
+    quick_detector().fit(numbers[0]).save(tmp_path / "model")
+    archive = read_archive(tmp_path / "model", {"ganaug detector": 1}, 2**28)
+    archive.tensors["calibration.stranger"][0] = value
+    write_archive(tmp_path / "model", archive)
+    with pytest.raises(PersistenceError, match="can't be read"):
+        ganaug.load(tmp_path / "model")
+
+
 def test_an_unfitted_detector_is_not_saved(tmp_path):
     with pytest.raises(NotFittedError):
         GANOutlierDetector().save(tmp_path / "model")
@@ -493,6 +503,10 @@ def test_detectors_of_version_1_stay_readable():
     assert detector.score_samples(known) == pytest.approx([0.515431, 0.306908, 0.060893], abs=1e-4)
     assert detector.score_samples(new) == pytest.approx([0.263759, -0.081984, -2.720821], abs=1e-4)
     assert set(detector.predict(new)) <= {-1, 1}
+    # nor what is usual by blocks for rows left out of training: all are ranked among its rows
+    detector.set_params(novelty=False)
+    ranks = detector.score_samples(new).argsort()
+    assert (np.diff(detector.p_value(new)[ranks]) >= 0).all()
 
 
 def test_the_written_schema_is_the_one_of_its_version():
