@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganaug._encoding.codecs import CategoryCodec
 from ganaug._encoding.columns import MISSING_CODE, Column
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.table import TableEncoder
@@ -79,7 +80,24 @@ class FeatureMap:
         """
         some = [column.take(rows) for column in columns]
         encoded = self.encoder.transform(some)
-        return self._points(some, encoded, as_new(encoded.numbers, len(columns[0])))
+        points = self._points(some, encoded, as_new(encoded.numbers, len(columns[0])))
+        self._forget_gaps(points, columns, rows)
+        return points
+
+    def _forget_gaps(
+        self, points: NDArray[np.float32], columns: Sequence[Column], rows: NDArray[np.int64]
+    ) -> None:
+        """Make a gap that one row alone has, in place, a value missing where none was."""
+        column_of = self.column_of
+        for number, column in enumerate(columns):
+            if column.missing.sum() == 1:
+                is_alone = column.missing[rows]
+                *seen, unseen = np.flatnonzero(column_of == number)
+                points[np.ix_(is_alone, seen)] = 0.0
+                points[is_alone, unseen] = UNSEEN_DISTANCE
+                if not isinstance(self.encoder.codecs_[number], CategoryCodec):
+                    # others have two states, and without this row one, which it has as they do
+                    points[is_alone, seen[-2]] = 1.0
 
     def _points(
         self, columns: Sequence[Column], rows: EncodedTable, numbers: NDArray[np.floating[Any]]
