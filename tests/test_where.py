@@ -108,6 +108,55 @@ def test_the_other_columns_follow(table):
     assert old == pytest.approx(6500, abs=800)
 
 
+def people(random, n):
+    height = random.normal(170, 10, n)
+    born = pd.Timestamp("1980-01-01") + pd.to_timedelta(random.uniform(0, 9000, n), "D")
+    return pd.DataFrame(
+        {
+            "height": height,
+            "weight": 70 + 0.9 * (height - 170) + random.normal(size=n),
+            "size": np.where(height < 165, "S", np.where(height < 175, "M", "L")),
+            "born": born,
+            "age": (pd.Timestamp("2010-01-01") - born) / pd.Timedelta("365D") + 0.5,
+            "mood": random.normal(size=n),
+            "sex": random.choice(["f", "m"], n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def grown():
+    X = people(np.random.default_rng(0), 1000)
+    return X, GANSampler(n_steps=100, random_state=0).fit(X, np.repeat([0, 1], [900, 100]))
+
+
+@pytest.mark.parametrize("sex", [{}, {"sex": "f"}])
+@pytest.mark.parametrize("height", [162.0, 170.0, 181.0, (169.99, 170.01)])
+def test_the_other_columns_follow_where_hardly_any_row_meets_a_number(grown, height, sex):
+    X, sampler = grown
+    made = sampler.sample(300, y=1, where={"height": height, **sex})[0]
+    beside = made["weight"] - (70 + 0.9 * (made["height"] - 170))
+    assert np.sqrt((beside**2).mean()) < 3.5  # 9 and more where they don't follow
+    wanted = np.mean(height)
+    assert (made["size"] == ("S" if wanted < 165 else "M" if wanted < 175 else "L")).mean() > 0.8
+    assert made["mood"].std() > 0.5 * X["mood"].std()  # copies of one row would be of one mood
+
+
+def test_the_other_columns_follow_a_moment(grown):
+    moment = pd.Timestamp("1993-07-01 11:03:07")
+    made = grown[1].sample(300, y=1, where={"born": moment})[0]
+    assert (made["born"] == moment).all()
+    assert abs(made["age"] - 17).mean() < 1.5
+
+
+def test_the_other_columns_follow_two_numbers_at_once(grown):
+    where = {"height": 178.0, "age": 15.0}
+    made = grown[1].sample(300, y=1, where=where)[0]
+    assert (made["weight"] - 77.2).abs().mean() < 5
+    born = pd.Timestamp("2010-01-01") - 14.5 * pd.Timedelta("365D")
+    assert (abs(made["born"] - born) / pd.Timedelta("365D")).mean() < 4
+
+
 def test_no_value_piles_up_at_the_ends(sampler):
     age = sampler.sample(600, y=0, where={"age": (30, 39)})[0]["age"]
     assert age.value_counts(normalize=True).max() < 0.35

@@ -3,12 +3,13 @@
 Categories are conditioned where they are drawn: levels that are not allowed get no probability.
 Numbers are folded into their range like a paper strip, which keeps them spread where cutting them
 off would pile them up at the ends. So that the rest of a row fits, rows start from anchors that
-meet the conditions, or as many of them as any row does.
+meet the conditions or, where hardly any do, come nearest to that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ NEVER = -1e9
 TOLERANCE = 1e-5
 # Of the head beside a number or a vector; 0 is the value as it is.
 MISSING_STATE = 1
+# Rows that come near to meeting conditions on numbers: of one alone all others would be copies, and
+# of many the far ones have little to do with what is asked for. No more than the root of all.
+NEAREST_ROWS = 10
 
 
 class Conditions:
@@ -77,6 +81,20 @@ class Conditions:
             return rows.new_ones(len(rows), 0, dtype=torch.bool)
         return torch.stack([self._holds(condition, rows) for condition in self._conditions], dim=1)
 
+    def nearest(self, rows: Tensor) -> Tensor:
+        """Return which of rows (n, width) meet the conditions or come nearest to that, (n,).
+
+        Of the rows that meet most of the conditions on levels (no level is nearer to another than a
+        third one is), those that meet all on numbers, too. Where these are few, the nearest ones
+        beside them, and whatever is as near as the last of these.
+        """
+        n_met = self._levels_met(rows)
+        is_candidate = n_met == n_met.max()
+        distances = self._distances(rows)
+        of_candidates = distances[is_candidate].sort().values
+        n_wanted = min(NEAREST_ROWS, isqrt(len(of_candidates)))
+        return is_candidate & (distances <= of_candidates[n_wanted - 1])
+
     def within_reach(self, rows: Tensor) -> Tensor:
         """Return which conditions rows of these columns could meet, (n_conditions,).
 
@@ -120,6 +138,26 @@ class Conditions:
             part = self._layout.head_slices[condition.head]
             holds &= rows[:, self._layout.one_hot][:, part][:, list(condition.states)].any(dim=1)
         return holds
+
+    def _levels_met(self, rows: Tensor) -> Tensor:
+        """Return how many conditions on levels rows meet, (n,); a number that is there is one."""
+        n_met = torch.zeros(len(rows), dtype=torch.long, device=rows.device)
+        for condition in self._conditions:
+            if condition.number is None:
+                n_met += self._holds(condition, rows)
+            else:
+                n_met += ~self._is_missing(condition, rows)
+        return n_met
+
+    def _distances(self, rows: Tensor) -> Tensor:
+        """Return how far rows are from meeting all conditions on numbers, squared, (n,)."""
+        squares = rows.new_zeros(len(rows))
+        for condition in self._conditions:
+            if condition.number is not None:
+                number = rows[:, condition.number]
+                inside = number.clamp(condition.low - TOLERANCE, condition.high + TOLERANCE)
+                squares += (number - inside).square()
+        return squares
 
     def _within_reach(self, condition: Condition, rows: Tensor) -> Tensor:
         if condition.number is None:

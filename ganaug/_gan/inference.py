@@ -164,9 +164,7 @@ class RowSampler:
         if len(self._conditions):
             rows = table.expand(self._anchors)
             self._level_shares = table.mean(self._anchors)[table.layout.one_hot]
-            # those that meet all conditions or, if none does, as many as any does
-            n_met = self._conditions.holds(rows).sum(dim=1)
-            self._anchors = self._anchors[n_met == n_met.max()]
+            self._anchors = self._anchors[self._conditions.nearest(rows)]
         self._anchors = table.by_weight(self._anchors)
 
     def rows(self, n_rows: int) -> Iterator[Tensor]:
