@@ -20,7 +20,7 @@ from ganaug import _requests as requests
 from ganaug import _validation as validation
 from ganaug._detection.discriminators import EnsembleConfig
 from ganaug._detection.explanation import Explanation, PathExplainer
-from ganaug._detection.features import FeatureMap, as_if_left_out
+from ganaug._detection.features import FeatureMap
 from ganaug._detection.model import (
     Calibration,
     DetectionModel,
@@ -579,12 +579,11 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         validation.check_varied(feature_map.width)
         points = feature_map.transform(columns)
         kinds = Kinds.of(points)
-        columns_left_out = [as_if_left_out(column) for column in columns]
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model, calibration = fit_model(
             points,
             kinds,
-            partial(feature_map.points_left_out, columns_left_out),
+            partial(feature_map.points_left_out, columns, kinds.number),
             feature_map.encoder.layout_,
             config,
             seed,

@@ -67,22 +67,44 @@ class FeatureMap:
         return self._points(columns, rows, rows.numbers)
 
     def points_left_out(
-        self, columns: Sequence[Column], rows: NDArray[np.int64]
+        self, columns: Sequence[Column], kinds: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return the points of training rows, each as if it was left out of training.
 
         Parameters
         ----------
         columns : sequence of Column
-            Those that were fitted, with levels as `as_if_left_out` gives them.
+            Those that were fitted.
+        kinds : ndarray of shape (n_train,)
+            Numbers that equal rows share.
         rows : ndarray of shape (n_rows,)
             Numbers of rows.
         """
-        some = [column.take(rows) for column in columns]
+        some = [as_if_left_out(column).take(rows) for column in columns]
         encoded = self.encoder.transform(some)
         points = self._points(some, encoded, as_new(encoded.numbers, len(columns[0])))
+        self._leave_levels(points, encoded, columns, kinds, rows)
         self._forget_gaps(points, columns, rows)
         return points
+
+    def _leave_levels(
+        self,
+        points: NDArray[np.float32],
+        encoded: EncodedTable,
+        columns: Sequence[Column],
+        kinds: NDArray[np.int64],
+        rows: NDArray[np.int64],
+    ) -> None:
+        """Move levels of columns with many, in place, to where they lie without the row."""
+        layout = self.encoder.layout_
+        if not layout.vectors:
+            return
+        classes = np.zeros(len(kinds), dtype=np.int64)
+        shifts = self.encoder.shifts_left_out(columns, classes, rows, kinds)
+        is_known = encoded.codes[:, : len(layout.vectors)] != MISSING_CODE
+        sizes = [slot.size for slot in layout.vectors]
+        vectors = points[:, len(layout.numbers) : layout.continuous_width]
+        vectors += np.where(np.repeat(is_known, sizes, axis=1), shifts, 0.0)
 
     def _forget_gaps(
         self, points: NDArray[np.float32], columns: Sequence[Column], rows: NDArray[np.int64]

@@ -22,7 +22,7 @@ from ganaug._encoding.columns import (
 )
 from ganaug._encoding.heaping import Heaps, find_heaps
 from ganaug._encoding.layout import EncodedTable, HeadSlot, NumberSlot, TableLayout, VectorSlot
-from ganaug._encoding.levels import Context, level_vectors
+from ganaug._encoding.levels import Context, level_vectors, shifts_left_out
 from ganaug._encoding.numbers import (
     SINGLE_PRECISION,
     Grid,
@@ -428,16 +428,31 @@ class VectorCodec(LevelCodec):
     def lay_out(
         self, position: int, column: Column, context: Context, builder: LayoutBuilder
     ) -> None:
-        codes = np.where(column.missing, MISSING_CODE, self.codes(column))
-        vectors = level_vectors(codes, len(self.levels), context)
+        vectors = level_vectors(self._present_codes(column), len(self.levels), context)
         self.vector = builder.add_vector(VectorSlot(position, vectors))
         if self.has_missing:
             self.head = builder.add_head(HeadSlot(position, size=2, has_missing=True))
 
     def encode(self, column: Column, out: CompactRows) -> None:
-        out.vectors[:, self.vector] = np.where(column.missing, MISSING_CODE, self.codes(column))
+        out.vectors[:, self.vector] = self._present_codes(column)
         if self.head is not None:
             out.heads[:, self.head] = column.missing
+
+    def shifts_left_out(
+        self,
+        rows: tuple[Column, Context],
+        some: tuple[Column, Context],
+        times: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return how far the levels of some rows move if these have no part in their place.
+
+        `rows` are what `lay_out` was given, each of `some` is so many `times` among them.
+        """
+        placed, moved = ((self._present_codes(column), context) for column, context in (rows, some))
+        return shifts_left_out(placed, len(self.levels), moved, times)
+
+    def _present_codes(self, column: Column) -> NDArray[np.int32]:
+        return np.where(column.missing, MISSING_CODE, self.codes(column)).astype(np.int32)
 
     def decode(self, name: Any, rows: ExpandedRows) -> Column:
         codes = rows.levels_near(self.vector)

@@ -37,22 +37,86 @@ class Context:
     categories: Sequence[tuple[NDArray[np.int64], int]]
 
 
+@dataclass(frozen=True)
+class PlacedLevels:
+    """Levels with their coordinates, and how these follow from rows.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_levels, 8)
+    averages : ndarray of shape (n_levels, n_facts)
+        Shrunk towards the average of all rows, which is 0.
+    counts : ndarray of shape (n_levels,)
+        Rows of each level.
+    loadings : ndarray of shape (n_facts, 8)
+        What each fact of an average adds to the coordinates.
+    """
+
+    vectors: NDArray[np.float64]
+    averages: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    loadings: NDArray[np.float64]
+
+
 def level_vectors(codes: NDArray[np.int32], n_levels: int, context: Context) -> NDArray[np.float32]:
     """Return coordinates of shape (n_levels, 8), for codes that are -1 where they are missing.
 
     The mean squared distance of two rows is 2, as between two different one-hot categories.
     """
+    return _place(codes, n_levels, context).vectors.astype(np.float32)
+
+
+def shifts_left_out(
+    rows: tuple[NDArray[np.int32], Context],
+    n_levels: int,
+    some: tuple[NDArray[np.int32], Context],
+    times: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return how far the levels of some rows move, each if its row had no part in the average.
+
+    The axes stay as they are.
+
+    Parameters
+    ----------
+    rows : tuple of codes and context
+        What `level_vectors` was given.
+    n_levels : int
+    some : tuple of codes and context
+        The same of some rows, on the same scales.
+    times : ndarray of shape (n_some,)
+        How often each of them is among `rows`.
+
+    Returns
+    -------
+    ndarray of shape (n_some, 8)
+        0 where the level is missing.
+    """
+    placed = _place(rows[0], n_levels, rows[1])
+    codes, context = some
+    own = _loaded(context, rows[1], rows[0] != MISSING_CODE, placed.loadings)
+    averages = placed.averages @ placed.loadings
+    others = placed.counts[codes] + PRIOR_ROWS - times
+    shifts = (averages[codes] - own) * (times / others)[:, None]
+    return np.where(codes[:, None] != MISSING_CODE, shifts, 0.0)
+
+
+def _place(codes: NDArray[np.int32], n_levels: int, context: Context) -> PlacedLevels:
+    """Return the levels at their places, as `level_vectors` says."""
     averages, counts = _shrunk_averages(codes, n_levels, context)
     weights = np.sqrt(counts / counts.sum())[:, None]
     axes = np.linalg.svd(averages * weights, full_matrices=False)[2][:VECTOR_SIZE]
     vectors = np.zeros((n_levels, VECTOR_SIZE))
     vectors[:, : len(axes)] = averages @ axes.T
-    vectors /= np.sqrt((weights**2 * vectors**2).sum() / VECTOR_SIZE) or 1.0
+    size = np.sqrt((weights**2 * vectors**2).sum() / VECTOR_SIZE) or 1.0
+    vectors /= size
     # a stream of its own with a fixed seed: only distinctness matters, not the draw
     vectors += NOISE_SHARE * np.random.default_rng(0).standard_normal(vectors.shape)
     vectors -= (weights**2 * vectors).sum(axis=0)
-    vectors /= np.sqrt((weights**2 * vectors**2).sum())
-    return vectors.astype(np.float32)
+    size_with_noise = np.sqrt((weights**2 * vectors**2).sum())
+    vectors /= size_with_noise
+    loadings = np.zeros((averages.shape[1], VECTOR_SIZE))
+    loadings[:, : len(axes)] = axes.T / (size * size_with_noise)
+    return PlacedLevels(vectors, averages, counts, loadings)
 
 
 def _shrunk_averages(
@@ -92,3 +156,26 @@ def _sums_of_category(
     spread = np.sqrt(share * (1.0 - share))
     sums: NDArray[np.float64] = (met - counts[:, None] * share) / np.where(spread > 0, spread, 1.0)
     return sums
+
+
+def _loaded(
+    some: Context, context: Context, present: NDArray[np.bool_], loadings: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the coordinates of some rows as if each was an average, (n_rows, 8).
+
+    A fact at a time and on its scale in `context`, as averages are summed up.
+    """
+    total = np.zeros((len(some.categories[0][0]), VECTOR_SIZE))
+    if not present.any():
+        return total
+    for loading, values, own in zip(loadings, context.numbers, some.numbers, strict=False):
+        mean, spread = values[present].mean(), values[present].std() or 1.0
+        total += ((own - mean) / spread)[:, None] * loading
+    start = len(context.numbers)
+    for (facts, n_facts), (own_facts, _) in zip(context.categories, some.categories, strict=True):
+        share = np.bincount(facts[present], minlength=n_facts) / present.sum()
+        spread = np.sqrt(share * (1.0 - share))
+        part = loadings[start : start + n_facts] / np.where(spread > 0, spread, 1.0)[:, None]
+        total += part[own_facts] - share @ part
+        start += n_facts
+    return total

@@ -135,6 +135,44 @@ class TableEncoder:
             [c.is_unseen(column) for c, column in zip(self.codecs_, columns, strict=True)], axis=1
         )
 
+    def shifts_left_out(
+        self,
+        columns: Sequence[Column],
+        classes: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        kinds: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return how far the vectors of training rows move, each if its row had no part in them.
+
+        A level of a column of very many lies where the average of its rows does.
+
+        Parameters
+        ----------
+        columns, classes
+            Those of `fit`.
+        rows : ndarray of shape (n_rows,)
+            Numbers of rows.
+        kinds : ndarray of shape (n_train,)
+            Numbers that equal rows of the table share: they are left out with the row.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, width of all vectors)
+        """
+        placed = _rows_for_context(len(classes))
+        times = np.bincount(kinds[placed], minlength=kinds.max() + 1)[kinds[rows]]
+        known, some = ([column.take(part) for column in columns] for part in (placed, rows))
+        contexts = [
+            _context(self.codecs_, part, classes[of_part])
+            for part, of_part in ((known, placed), (some, rows))
+        ]
+        shifts = [
+            codec.shifts_left_out((column, contexts[0]), (own, contexts[1]), times)
+            for codec, column, own in zip(self.codecs_, known, some, strict=True)
+            if isinstance(codec, VectorCodec)
+        ]
+        return np.hstack(shifts) if shifts else np.zeros((len(rows), 0))
+
     def conditions(
         self, where: Mapping[Any, Any], zone_of: Callable[[int], tzinfo | None]
     ) -> TableConditions:

@@ -85,6 +85,35 @@ def test_p_values_are_valid_where_new_rows_have_new_levels(rows, n, n_tables):
         assert np.mean(np.array(found) <= level) <= level + 0.03
 
 
+def rows_of_a_shop_and_a_town(random):
+    """Return a function that draws rows of which a few are of one shop, and of one town."""
+    likes = random.normal(size=300)
+
+    def draw(n):
+        shop, town = random.integers(0, 300, n), random.integers(0, 200, n)
+        number = random.normal(size=n) + likes[shop]
+        kind = random.choice(list("xyz"), n)
+        facts = {"shop": shop.astype(str), "town": town.astype(str), "a": number, "kind": kind}
+        return pd.DataFrame(facts).assign(b=random.normal(size=n))
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("n", "n_copies", "n_reference"), [(1200, 1, 3072), (1200, 2, 3072), (2400, 1, 1000)]
+)
+def test_p_values_are_valid_where_a_level_has_few_rows(n, n_copies, n_reference):
+    """A level lies where its rows do: each row's own pulls it, which that of a new one does not."""
+    found = []
+    for seed in range(3):
+        draw = rows_of_a_shop_and_a_town(np.random.default_rng(seed))
+        detector = quick(max_reference_rows=n_reference).fit(pd.concat([draw(n)] * n_copies))
+        found.append(detector.p_value(draw(1000)))
+    for level in (0.05, 0.1, 0.2):
+        share = np.mean(np.array(found) <= level)
+        assert 0.5 * level <= share <= 1.15 * level + 0.01
+
+
 @pytest.mark.parametrize(
     "repeat",
     [
