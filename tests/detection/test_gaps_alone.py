@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ganaug import _validation as validation
-from ganaug._detection.features import FeatureMap, as_if_left_out
+from ganaug._detection.features import FeatureMap
 from tests.detector.quick import quick
 
 N = 200
@@ -38,8 +38,7 @@ def test_it_is_as_far_from_others_as_where_it_is_left_out(kind):
     others = np.delete(np.arange(N), ROW)
     columns, of_others = columns_of(values), columns_of(values[others])
     fitted, without = FeatureMap.fit(columns), FeatureMap.fit(of_others)
-    left_out = [as_if_left_out(column) for column in columns]
-    (found,) = fitted.points_left_out(left_out, np.array([ROW]))
+    (found,) = fitted.points_left_out(columns, np.arange(N), np.array([ROW]))
     (expected,) = without.transform([column.take(np.array([ROW])) for column in columns])
     np.testing.assert_allclose(
         squared_distances(fitted.transform(columns)[others], found),
@@ -53,7 +52,7 @@ def test_gaps_of_two_rows_know_of_each_other():
     values[[ROW, 9]] = None
     columns = columns_of(values)
     fitted = FeatureMap.fit(columns)
-    found = fitted.points_left_out(columns, np.array([ROW, 9]))
+    found = fitted.points_left_out(columns, np.arange(N), np.array([ROW, 9]))
     np.testing.assert_allclose(found, fitted.transform(columns)[[ROW, 9]], atol=1e-6)
 
 
