@@ -25,6 +25,7 @@ from ganaug._gan.runtime import random_generator
 MIN_ROWS, MAX_ROWS = 1024, 8192
 ROWS_FOR_EACH = 4
 N_ROUNDS = 10
+N_EXACT_ROUNDS = 3  # the last ones; the first only have to come near
 MAX_REAL_ROWS = 20_000
 # Half a row more of each level, so that few rows don't settle a rate (Krichevsky & Trofimov 1981).
 PRIOR_ROWS = 0.5
@@ -56,8 +57,9 @@ def calibrate_levels(
             continue
         wanted = _shares(real, weights)
         free = bias > NEVER
-        n_rows = min(max(ROWS_FOR_EACH * len(real), MIN_ROWS), MAX_ROWS)
-        for _ in range(N_ROUNDS):
+        n_exact = min(max(ROWS_FOR_EACH * len(real), MIN_ROWS), MAX_ROWS)
+        rounds = [MIN_ROWS] * (N_ROUNDS - N_EXACT_ROUNDS) + [n_exact] * N_EXACT_ROUNDS
+        for n_rows in rounds:
             # the same noise in each round: only the bias changes
             sampler = RowSampler(
                 generator,
