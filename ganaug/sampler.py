@@ -470,7 +470,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             ``datetime.date(2024, 1, 6)`` is that whole day. All hold for every row, in bounded
             time: levels are conditioned where they are drawn, numbers are folded into their range,
             and rows start from training rows that meet the conditions or, where hardly any do, come
-            nearest to that: they have most of the levels, and numbers next to those asked for.
+            nearest to that: they have most of the levels, and numbers next to those asked for. What
+            a number is moved by, others follow, as they do between neighbours of the class.
         for_training : bool, default=False
             Draw rows as `fit_resample` does: those that classifiers learn most from, hardly any
             among another class (or, where most real rows lie among one, deeper there than half of

@@ -58,6 +58,11 @@ class Conditions:
     def __len__(self) -> int:
         return len(self._conditions)
 
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that are conditioned."""
+        return [c.number for c in self._conditions if c.number is not None]
+
     def coordinates(self) -> Tensor:
         """Return 1 where a condition says something of a coordinate, (n_conditions, width)."""
         layout = self._layout

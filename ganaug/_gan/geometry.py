@@ -11,7 +11,7 @@ its mean size: numbers that grew would drown the categories beside them. (SMOTE,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,8 @@ LARGEST_DIFFERENCE = 3.0
 # Directions narrower than this share of the widest count as this wide when a move is measured: what
 # is seen through a magnifying glass drowns the rest (categories above all).
 NARROWEST = 0.3
+# Directions narrower than this share of the widest say nothing of how others follow.
+NARROWEST_SLOPE = 1e-3
 TINY = 1e-12
 
 
@@ -136,6 +138,25 @@ class ClassMoves(nn.Module):
         units = self._mapped(numbers, self.into_units, classes)
         units = torch.where(anchored > 0, units, difference[..., : self._n])
         return torch.cat([units, difference[..., self._n :]], dim=-1)
+
+    def slopes(self, class_code: int, numbers: Sequence[int]) -> Tensor:
+        """Return by how much all numbers differ between neighbours that differ in some by one.
+
+        By linear regression; 0 for these numbers themselves: (len(numbers), n_numbers).
+        """
+        if self.is_plain:
+            return self._gate.constant.new_zeros(len(numbers), self._n)
+        root = in_double(
+            self.out_of_units.unflatten(1, (-1, len(self.out_of_units)))[:, class_code]
+        )
+        if self.basis is not None:
+            root = in_double(self.basis) @ root
+        covariance = root @ root.T
+        chosen = list(numbers)
+        among = covariance[chosen][:, chosen]
+        slopes = torch.linalg.pinv(among, rtol=NARROWEST_SLOPE, hermitian=True) @ covariance[chosen]
+        slopes[:, chosen] = 0.0
+        return slopes.to(self.out_of_units)
 
     def _mapped(self, moves: Tensor, matrices: Tensor, which: Tensor) -> Tensor:
         """Return each move times one of the matrices, in one product for all."""

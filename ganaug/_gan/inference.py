@@ -165,6 +165,7 @@ class RowSampler:
             rows = table.expand(self._anchors)
             self._level_shares = table.mean(self._anchors)[table.layout.one_hot]
             self._anchors = self._anchors[self._conditions.nearest(rows)]
+            self._slopes = generator.moves.slopes(class_code, self._conditions.numbers)
         self._anchors = table.by_weight(self._anchors)
 
     def rows(self, n_rows: int) -> Iterator[Tensor]:
@@ -206,7 +207,7 @@ class RowSampler:
         if not len(self._conditions):
             return margins.class_mean()
         anchors = self._table.expand(self._anchors)
-        return self._conditions.impose(anchors, self._level_shares).mean(dim=0)
+        return self._imposed(anchors).mean(dim=0)
 
     def candidates(self, n_rows: int) -> Tensor:
         """Return one candidate for each of the first `n_rows` homes, of shape (n_rows, width)."""
@@ -258,16 +259,29 @@ class RowSampler:
         """Return candidates of each home, of shape (n_each, n_homes, width)."""
         conditions = self._conditions
         real = self._table.expand(self._anchors[self._origins(homes)])
-        origins = conditions.impose(real, self._level_shares)
+        origins = self._imposed(real)
         anchor = origins * anchored
         latent, gumbel = draw_noise(self._generator, (n_each, len(homes)), random)
         classes = torch.full((len(homes),), self._class_code, device=anchor.device)
         gumbel += conditions.log_allowed
         shares = self._shares(anchor, anchored, n_each, random)
         rows = self._generator(anchor, anchored, latent, gumbel, classes, shares)
-        in_range = self._ranges(rows.flatten(0, 1), self._class_code, random).view_as(rows)
+        imposed = self._imposed(rows.flatten(0, 1))
+        in_range = self._ranges(imposed, self._class_code, random).view_as(rows)
         possible = self._exclusions.respected(in_range, origins)
         return conditions.impose(possible.flatten(0, 1), self._level_shares).view_as(rows)
+
+    def _imposed(self, rows: Tensor) -> Tensor:
+        """Return rows (n, width) that meet the conditions, their other numbers moved along."""
+        numbers = self._conditions.numbers
+        if not numbers:
+            return self._conditions.impose(rows, self._level_shares)
+        imposed = self._conditions.impose(rows, self._level_shares)
+        # what stands for a missing number has not moved
+        is_number = self._validity.gate.as_it_is(rows[:, self._table.layout.one_hot])
+        moved = ((imposed - rows)[:, : is_number.shape[1]] * is_number)[:, numbers]
+        imposed[:, : is_number.shape[1]] += moved @ self._slopes
+        return imposed
 
     def _origins(self, homes: Tensor) -> Tensor:
         """Return the anchors of homes, and any for those that are none, (n_homes,)."""

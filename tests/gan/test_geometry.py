@@ -197,3 +197,22 @@ def test_without_geometry_moves_are_what_they_are():
     row, one, first = torch.ones(1, 2), torch.ones(1, 1), torch.zeros(1, dtype=torch.long)
     assert torch.equal(moves.moved(row, one, row, first), 2 * row)
     assert torch.equal(moves.units(row, one, 3 * row, first), 2 * row)
+
+
+def test_slopes_say_how_other_numbers_follow():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, 2))
+    rows = np.c_[x, 2 * x[:, 0] - x[:, 1], random.normal(size=400)]
+    layout = layout_of(4)
+    slopes = moves_of(table_of(rows, [400], layout)).slopes(0, [0, 1])
+    expected = torch.tensor([[0.0, 0.0, 2.0, 0.0], [0.0, 0.0, -1.0, 0.0]])
+    torch.testing.assert_close(slopes, expected, atol=0.15, rtol=0)
+    assert not ClassMoves(None, layout, CPU).slopes(0, [1]).any()
+
+
+def test_numbers_that_are_the_same_share_what_follows():
+    x = np.random.default_rng(0).normal(size=300)
+    rows = np.c_[x, x, 3 * x, np.zeros(300)]
+    slopes = moves_of(table_of(rows, [300], layout_of(4))).slopes(0, [0, 1])
+    torch.testing.assert_close(slopes[:, 2], torch.tensor([1.5, 1.5]), atol=0.1, rtol=0)
+    assert torch.isfinite(slopes).all()
