@@ -2,7 +2,7 @@
 
 A generator knows no ends. Numbers cut off at them would pile up there, and folded ones would leave
 none at a cap or at 0, where many real ones may be. So of the numbers beyond an end as many stay on
-it as real ones of the class do, and the others are folded back.
+it as real ones of the class do, if there are so many, and the others are folded back.
 """
 
 from __future__ import annotations
