@@ -208,9 +208,7 @@ def _rounded_to(
     many steps as fit into that. So shares on steps are sums of shares that are rounded to them.
     """
     all_steps = np.append(steps, finest)
-    by_chance = all_steps[None, :] / steps[:, None]
-    on_step = np.minimum(by_chance, 1.0)
-    on_step[np.tril_indices(len(steps), 0, len(all_steps))] = 1.0
+    on_step = np.minimum(all_steps[None, :] / steps[:, None], 1.0)
     system = np.vstack([on_step, np.ones(len(all_steps))])
     rounded = np.linalg.solve(system, np.append(reached, 1.0)).clip(0.0, 1.0)
     return rounded / rounded.sum()
