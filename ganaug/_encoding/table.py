@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from ganaug._encoding.codecs import (
     CategoryCodec,
     Codec,
-    CompactRows,
-    ExpandedRows,
-    LayoutBuilder,
     NumberCodec,
     VectorCodec,
     fit_codec,
 )
 from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
 from ganaug._encoding.conditions import TableConditions, encode_conditions
+from ganaug._encoding.encoded_rows import CompactRows, ExpandedRows, LayoutBuilder
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.levels import Context
 from ganaug._encoding.rows import Rows
