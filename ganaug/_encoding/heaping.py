@@ -38,6 +38,7 @@ MAX_SLACK = 0.1
 # The share in a class is that in all classes, as if so many rows had said so, and that of its own.
 PRIOR_ROWS = 10.0
 TINY = 1e-12
+MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 # Beyond, floats don't tell neighbouring integers apart.
 LARGEST = 2.0**53
 MAX_ROWS = 20_000
@@ -64,35 +65,18 @@ class Heaps:
     ) -> NDArray[Any]:
         """Return values of a class at places in the range of a grid, the right share rounded.
 
-        What would leave the range stays where it is, and so do the ends.
+        What rounding would take out of the range stays where it is, and so do the ends.
         """
-        plain = grid.from_unit(unit)
+        values = grid.from_unit(unit)
         places = grid.low + unit * (grid.high - grid.low)
-        places, is_rounded = self._rounded(places, class_code)
-        spread = grid.from_unit((places - grid.low) / (grid.high - grid.low))
-        values = np.where(is_rounded, places.astype(plain.dtype), spread)
-        is_inside = (places >= grid.low) & (places <= grid.high) & (unit > 0) & (unit < 1)
-        return np.where(is_inside, values, plain)
-
-    def _rounded(
-        self, values: NDArray[np.float64], class_code: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return values, some of them rounded, and which of them are.
-
-        Those nearest to a step are rounded to it, and the others spread over the gap that is left:
-        the value decides, and no random number.
-        """
-        is_rounded = np.zeros(len(values), dtype=bool)
+        is_left = (unit > 0) & (unit < 1)
         for step, share in zip(self.steps, self.shares[class_code % len(self.shares)], strict=True):
-            nearest = np.round(values / step)
-            offset = values / step - nearest
-            is_near = np.abs(offset) <= share / 2
-            # of the same sign, and again from -1/2 to 1/2
-            spread = np.copysign(np.abs(offset) - share / 2, offset) / max(1 - share, TINY)
-            moved = np.where(is_near, _multiples(nearest, step), (nearest + spread) * step)
-            values = np.where(is_rounded, values, moved)
-            is_rounded |= is_near
-        return values, is_rounded
+            rounded = _multiples(np.round(places / step), step)
+            is_chosen = is_left & (_scrambled(unit, step) < share)
+            is_left &= ~is_chosen
+            is_inside = (rounded >= grid.low) & (rounded <= grid.high)
+            values = np.where(is_chosen & is_inside, rounded.astype(values.dtype), values)
+        return values
 
 
 def find_heaps(
@@ -219,6 +203,21 @@ def _in_turn(rounded: NDArray[np.float64]) -> NDArray[np.float64]:
     left = np.cumsum(rounded[::-1])[::-1][:-1]
     in_turn: NDArray[np.float64] = rounded[:-1] / np.where(left > 0, left, 1.0)
     return in_turn
+
+
+def _scrambled(unit: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Return a number in [0, 1) for each place, of which nearby places say nothing.
+
+    What is rounded has to be chosen by chance: generated values are near real ones, which lie on
+    steps. But the same row is decoded to the same value, alone and among others, so its own last
+    digits are the chance (mixed as Steele, Lea & Flood 2014, "Fast splittable pseudorandom number
+    generators", do).
+    """
+    bits = np.ascontiguousarray(unit).view(np.uint64) ^ np.float64(step).view(np.uint64)
+    for shift, factor in MIXING:
+        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
+    mixed: NDArray[np.float64] = (bits >> np.uint64(11)) / 2.0**53
+    return mixed
 
 
 def _multiples(numbers: NDArray[np.float64], step: float) -> NDArray[np.float64]:

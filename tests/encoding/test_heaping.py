@@ -148,14 +148,18 @@ def test_states_are_no_heaps():
 
 @pytest.fixture(scope="module")
 def ages():
-    """Ages of which one has a half, and incomes that one class rounds to hundreds."""
+    """Ages of which one has a half, incomes that one class rounds, and cents that both round."""
     random, n = _random(), 1000
     y = np.repeat([0, 1], [800, 200])
     age = np.r_[random.integers(18, 90, n - 1), 37.5]
     income = random.integers(1000, 9000, n)
     rounded = random.random(n) < np.where(y == 1, 0.9, 0.3)
     income[rounded] = income[rounded] // 100 * 100
-    X = pd.DataFrame({"age": age, "income": income, "z": random.normal(size=n) + y})
+    # neighbours are nearer to each other than steps are
+    price = random.lognormal(4, 0.5, n).round(2)
+    rounded = random.random(n) < np.where(y == 1, 0.5, 0.7)
+    price[rounded] = price[rounded].round(-1)
+    X = pd.DataFrame({"age": age, "income": income, "price": price, "z": random.normal(size=n) + y})
     return X, y, GANSampler(n_steps=60, random_state=0).fit(X, y)
 
 
@@ -164,8 +168,9 @@ def test_new_rows_are_as_round_as_those_of_their_class(ages):
     X_new, y_new = sampler.sample({0: 2000, 1: 2000})
     assert (X_new["age"] % 1 == 0).mean() > 0.99
     for label in (0, 1):
-        real, new = X["income"][y == label], X_new["income"][y_new == label]
-        assert _share_on(new, 100) == pytest.approx(_share_on(real, 100), abs=0.06)
+        for name, step in (("income", 100), ("price", 10)):
+            real, new = X[name][y == label], X_new[name][y_new == label]
+            assert _share_on(new, step) == pytest.approx(_share_on(real, step), abs=0.07)
 
 
 def test_rounding_does_not_leave_what_where_asks_for(ages):
