@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.clocks import NANOSECONDS
-from ganaug._encoding.numbers import Grid, IntegerGrid, find_grid, find_integer_grid
+from ganaug._encoding.grids import Grid, IntegerGrid, find_grid, find_integer_grid
 
 # Dates that lie on a calendar by chance with a larger probability than this may not belong to it.
 MAX_CHANCE = 1e-3
@@ -88,7 +88,7 @@ Calendar = Months | Weekdays
 
 @dataclass(frozen=True)
 class CalendarGrid:
-    """Midnights of the dates of a calendar, as ticks; a grid as those of `numbers.py`.
+    """Midnights of the dates of a calendar, as ticks; a grid as those of `grids.py`.
 
     Parameters
     ----------

@@ -14,17 +14,11 @@ from ganaug._encoding.calendars import CalendarGrid, find_date_grid
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.columns import MISSING_CODE, Column, level_key, level_kind
 from ganaug._encoding.encoded_rows import CompactRows, ExpandedRows, LayoutBuilder
+from ganaug._encoding.grids import SINGLE_PRECISION, Grid, find_usual_grid
 from ganaug._encoding.heaping import Heaps, find_heaps
 from ganaug._encoding.layout import HeadSlot, NumberSlot, VectorSlot
 from ganaug._encoding.levels import Context, level_vectors, shifts_left_out
-from ganaug._encoding.numbers import (
-    SINGLE_PRECISION,
-    Grid,
-    Scale,
-    find_atoms,
-    find_scale,
-    find_usual_grid,
-)
+from ganaug._encoding.numbers import Scale, find_atoms, find_scale
 from ganaug.exceptions import DataError
 
 # Up to so many levels a category is a softmax head, beyond it a vector: a head costs

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.calendars import CalendarGrid
 from ganaug._encoding.clocks import NANOSECONDS
-from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid
+from ganaug._encoding.grids import FloatGrid, Grid, IntegerGrid
 
 # Steps to which people round: each a multiple of the next finer one.
 MANTISSAS = (5.0, 1.0)
@@ -38,6 +38,7 @@ MAX_SLACK = 0.1
 # The share in a class is that in all classes, as if so many rows had said so, and that of its own.
 PRIOR_ROWS = 10.0
 TINY = 1e-12
+# Shifts and factors of splitmix64, of which the last one is a shift alone.
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 # Beyond, floats don't tell neighbouring integers apart.
 LARGEST = 2.0**53

@@ -21,9 +21,10 @@ from ganaug._encoding.calendars import FAR_DAYS, LAST_SHIFT, CalendarGrid, Month
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Column, is_hashable
+from ganaug._encoding.grids import FloatGrid, Grid, IntegerGrid, ValueGrid
 from ganaug._encoding.heaping import Heaps
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
-from ganaug._encoding.numbers import FloatGrid, Grid, IntegerGrid, Scale, ValueGrid
+from ganaug._encoding.numbers import Scale
 from ganaug._gan.geometry import ClassGeometry
 from ganaug._gan.network_gan import NetworkGANState
 from ganaug._gan.table_gan import TableGANState

@@ -18,7 +18,7 @@ from ganaug._encoding.calendars import (
 )
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.columns import numeric
-from ganaug._encoding.numbers import FloatGrid, IntegerGrid, ValueGrid, find_grid
+from ganaug._encoding.grids import FloatGrid, IntegerGrid, ValueGrid, find_grid
 from ganaug._encoding.table import TableEncoder
 
 RANDOM = np.random.default_rng(0)
