@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganaug._detection.discriminators import (
-    N_SCALES,
-    SCALES,
-    Ensemble,
-    EnsembleConfig,
-    halves_of,
-    train_ensemble,
+from ganaug._detection.discriminators import EnsembleConfig
+from ganaug._detection.opinion import (
+    Opinion,
+    OpinionTrainer,
+    features_of,
+    interquartile_range,
+    n_different,
+    neighbours_of,
+    trust_after,
 )
 from ganaug._detection.reference import (
     BLOCK_ROWS,
     CHUNK_ROWS,
-    LOCAL,
     N_NEIGHBORS,
     NO_ROW,
     ReferenceRows,
@@ -39,24 +39,18 @@ from ganaug._detection.reference import (
 from ganaug._detection.seen import Kinds, SeenRows
 from ganaug._detection.tails import Tails
 from ganaug._encoding.layout import TableLayout
-from ganaug._gan.negatives import DifferenceNoise
-from ganaug._gan.runtime import DTYPE, limited_threads, random_generator, undisturbed
+from ganaug._gan.runtime import DTYPE, limited_threads, undisturbed
 
 MAX_CALIBRATION_ROWS = 4096
 # Fewer rows than these beyond the reference rows don't make a calibration set.
 MIN_HELD_OUT_ROWS = 1000
 MAX_SCORED_ROWS = 20_000
-MOVED_ROWS = 3000
 MIN_ROWS_TO_TRAIN = 20
-# The discriminators have half their full say when they were trained on so many rows.
-ROWS_FOR_HALF_TRUST = 500
 # Blocks overrule neighbours where they say more than this, as logarithm.
 BLOCK_SHIFT = math.log(0.9)
 SHARPNESS = 8.0
-SMALLEST_SPREAD = 1e-6
 # Where most rows have the same tails, small differences are not blown up.
 SMALLEST_TAIL_SPREAD = 0.1
-RELATION_UNIT = 0.5
 # Blocks that should hold none of a known share of anomalies: more than lie above `BLOCK_QUANTILE`.
 FREE_BLOCKS = 0.3
 
@@ -99,28 +93,6 @@ class ModelConfig:
         # the quantile that is looked at has to be among blocks that hold none
         longest = math.log(FREE_BLOCKS) / math.log1p(-share)
         return min(BLOCK_ROWS, max(2, math.floor(longest)))
-
-
-@dataclass(frozen=True)
-class Opinion:
-    """What the discriminators say, on the scale of the neighbours.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    centre : float
-        Median of the training rows' logits.
-    scale : float
-        What one unit of logit weighs.
-    """
-
-    ensemble: Ensemble
-    centre: float
-    scale: float
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """Return how anomalous rows are."""
-        return self.scale * (self.centre - self.ensemble.logits(features).mean(dim=1))
 
 
 @dataclass(frozen=True)
@@ -248,13 +220,6 @@ class Arms:
         return nearness + self.tails
 
 
-def neighbours_of(relations: Tensor) -> NDArray[np.float64]:
-    """Return how far rows are from what their neighbours can reproduce."""
-    found = relations.double().numpy()
-    near: NDArray[np.float64] = (found[:, Relation.MEAN] + found[:, Relation.RECONSTRUCTION]) / 2
-    return near
-
-
 def are_typical(relations: Tensor) -> NDArray[np.bool_]:
     """Return which rows are no farther than half of them are: from neighbours and from blocks.
 
@@ -263,11 +228,6 @@ def are_typical(relations: Tensor) -> NDArray[np.bool_]:
     far = np.maximum(neighbours_of(relations), relations[:, Relation.BLOCKS].double().numpy())
     is_typical: NDArray[np.bool_] = far <= np.median(far)
     return is_typical
-
-
-def features_of(points: NDArray[np.float32], relations: Tensor) -> Tensor:
-    """Return what discriminators see: the row and its relations to its neighbours."""
-    return torch.cat([torch.from_numpy(points), relations[:, LOCAL] / RELATION_UNIT], dim=1)
 
 
 @dataclass(frozen=True)
@@ -334,7 +294,16 @@ def fit_model(
     opinion, said = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.discriminator_weight and n_different(chosen, alike) >= MIN_ROWS_TO_TRAIN:
         with limited_threads(1):
-            trainer = OpinionTrainer(as_strangers, alike, layout, reference, typical, config, seed)
+            trainer = OpinionTrainer(
+                as_strangers,
+                alike,
+                layout,
+                reference,
+                typical,
+                config.discriminator_weight,
+                config.ensemble,
+                seed,
+            )
             opinion, said = trainer.train(relations)
     tail_scale, tails = None, torch.zeros(len(chosen), dtype=DTYPE)
     if config.tail_weight:
@@ -372,88 +341,3 @@ def fit_tails(
     # columns by themselves are known from few rows, their joint law from many
     scale = TailScale.fit(tails, neighbours, weight * (1 - trust_after(len(points))))
     return scale, scale(tails)
-
-
-class OpinionTrainer:
-    """Trains discriminators on the reference rows, and weighs what they say.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_reference, layout.width + n_columns)
-        The reference rows, each as if it was left out of training.
-    kinds : ndarray of shape (n_reference,) or None
-        As in `ReferenceRows.relations`.
-    layout : TableLayout
-    reference : ReferenceRows
-    typical : Tensor of shape (5,)
-    config : ModelConfig
-    seed : int
-    """
-
-    def __init__(
-        self,
-        points: NDArray[np.float32],
-        kinds: NDArray[np.int64] | None,
-        layout: TableLayout,
-        reference: ReferenceRows,
-        typical: Tensor,
-        config: ModelConfig,
-        seed: int,
-    ) -> None:
-        self._points = points
-        self._kinds = kinds
-        self._layout = layout
-        self._reference = reference
-        self._typical = typical
-        self._config = config
-        self._random = random_generator(seed, device=torch.device("cpu"))
-
-    @torch.inference_mode(False)
-    @torch.enable_grad()
-    def train(self, relations: Tensor) -> tuple[Opinion, Tensor]:
-        """Return the opinion, and what it is on each training row by those who don't know it.
-
-        `relations` (n_reference, 5) are those of the training rows.
-        """
-        real = features_of(self._points[:, : self._layout.width], relations)
-        parts = [self._moved(float(scale)) for scale in np.geomspace(*SCALES, N_SCALES)]
-        moved, origins = (torch.stack(part) for part in zip(*parts, strict=True))
-        halves = halves_of(len(real), self._kinds)
-        config = self._config.ensemble
-        ensemble = train_ensemble(real, moved, origins, halves, config, self._random)
-        logits = ensemble.logits(real)
-        impartial = logits.gather(1, (1 - halves)[:, None]).flatten()
-        spread = interquartile_range(neighbours_of(relations))
-        trust = trust_after(n_different(real, self._kinds))
-        weight = self._config.discriminator_weight * trust
-        scale = weight * spread / max(interquartile_range(impartial.numpy()), SMALLEST_SPREAD)
-        centre = float(impartial.median())
-        return Opinion(ensemble, centre, scale), scale * (centre - impartial)
-
-    def _moved(self, scale: float) -> tuple[Tensor, Tensor]:
-        """Return the features of rows moved by noise of one scale, and where they come from."""
-        points = torch.from_numpy(self._points)
-        n_moved = MOVED_ROWS
-        origins = torch.randint(len(points), (n_moved,), generator=self._random)
-        noise = DifferenceNoise(self._layout, self._random, (scale, scale))
-        moved = points[origins]
-        width = self._layout.width
-        moved[:, :width] = noise(moved[:, :width], points[:, :width])
-        relations = self._reference.relations(moved.numpy(), origins.numpy(), self._kinds)
-        return features_of(moved[:, :width].numpy(), relations - self._typical), origins
-
-
-def n_different(rows: Sized, kinds: NDArray[np.int64] | None) -> int:
-    """Return how many rows there are to learn from: of those of one kind one is as good as all."""
-    return len(rows) if kinds is None else len(np.unique(kinds))
-
-
-def trust_after(n_rows: int) -> float:
-    """Return how much is to be believed of what was learned from so many rows, from 0 to 1."""
-    return n_rows / (n_rows + ROWS_FOR_HALF_TRUST)
-
-
-def interquartile_range(values: NDArray[Any]) -> float:
-    """Return the distance between the quartiles."""
-    low, high = np.quantile(values, [0.25, 0.75])
-    return float(high - low)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ganaug._detection import model
+from ganaug._detection import opinion
 from ganaug._detection.discriminators import halves_of
 from tests.detector.quick import quick
 
@@ -23,13 +23,13 @@ def test_a_half_is_left_some_rows_whatever_rows_are_equal():
 
 
 def test_discriminators_of_a_table_with_copies_come_in_halves_by_kind(monkeypatch):
-    train, found = model.train_ensemble, []
+    train, found = opinion.train_ensemble, []
 
     def spy(real, moved, origins, halves, *rest):
         found.append((real, halves))
         return train(real, moved, origins, halves, *rest)
 
-    monkeypatch.setattr(model, "train_ensemble", spy)
+    monkeypatch.setattr(opinion, "train_ensemble", spy)
     X = np.random.default_rng(0).normal(size=(60, 3))
     detector = quick(n_steps=2).fit(np.repeat(X, 5, axis=0))
     ((real, halves),) = found
