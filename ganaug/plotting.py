@@ -37,6 +37,7 @@ __all__ = ["ImageRecorder", "SyntheticDataDisplay", "TrainingDisplay", "plot_sam
 
 PANELS_PER_ROW = 4
 MAX_COLUMNS = 2 * PANELS_PER_ROW
+MAX_CENTRED = 20  # letters of a title that fit over a panel, however narrow
 MAX_POINTS = 1500  # in a scatter plot; more only hide one another
 
 
@@ -226,7 +227,8 @@ class SyntheticDataDisplay:
             plot_column(panel, title, real[name], synthetic[name])
         for panel in panels[PANELS_PER_ROW - 1 :: PANELS_PER_ROW]:
             # long levels narrow the panels, and nothing is right of these but the figure's edge
-            panel.title.set(x=1, horizontalalignment="right")
+            if max(map(len, panel.get_title().splitlines())) > MAX_CENTRED:
+                panel.title.set(x=1, horizontalalignment="right")
         drawn = [panel for panel in panels if panel.get_legend_handles_labels()[0]]
         for panel in drawn[:1]:  # the colours are the same in all
             panel.legend(fontsize=8, framealpha=0.85, edgecolor="none")
