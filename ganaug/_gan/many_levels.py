@@ -21,6 +21,8 @@ from ganaug._gan.batches import DeviceTable
 from ganaug._gan.noise import gumbel_noise
 from ganaug._gan.runtime import DTYPE
 
+Conflicts = Sequence[tuple[slice, Tensor]]
+
 # Beyond, levels name rows, and no rate of one can be told; and each row takes time for all of them.
 MAX_LEVELS = 2048
 N_ROUNDS = 30
@@ -51,8 +53,9 @@ class LevelMixture:
     log_weights : Tensor of shape (n_levels,)
     width : float
         Twice the variance of generated points about their level, in each coordinate.
-    conflicts : Tensor of shape (one_hot_width, n_levels)
-        1 where a level never meets one of a category that it decides, as a town does its state.
+    conflicts : sequence of (slice, Tensor of shape (size, n_levels))
+        For the heads that a level decides, as a town does its state: where they are among all
+        heads, and 1 where a level never meets one of theirs.
     """
 
     vector: int
@@ -60,7 +63,7 @@ class LevelMixture:
     points: Tensor
     log_weights: Tensor
     width: float
-    conflicts: Tensor
+    conflicts: Conflicts
 
     @classmethod
     def fit(cls, table: DeviceTable, vector: int, class_code: int, rows: Tensor) -> LevelMixture:
@@ -101,9 +104,11 @@ class LevelMixture:
 
     def _nearness(self, layout: TableLayout, rows: Tensor) -> Tensor:
         """Return how near rows (n, width) are to each level, as a logarithm: (n, n_levels)."""
-        squares = torch.cdist(rows[:, self.part], self.points).square()
-        in_conflict = rows[:, layout.one_hot] @ self.conflicts > 0.5
-        return torch.where(in_conflict, 3 * NEVER, -squares / self.width)
+        nearness = -torch.cdist(rows[:, self.part], self.points).square() / self.width
+        one_hot = rows[:, layout.one_hot]
+        for part, never_meets in self.conflicts:
+            nearness.masked_fill_(one_hot[:, part] @ never_meets > 0.5, 3 * NEVER)
+        return nearness
 
     def _scaled(self, nearness: Tensor) -> Tensor:
         """Return the weights with which levels of rows so near come as often as now they weigh."""
@@ -123,9 +128,9 @@ def rates_of_levels(table: DeviceTable, vector: int, class_code: int) -> Tensor:
     """
     counts = [table.level_counts(vector, code) for code in range(len(table.counts))]
     own, of_all = counts[class_code], torch.stack(counts).sum(dim=0)
-    if not own.any():  # all of them are missing
-        return of_all / of_all.sum()
     rates = table.level_counts(vector, class_code, weighted=True)
+    if not rates.any():  # all that weigh are missing
+        return of_all / of_all.sum()
     rates = rates / rates.sum()
     lacking = torch.where(own > 0, 0.0, of_all)
     if not lacking.any():
@@ -134,29 +139,30 @@ def rates_of_levels(table: DeviceTable, vector: int, class_code: int) -> Tensor:
     return (1 - new) * rates + new * lacking / lacking.sum()
 
 
-def conflicts_of_levels(table: DeviceTable, vector: int) -> Tensor:
-    """Return 1 where a level has never met one of a category that it decides: (width, n_levels).
+def conflicts_of_levels(table: DeviceTable, vector: int) -> Conflicts:
+    """Return where levels have never met one of a category that they decide.
 
-    A level decides a category, as a town does its state, if nearly all rows with a level that is
-    there more than once have the same level of the category, though the table has others.
+    Levels decide a category, as towns do their state, if nearly all rows with a level that is there
+    more than once have the same level of the category, though the table has others.
     """
     layout = table.layout
-    conflicts = torch.zeros(layout.one_hot_width, len(table.level_points[vector]), dtype=DTYPE)
-    conflicts = conflicts.to(table.device)
+    conflicts = []
     for head, (slot, part) in enumerate(zip(layout.heads, layout.head_slices, strict=True)):
-        if slot.number is not None or slot.column == layout.vectors[vector].column:
-            continue
-        met = table.meetings(vector, head)
-        often = met[met.sum(dim=1) > 1]
-        n_rows = often.sum()
-        is_decided = often.amax(dim=1).sum() >= DECIDED * n_rows
-        if (
-            n_rows >= MIN_ROWS_TO_DECIDE
-            and is_decided
-            and often.sum(dim=0).amax() < VARIED * n_rows
-        ):
-            conflicts[part] = (met == 0).T.to(DTYPE)
+        if slot.number is None and slot.column != layout.vectors[vector].column:
+            met = table.meetings(vector, head)
+            if _decide(met):
+                conflicts.append((part, (met == 0).T.to(DTYPE)))
     return conflicts
+
+
+def _decide(met: Tensor) -> bool:
+    """Tell whether levels decide a category, by the rows in which they meet (n_levels, size)."""
+    often = met[met.sum(dim=1) > 1]
+    n_rows = int(often.sum())
+    if n_rows < MIN_ROWS_TO_DECIDE:
+        return False
+    agree, most_frequent = often.amax(dim=1).sum(), often.sum(dim=0).amax()
+    return bool(agree >= DECIDED * n_rows and most_frequent < VARIED * n_rows)
 
 
 def mixtures_of(table: DeviceTable, class_code: int, rows: Tensor) -> list[LevelMixture]:

@@ -53,6 +53,9 @@ def test_rates_go_by_weights():
 def test_rates_of_a_class_in_which_all_are_missing_are_those_of_the_table():
     table = device_table([0, 0, 1, -1, -1], [3, 2])
     assert rates_of_levels(table, 0, 1)[:2].tolist() == pytest.approx([2 / 3, 1 / 3])
+    weightless = np.array([1.0, 1.0, 1.0, 0.0, 2.0])
+    table = device_table([0, 0, 1, 1, -1], [3, 2], weights=weightless)
+    assert rates_of_levels(table, 0, 1)[:2].tolist() == pytest.approx([0.5, 0.5])
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.3, 1.0, 3.0])
@@ -71,7 +74,7 @@ def test_levels_are_drawn_at_their_rates_wherever_points_lie(spread):
     assert distance(shares(drawn), shares(codes)) < 0.06
 
 
-def test_levels_that_are_wanted_keep_their_shares_of_one_another():
+def test_only_levels_that_are_wanted_are_drawn():
     codes = np.repeat(np.arange(N_LEVELS), 50)
     table = device_table(np.r_[codes, codes], [2000, 2000])
     (mixture,) = mixtures_of(table, 0, table.expand(torch.arange(2000)))
@@ -87,15 +90,16 @@ def test_a_level_decides_a_category_if_nearly_all_rows_say_so(share_elsewhere, d
     codes = random.integers(N_LEVELS, size=1000)
     elsewhere = random.random(1000) < share_elsewhere
     states = np.where(elsewhere, random.integers(N_STATES, size=1000), codes % N_STATES)
-    conflicts = conflicts_of_levels(device_table(codes, [500, 500], states=states), 0)
-    assert bool(conflicts.any()) == decides
-    if decides:
-        assert (conflicts.sum(dim=0) == N_STATES - 1).all()
+    found = conflicts_of_levels(device_table(codes, [500, 500], states=states), 0)
+    assert len(found) == decides
+    for part, never_meets in found:
+        assert part == slice(0, N_STATES)
+        assert (never_meets.sum(dim=0) == N_STATES - 1).all()
 
 
 def test_a_category_that_hardly_varies_is_decided_by_nothing():
     codes = np.random.default_rng(0).integers(N_LEVELS, size=1000)
-    assert not conflicts_of_levels(device_table(codes, [500, 500]), 0).any()
+    assert conflicts_of_levels(device_table(codes, [500, 500]), 0) == []
 
 
 def test_names_of_rows_have_no_rates():
