@@ -1,13 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ganaug
 from ganaug import GANSampler
+from ganaug._encoding.codecs import NumberCodec
+from ganaug._encoding.columns import Column
+from ganaug._encoding.grids import find_grid
 from ganaug._encoding.heaping import find_heaps
-from ganaug._encoding.numbers import find_atoms, find_grid
 
 N = 3000
 
@@ -130,8 +132,7 @@ def test_rounded_values_stay_in_range_on_the_grid_and_near_where_they_were(seed,
     values = np.where(random.random(400) < 0.2 + share / 2, fine // 50 * 50, fine) / 4
     grid, unit = find_grid(values), np.array(units)
     heaps = find_heaps(values, (), grid)
-    if heaps is None:
-        return
+    assume(heaps is not None)
     made = heaps.from_unit(unit, grid, 0)
     assert np.all((made >= grid.low) & (made <= grid.high))
     assert _share_on(made, 0.25) == 1.0
@@ -141,9 +142,11 @@ def test_rounded_values_stay_in_range_on_the_grid_and_near_where_they_were(seed,
 
 
 def test_states_are_no_heaps():
-    spend = np.r_[np.zeros(500), _random().gamma(2, 50, 500)]
-    atoms = find_atoms(spend)
-    assert find_heaps(spend[~np.isin(spend, atoms)], (), find_grid(spend)) is None
+    spend = np.r_[np.full(400, 100.0), _random().gamma(2, 50, 1600)]
+    assert find_heaps(spend, (), find_grid(spend)) is not None
+    codec = NumberCodec.fit(Column("spend", spend, np.zeros(2000, dtype=bool)))
+    assert codec.atoms.tolist() == [100]
+    assert codec.heaps is None
 
 
 @pytest.fixture(scope="module")
