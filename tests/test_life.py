@@ -154,6 +154,8 @@ def resident():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_is_steady_over_200_lives(tmp_path):
+    """What a life leaves is left by each, unlike what is read or kept once, whenever that is."""
+
     def live(n):
         for seed in range(n):
             sampler = quick(random_state=seed).fit(*TABLES[seed % 2])
@@ -166,11 +168,12 @@ def test_memory_is_steady_over_200_lives(tmp_path):
 
     tracemalloc.start()
     try:
-        before, after = live(50), live(200)
+        held = np.array([live(40) for _ in range(6)])
     finally:
         tracemalloc.stop()
-    assert after[0] - before[0] < 16 * 2**20
-    assert after[1] - before[1] < 2**16
+    of_process, of_python = np.diff(held, axis=0)[1:].T
+    assert np.median(of_process) < 4 * 2**20
+    assert np.median(of_python) < 2**14
 
 
 # --- what is outside ------------------------------------------------------------------------------
