@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.columns import Column, as_slice, assemble, regrouped
-from ganaug._encoding.conditions import TableConditions
+from ganaug._encoding.conditions import NO_CONDITIONS, TableConditions
 from ganaug._encoding.encoder import Encoder
 from ganaug._encoding.fitted_columns import zones_of_dates
 from ganaug._encoding.rows import RowBuilder
@@ -29,7 +29,7 @@ class Draw:
 
     seed: int
     stream: Stream
-    conditions: TableConditions = TableConditions()  # noqa: RUF009 - it is frozen
+    conditions: TableConditions = NO_CONDITIONS
     for_training: bool = False
 
 
@@ -57,7 +57,7 @@ class RowDrawer:
         """Return conditions that all these classes can meet."""
         where = check_where(where)
         if not where:
-            return TableConditions()
+            return NO_CONDITIONS
         conditions = self.encoder.conditions(where, self._zone_of)
         for code in sorted(codes):
             found = self.gan.find(code, conditions.encoded)
@@ -108,5 +108,4 @@ class RowDrawer:
             draw.conditions.encoded,
             for_training=draw.for_training,
         ):
-            columns = self.encoder.inverse_transform(rows, code, draw.conditions.bounds)
-            yield draw.conditions.keep(columns)
+            yield self.encoder.inverse_transform(rows, code, draw.conditions)

@@ -160,7 +160,7 @@ class NumberCodec(Codec):
         return self.scale.forward(self.grid.cells(first, last))
 
     def encode(self, column: Column, out: CompactRows) -> None:
-        self._check_kind(column)
+        self.check_kind(column)
         for rows, values in self._in_unit(column):
             missing = column.missing[rows]
             if self.number is not None:
@@ -180,7 +180,8 @@ class NumberCodec(Codec):
                 unseen[rows] |= present[rows] & _differ(values, self.grid.low)
         return unseen
 
-    def _check_kind(self, column: Column) -> None:
+    def check_kind(self, column: Column) -> None:
+        """Refuse a column of another kind than the one that was fitted."""
         if column.missing.all() or self.grid is None:
             return
         kinds = [

@@ -23,6 +23,7 @@ from ganaug._encoding.calendars import CalendarGrid
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Bounds, Column, is_missing, level_key
+from ganaug._encoding.dummies import Dummy, DummyGroup
 from ganaug._encoding.layout import Condition
 from ganaug.exceptions import DataError
 
@@ -67,10 +68,14 @@ class TableConditions:
         return column
 
 
+NO_CONDITIONS = TableConditions()
+
+
 def encode_conditions(
     where: Mapping[Any, Any],
     names: Sequence[Any],
     codecs: Sequence[Codec],
+    groups: Sequence[DummyGroup],
     zone_of: Callable[[int], dt.tzinfo | None],
 ) -> TableConditions:
     """Return the conditions on the slots of an encoded row.
@@ -82,6 +87,8 @@ def encode_conditions(
     names : sequence
         Names of all columns.
     codecs : sequence of Codec
+    groups : sequence of DummyGroup
+        Columns that are a category together.
     zone_of : callable
         Takes the position of a column of dates, returns their time zone.
 
@@ -93,13 +100,18 @@ def encode_conditions(
     encoded: list[Condition] = []
     bounds: dict[int, tuple[Any, Any]] = {}
     levels: dict[int, tuple[int, ...]] = {}
-    for name, wanted in where.items():
-        position = _position(name, names)
+    asked = {_position(name, names): (name, wanted) for name, wanted in where.items()}
+    for group in groups:
+        of_group = {d: asked.pop(d.position) for d in group.dummies if d.position in asked}
+        if of_group:
+            condition = _group_condition(group, of_group, codecs[group.place])
+            encoded.append(condition)
+            levels[group.place] = condition.levels
+    for position, (name, wanted) in asked.items():
         codec = codecs[position]
         if isinstance(codec, LevelCodec):
             encoded.append(_level_condition(codec, name, wanted))
-            if encoded[-1].levels:
-                levels[position] = encoded[-1].levels
+            levels[position] = encoded[-1].levels
         elif isinstance(codec, NumberCodec):
             if codec.unit is not None:
                 wanted = _on_clock(name, wanted, partial(zone_of, position))
@@ -107,7 +119,7 @@ def encode_conditions(
             encoded.append(condition)
             if limits is not None:
                 bounds[position] = limits
-    return TableConditions(tuple(encoded), bounds, levels)
+    return TableConditions(tuple(encoded), bounds, {k: v for k, v in levels.items() if v})
 
 
 def _position(name: Any, names: Sequence[Any]) -> int:
@@ -166,6 +178,40 @@ def _level_code(codec: LevelCodec, code_of: Mapping[Hashable, int], name: Any, w
         f"column {name!r} had no level {wanted!r} in fit; it had {shown}"
         f"{f' and {more} more' if more > 0 else ''}."
     )
+
+
+def _group_condition(
+    group: DummyGroup, asked: Mapping[Dummy, tuple[Any, Any]], codec: Codec
+) -> Condition:
+    """Return the condition on a category that is what is asked of its dummies (name, wanted)."""
+    allowed, texts = set(group.levels), []
+    for dummy, (name, wanted) in asked.items():
+        text, may_be = _dummy_condition(dummy, name, wanted)
+        texts.append(text)
+        own = {group.dummies.index(dummy)}
+        allowed &= (own if may_be(dummy.one) else set()) | (
+            allowed - own if may_be(dummy.zero) else set()
+        )
+    text, n_others = " and ".join(texts), len(group.dummies) - len(texts)
+    if not allowed:
+        raise DataError(
+            f"where asks for {text}, but exactly one of these and {n_others} other columns was 1 "
+            "in each row of fit. Ask for one of them."
+        )
+    assert isinstance(codec, LevelCodec)  # narrows the type
+    return replace(_level_condition(codec, text, sorted(allowed)), text=text)
+
+
+def _dummy_condition(dummy: Dummy, name: Any, wanted: Any) -> tuple[str, Callable[[Any], bool]]:
+    """Return the text of a condition on a dummy, and what tells whether a value meets it."""
+    codec = dummy.codec
+    if isinstance(codec, LevelCodec):
+        condition = _level_condition(codec, name, wanted)
+        return condition.text, lambda code: code in condition.states
+    condition, limits = _number_condition(codec, name, wanted)
+    assert limits is not None  # no value of it is missing
+    low, high = limits
+    return condition.text, lambda value: low <= value <= high
 
 
 def _listed(texts: Sequence[str]) -> str:

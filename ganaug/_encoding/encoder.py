@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
-from ganaug._encoding.conditions import TableConditions
+from ganaug._encoding.columns import Column
+from ganaug._encoding.conditions import NO_CONDITIONS, TableConditions
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.rows import Rows
 
@@ -47,11 +47,11 @@ class Encoder(Protocol):
         self,
         rows: NDArray[np.float32],
         class_code: int | None = None,
-        bounds: Bounds = NO_BOUNDS,
+        conditions: TableConditions = NO_CONDITIONS,
     ) -> list[Column]:
         """Decode expanded rows of shape (n_rows, layout_.width) to valid columns.
 
-        Of new rows of a class, whose numbers in the columns at some positions lie within bounds.
+        Of new rows of a class, which were generated to meet conditions.
         """
 
     def unseen(self, columns: Sequence[Column]) -> NDArray[np.bool_]:

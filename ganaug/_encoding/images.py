@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug._encoding.codecs import LARGEST
-from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
-from ganaug._encoding.conditions import TableConditions
+from ganaug._encoding.columns import Column
+from ganaug._encoding.conditions import NO_CONDITIONS, TableConditions
 from ganaug._encoding.layout import EncodedTable, ImageLayout
 from ganaug._encoding.rows import Rows
 from ganaug.exceptions import DataError
@@ -237,7 +237,7 @@ class ImageEncoder:
         self,
         rows: NDArray[np.float32],
         class_code: int | None = None,
-        bounds: Bounds = NO_BOUNDS,
+        conditions: TableConditions = NO_CONDITIONS,
     ) -> list[Column]:
         """Decode images of shape (n_rows, layout_.width) to columns of valid pixels."""
         pixels = rows.astype(np.float64)

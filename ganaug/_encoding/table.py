@@ -16,8 +16,9 @@ from ganaug._encoding.codecs import (
     VectorCodec,
     fit_codec,
 )
-from ganaug._encoding.columns import NO_BOUNDS, Bounds, Column
-from ganaug._encoding.conditions import TableConditions, encode_conditions
+from ganaug._encoding.columns import Column
+from ganaug._encoding.conditions import NO_CONDITIONS, TableConditions, encode_conditions
+from ganaug._encoding.dummies import DummyGroup, find_dummies
 from ganaug._encoding.encoded_rows import CompactRows, ExpandedRows, LayoutBuilder
 from ganaug._encoding.layout import EncodedTable, TableLayout
 from ganaug._encoding.levels import Context
@@ -35,7 +36,7 @@ class TableEncoder:
     ----------
     linear : bool, default=False
         Scale all numbers linearly, also those with heavy tails, and give no value that piles up a
-        state of its own: distances are kept, also beyond what was seen.
+        state of its own: distances are kept, also beyond what was seen. Dummies stay numbers.
     by_class : bool, default=True
         Whether classes have a say: what many rows of a class share has a state (rows become
         wider, by the data), and tails are heavy only where they are so within classes.
@@ -46,12 +47,15 @@ class TableEncoder:
         The names of the columns.
     layout_ : TableLayout
         The slices of an encoded row.
+    groups_ : list of DummyGroup
+        Columns that are put together to a category, which is in the place of the first one.
     codecs_ : list
-        One codec for each column.
+        One codec for each column, after that.
     """
 
     names_: list[Hashable]
     layout_: TableLayout
+    groups_: list[DummyGroup]
     codecs_: list[Codec]
 
     def __init__(self, *, linear: bool = False, by_class: bool = True) -> None:
@@ -62,13 +66,15 @@ class TableEncoder:
     def from_parts(
         cls,
         names: Sequence[Hashable],
+        groups: Sequence[DummyGroup],
         codecs: Sequence[Codec],
         layout: TableLayout,
         **parameters: bool,
     ) -> TableEncoder:
         """Return an encoder that was fitted before, with these parameters."""
         encoder = cls(**parameters)
-        encoder.names_, encoder.codecs_, encoder.layout_ = list(names), list(codecs), layout
+        encoder.names_, encoder.groups_ = list(names), list(groups)
+        encoder.codecs_, encoder.layout_ = list(codecs), layout
         return encoder
 
     def fit(self, columns: Sequence[Column], classes: NDArray[np.int64]) -> TableEncoder:
@@ -83,6 +89,8 @@ class TableEncoder:
             say about the class and the other columns.
         """
         self.names_ = [column.name for column in columns]
+        self.groups_ = [] if self.linear else find_dummies(columns)
+        columns = self._put_together(columns)
         rows_by_class = _rows_by_class(classes) if self.by_class else ()
         self.codecs_ = [fit_codec(column, rows_by_class, linear=self.linear) for column in columns]
         rows = _rows_for_context(len(classes))
@@ -115,12 +123,14 @@ class TableEncoder:
 
     def empty_columns(self) -> list[Column]:
         """Return columns as those of `fit`, without rows: of their names, levels and units."""
-        return [codec.empty(name) for name, codec in zip(self.names_, self.codecs_, strict=True)]
+        return self._take_apart(
+            [codec.empty(name) for name, codec in zip(self.names_, self.codecs_, strict=True)]
+        )
 
     def transform(self, columns: Sequence[Column]) -> EncodedTable:
         """Encode columns; categories not seen in `fit` become code -1."""
         out = CompactRows(self.layout_, len(columns[0]))
-        for codec, column in zip(self.codecs_, columns, strict=True):
+        for codec, column in zip(self.codecs_, self._put_together(columns), strict=True):
             codec.encode(column, out)
         return out.table()
 
@@ -129,6 +139,7 @@ class TableEncoder:
 
         Compact rows don't show it of all of them: a missing number is the mean of its column.
         """
+        columns = self._put_together(columns)
         return np.stack(
             [c.is_unseen(column) for c, column in zip(self.codecs_, columns, strict=True)], axis=1
         )
@@ -183,24 +194,35 @@ class TableEncoder:
         DataError
             If a column is unknown, or can never be what is asked for.
         """
-        return encode_conditions(where, self.names_, self.codecs_, zone_of)
+        return encode_conditions(where, self.names_, self.codecs_, self.groups_, zone_of)
 
     def inverse_transform(
         self,
         rows: NDArray[np.float32],
         class_code: int | None = None,
-        bounds: Bounds = NO_BOUNDS,
+        conditions: TableConditions = NO_CONDITIONS,
     ) -> list[Column]:
         """Decode expanded rows of shape (n_rows, layout_.width) to valid columns.
 
-        Numbers of new rows of a class are as often round as those of its real rows, within the
-        `bounds` (low, high) of a column's position.
+        Numbers of new rows of a class are as often round as those of its real rows, and meet the
+        conditions that the rows were generated to meet.
         """
-        expanded = ExpandedRows(self.layout_, rows, class_code, bounds)
-        return [
+        expanded = ExpandedRows(self.layout_, rows, class_code, conditions.bounds)
+        columns = [
             codec.decode(name, expanded)
             for codec, name in zip(self.codecs_, self.names_, strict=True)
         ]
+        return self._take_apart(conditions.keep(columns))
+
+    def _put_together(self, columns: Sequence[Column]) -> Sequence[Column]:
+        for group in self.groups_:
+            columns = group.put_together(columns)
+        return columns
+
+    def _take_apart(self, columns: list[Column]) -> list[Column]:
+        for group in self.groups_:
+            columns = group.take_apart(columns, self.names_)
+        return columns
 
 
 def _rows_by_class(classes: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ganaug._encoding.frames import NarwhalsBuilder, PandasBuilder
 from ganaug._encoding.rows import ArrayBuilder, ListBuilder, RowBuilder, SparseBuilder
 from ganaug._persistence import columns as kinds
-from ganaug._persistence.checks import require
+from ganaug._persistence.requirements import require
 from ganaug._persistence.values import numpy_dtype
 from ganaug.exceptions import PersistenceError
 

@@ -9,8 +9,7 @@ from ganaug._detection.features import FeatureMap
 from ganaug._detection.model import Calibration, DetectionModel
 from ganaug._encoding.columns import Column
 from ganaug._encoding.layout import TableLayout
-from ganaug._encoding.table import TableEncoder
-from ganaug._persistence import checks
+from ganaug._persistence import checks, table_checks
 from ganaug._persistence.containers import ArrayState, FrameState, PandasState, builder_state
 from ganaug._persistence.estimators import (
     EncoderState,
@@ -62,9 +61,9 @@ class DetectorState:
 
     def check(self, max_bytes: int) -> None:
         """Refuse what contradicts itself."""
-        checks.check_encoder(self.encoder, self.layout, self.feature_names)
+        table_checks.check_encoder(self.encoder, self.layout, self.feature_names)
         checks.check_detection(self.model, self.layout, len(self.encoder.names))
-        checks.check_levels(map(len, self.rows.levels), self.encoder.codecs)
+        checks.check_levels(map(len, self.rows.levels), self.encoder.level_counts())
         checks.check_columns(self.kept_columns, self.encoder.codecs)
         checks.check_calibration(self.calibration)
         checks.check_scores(self.score_scale, len(self.calibration.by_mode))
@@ -74,9 +73,7 @@ class DetectorState:
     def build(self, device: Any) -> GANOutlierDetector:
         """Return the detector; `device` is for its sampler."""
         detector = with_parameters(GANOutlierDetector, self.parameters)
-        encoder = TableEncoder.from_parts(
-            self.encoder.names, self.encoder.codecs, self.layout, linear=True
-        )
+        encoder = self.encoder.build(self.layout, linear=True)
         detector._set(
             FittedDetector(
                 feature_map=FeatureMap(encoder),

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
+from ganaug._encoding.dummies import DummyGroup
+from ganaug._encoding.layout import TableLayout
 from ganaug._encoding.table import TableEncoder
 from ganaug._fitting import TABLE_AUTO
 from ganaug.exceptions import PersistenceError
@@ -35,11 +37,24 @@ class EncoderState:
 
     names: tuple[Any, ...]
     codecs: tuple[NumberCodec | CategoryCodec | VectorCodec, ...]
+    groups: tuple[DummyGroup, ...] = ()
 
     @classmethod
     def of(cls, encoder: TableEncoder) -> EncoderState:
         codecs: Any = encoder.codecs_
-        return cls(tuple(encoder.names_), tuple(codecs))
+        return cls(tuple(encoder.names_), tuple(codecs), tuple(encoder.groups_))
+
+    def build(self, layout: TableLayout, **parameters: bool) -> TableEncoder:
+        """Return the encoder, of these parameters and with this layout."""
+        return TableEncoder.from_parts(self.names, self.groups, self.codecs, layout, **parameters)
+
+    def level_counts(self) -> list[int]:
+        """Return how many levels, missing ones too, each column may have; 0 for numbers."""
+        counts = [0 if isinstance(codec, NumberCodec) else codec.n_codes for codec in self.codecs]
+        for group in self.groups:
+            for dummy in group.dummies:
+                counts[dummy.position] = len(dummy.levels or ())
+        return counts
 
 
 def parameters_of(estimator: Any) -> dict[str, Any]:

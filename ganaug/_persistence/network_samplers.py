@@ -15,7 +15,7 @@ from ganaug._encoding.layout import ImageLayout, TableLayout
 from ganaug._encoding.table import TableEncoder
 from ganaug._gan.convolutional import ImageDiscriminator, ImageGenerator
 from ganaug._gan.network_gan import NetworkGAN, NetworkGANState
-from ganaug._persistence import checks
+from ganaug._persistence import checks, table_checks
 from ganaug._persistence.containers import ArrayState, FrameState, LabelState, PandasState
 from ganaug._persistence.estimators import EncoderState, Format
 from ganaug._persistence.samplers import SamplerParts, restored_gan
@@ -74,13 +74,11 @@ class TableEncoderState:
 
     def check(self, feature_names: tuple[str, ...] | None) -> None:
         """Refuse what contradicts itself."""
-        checks.check_encoder(self.encoder, self.layout, feature_names)
-        checks.check_scales(self.encoder)
+        table_checks.check_encoder(self.encoder, self.layout, feature_names)
+        table_checks.check_scales(self.encoder)
 
     def build(self) -> TableEncoder:
-        return TableEncoder.from_parts(
-            self.encoder.names, self.encoder.codecs, self.layout, by_class=False
-        )
+        return self.encoder.build(self.layout, by_class=False)
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ class NetworkSamplerState:
         checks.check_history(self.gan.history)
         checks.check_network_gan(self.gan, encoder.layout_, len(self.classes))
         if isinstance(self.encoder, TableEncoderState):
-            checks.check_levels(map(len, self.rows.levels), self.encoder.encoder.codecs)
+            checks.check_levels(map(len, self.rows.levels), self.encoder.encoder.level_counts())
         if self.parameters.get("generator") is None:
             self._check_convolutional(encoder.layout_)
 

@@ -17,7 +17,7 @@ from ganaug._gan.network_gan import NetworkGANState
 from ganaug._gan.own_networks import ModuleFactory
 from ganaug._gan.runtime import resolve_device
 from ganaug._gan.table_gan import TableGAN, TableGANState
-from ganaug._persistence import checks
+from ganaug._persistence import checks, table_checks
 from ganaug._persistence.containers import (
     ArrayState,
     FrameState,
@@ -162,16 +162,16 @@ class SamplerState:
     def check(self, max_bytes: int) -> None:
         """Refuse what contradicts itself."""
         SamplerParts.within(self).check()
-        checks.check_encoder(self.encoder, self.gan.layout, self.feature_names)
-        checks.check_scales(self.encoder)
+        table_checks.check_encoder(self.encoder, self.gan.layout, self.feature_names)
+        table_checks.check_scales(self.encoder)
         checks.check_gan(self.gan, len(self.classes), max_bytes)
         checks.check_history(self.gan.history)
-        checks.check_levels(map(len, self.rows.levels), self.encoder.codecs)
+        checks.check_levels(map(len, self.rows.levels), self.encoder.level_counts())
 
     def build(self, device: Any) -> GANSampler:
         """Return the sampler; `device` replaces the parameter if it is not None."""
         layout, parts = self.gan.layout, SamplerParts.within(self)
-        encoder = TableEncoder.from_parts(self.encoder.names, self.encoder.codecs, layout)
+        encoder = self.encoder.build(layout)
         sampler = parts.sampler(device)
         gan = restored_gan(sampler, layout, self.gan, None, sampling=self.gan.sampling)
         return parts.fitted(sampler, encoder, gan, self.gan.seed)

@@ -5,6 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import ganaug
@@ -204,3 +205,50 @@ def test_calendars_are_read(calendar, tmp_path):
 def test_calendars_have_dates(changed, tmp_path):
     with pytest.raises(PersistenceError):
         load_changed(tmp_path / "file", with_calendar(changed))
+
+
+@pytest.fixture(scope="module")
+def with_dummies(tmp_path_factory):
+    """Return a file with three dummies of numbers and two of booleans, between two numbers."""
+    random = np.random.default_rng(0)
+    colours, flag, numbers = random.integers(0, 3, 60), random.random(60) < 0.5, random.random(60)
+    X = pd.DataFrame({"a": numbers, **{f"c{k}": (colours == k).astype(int) for k in range(3)}})
+    X = X.assign(yes=flag, no=~flag, b=numbers[::-1])
+    path = tmp_path_factory.mktemp("dummies") / "file"
+    quick_sampler().fit(X, np.arange(60) % 2).save(path)
+    return path
+
+
+def change_dummy(name, value, group=0, dummy=1):
+    def change(encoder):
+        encoder["groups"][group]["dummies"][dummy][name] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(change_dummy("position", place) for place in (-1, 0, 1, 4, 7, 2**70)),
+        *(change_dummy("position", 6, dummy=dummy) for dummy in (0, 2)),
+        *(change_dummy("zero", value) for value in (1, 0.5, "0", None, {"type": "list"})),
+        change_dummy("one", 2),
+        change_dummy("one", 2, group=1),
+        change_dummy("zero", "0", group=1),
+        *(
+            change_dummy("levels", levels, group=1)
+            for levels in ([], [True], [True, False, True], [True, True], ["no", "yes"], [0, 2])
+        ),
+        change_dummy("levels", None, group=1),
+        lambda encoder: encoder["groups"].append(encoder["groups"][0]),
+        lambda encoder: encoder["groups"][0]["dummies"].pop(),
+        lambda encoder: encoder["groups"][0]["dummies"].clear(),
+        lambda encoder: encoder["groups"][1]["dummies"].pop(0),
+    ],
+)
+def test_dummies_are_those_of_their_category(change, with_dummies, tmp_path):
+    archive = read_archive(with_dummies, {form.kind: form.version for form in FORMATS}, MAX_BYTES)
+    assert len(archive.document["encoder"]["groups"]) == 2
+    change(archive.document["encoder"])
+    with pytest.raises(PersistenceError):
+        load_changed(tmp_path / "file", archive)
