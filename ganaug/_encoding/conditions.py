@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ganaug._encoding.calendars import CalendarGrid
 from ganaug._encoding.clocks import NANOSECONDS
-from ganaug._encoding.codecs import Codec, LevelCodec, NumberCodec, VectorCodec
+from ganaug._encoding.codecs import CategoryCodec, Codec, LevelCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import Bounds, Column, is_missing, level_key
 from ganaug._encoding.dummies import Dummy, DummyGroup
 from ganaug._encoding.layout import Condition
@@ -97,29 +97,25 @@ def encode_conditions(
     DataError
         If a column is unknown, or can never be what is asked for.
     """
-    encoded: list[Condition] = []
+    conditions: dict[int, Condition] = {}
     bounds: dict[int, tuple[Any, Any]] = {}
-    levels: dict[int, tuple[int, ...]] = {}
     asked = {_position(name, names): (name, wanted) for name, wanted in where.items()}
     for group in groups:
         of_group = {d: asked.pop(d.position) for d in group.dummies if d.position in asked}
         if of_group:
-            condition = _group_condition(group, of_group, codecs[group.place])
-            encoded.append(condition)
-            levels[group.place] = condition.levels
+            conditions[group.place] = _group_condition(group, of_group, codecs[group.place])
     for position, (name, wanted) in asked.items():
         codec = codecs[position]
         if isinstance(codec, LevelCodec):
-            encoded.append(_level_condition(codec, name, wanted))
-            levels[position] = encoded[-1].levels
+            conditions[position] = _level_condition(codec, name, wanted)
         elif isinstance(codec, NumberCodec):
             if codec.unit is not None:
                 wanted = _on_clock(name, wanted, partial(zone_of, position))
-            condition, limits = _number_condition(codec, name, wanted)
-            encoded.append(condition)
-            if limits is not None:
-                bounds[position] = limits
-    return TableConditions(tuple(encoded), bounds, {k: v for k, v in levels.items() if v})
+            conditions[position], limits = _number_condition(codec, name, wanted)
+            bounds |= {} if limits is None else {position: limits}
+    levels = {place: condition.levels for place, condition in conditions.items()}
+    wanted_levels = {place: codes for place, codes in levels.items() if codes}
+    return TableConditions(tuple(conditions.values()), bounds, wanted_levels)
 
 
 def _position(name: Any, names: Sequence[Any]) -> int:
@@ -136,6 +132,18 @@ def _position(name: Any, names: Sequence[Any]) -> int:
 
 
 def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
+    codes, text = _level_codes(codec, name, wanted)
+    if isinstance(codec, CategoryCodec):
+        return Condition(text, head=codec.head, states=codes)
+    assert isinstance(codec, VectorCodec)  # narrows the type
+    levels = tuple(code for code in codes if code < len(codec.levels))
+    states = ((0,) if levels else ()) + ((1,) if len(levels) < len(codes) else ())
+    vector = codec.vector if levels else None
+    return Condition(text, vector=vector, levels=levels, head=codec.head, states=states)
+
+
+def _level_codes(codec: LevelCodec, name: Any, wanted: Any) -> tuple[tuple[int, ...], str]:
+    """Return the codes of a level, or of several, and the condition as text."""
     if hasattr(wanted, "tolist") and np.ndim(wanted) == 1:  # an array or a series
         wanted = wanted.tolist()
     if isinstance(wanted, tuple) and level_key(wanted) not in map(level_key, codec.levels):
@@ -144,20 +152,14 @@ def _level_condition(codec: LevelCodec, name: Any, wanted: Any) -> Condition:
             "expected a level or a list of levels."
         )
     several = isinstance(wanted, list | set | frozenset) and wanted not in codec.levels
-    code_of = {level_key(level): code for code, level in enumerate(codec.levels)}
-    codes = [_level_code(codec, code_of, name, one) for one in (wanted if several else [wanted])]
-    if not codes:
+    levels = wanted if several else [wanted]
+    if not levels:
         raise DataError(f"where asks for none of the levels of column {name!r}; name at least one.")
-    text = (
-        f"{name} in [{_listed(sorted(map(repr, wanted)))}]" if several else f"{name} == {wanted!r}"
-    )
-    head = getattr(codec, "head", None)
-    if not isinstance(codec, VectorCodec):
-        return Condition(text, head=head, states=tuple(codes))
-    levels = tuple(code for code in codes if code < len(codec.levels))
-    states = ((0,) if levels else ()) + ((1,) if len(levels) < len(codes) else ())
-    vector = codec.vector if levels else None
-    return Condition(text, vector=vector, levels=levels, head=head, states=states)
+    code_of = {level_key(level): code for code, level in enumerate(codec.levels)}
+    codes = tuple(_level_code(codec, code_of, name, level) for level in levels)
+    if not several:
+        return codes, f"{name} == {wanted!r}"
+    return codes, f"{name} in [{_listed(sorted(map(repr, wanted)))}]"
 
 
 def _level_code(codec: LevelCodec, code_of: Mapping[Hashable, int], name: Any, wanted: Any) -> int:
@@ -189,9 +191,10 @@ def _group_condition(
         text, may_be = _dummy_condition(dummy, name, wanted)
         texts.append(text)
         own = {group.dummies.index(dummy)}
-        allowed &= (own if may_be(dummy.one) else set()) | (
-            allowed - own if may_be(dummy.zero) else set()
-        )
+        if not may_be(dummy.one):
+            allowed -= own
+        if not may_be(dummy.zero):
+            allowed &= own
     text, n_others = " and ".join(texts), len(group.dummies) - len(texts)
     if not allowed:
         raise DataError(

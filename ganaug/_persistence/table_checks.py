@@ -50,11 +50,15 @@ def check_encoder(
     for places, n in zip(claimed, n_slots, strict=True):
         used = sorted(place for place in places if place is not None)
         require(used == list(range(n)), "slots and codecs are not one to one")
-    positions = [dummy.position for group in encoder.groups for dummy in group.dummies]
+    _check_groups(encoder.groups, encoder.codecs)
+
+
+def _check_groups(groups: Sequence[DummyGroup], codecs: Sequence[Any]) -> None:
+    positions = [dummy.position for group in groups for dummy in group.dummies]
     require(len(set(positions)) == len(positions), "a dummy is of two categories")
-    require(all(0 <= position < n_columns for position in positions), "a dummy has no column")
-    for group in encoder.groups:
-        _check_group(group, encoder.codecs)
+    require(all(0 <= position < len(codecs) for position in positions), "a dummy has no column")
+    for group in groups:
+        _check_group(group, codecs)
 
 
 def _check_group(group: DummyGroup, codecs: Sequence[Any]) -> None:
