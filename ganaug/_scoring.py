@@ -59,6 +59,10 @@ class ScoreScale:
         unit = (counts * spread + PRIOR_ROWS * typical) / (counts + PRIOR_ROWS)
         return cls(origin, np.maximum(unit, SMALLEST_UNIT))
 
+    def followed_by(self, other: ScoreScale) -> ScoreScale:
+        """Return the scale of the classes of both."""
+        return ScoreScale(np.r_[self.origin, other.origin], np.r_[self.unit, other.unit])
+
     def lowered(self, code: int, by: float) -> ScoreScale:
         """Return the scale with the scores of one class lowered."""
         origin = self.origin.copy()

@@ -639,8 +639,10 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
         if self.novelty == "auto":
-            return self._model.modes(points)
-        return np.full(len(points), Mode.NOVELTY if self.novelty else Mode.OUTLIER)
+            return self._model.modes(points, of_new=Mode.NOVELTY)
+        if self.novelty:
+            return np.full(len(points), Mode.NOVELTY)
+        return self._model.modes(points, of_new=Mode.STRANGER)
 
     def _normality(
         self, points: NDArray[np.float32], modes: NDArray[np.int64] | Mode
@@ -651,14 +653,7 @@ class GANOutlierDetector(OutlierMixin, BaseEstimator):
         modes = self._modes(points)
         raw = self._model.raw_scores(points, modes)
         by_mode = [conformal_p_values(raw, usual) for usual in self._calibration.by_mode]
-        p_values: NDArray[np.float64] = np.choose(modes, by_mode)
-        if self._calibration.stranger is None:
-            return p_values
-        # training rows gave the fit their levels and pulled its spreads, which new rows did not
-        is_seen, _ = self._model.seen(points)
-        is_stranger = (modes == Mode.OUTLIER) & ~is_seen
-        p_values[is_stranger] = conformal_p_values(raw[is_stranger], self._calibration.stranger)
-        return p_values
+        return np.choose(modes, by_mode)
 
     def _train_sampler(self) -> GANSampler:
         X = self._row_builder.build(self._kept_columns)

@@ -59,7 +59,9 @@ class Mode(IntEnum):
     """How a row is judged."""
 
     NOVELTY = 0  # by everything: neighbours, discriminators, blocks, tails
-    OUTLIER = 1  # by blocks alone: its neighbours may be its accomplices
+    OUTLIER = 1  # a training row, by blocks alone: its neighbours may be its accomplices
+    # a new row, by blocks: training rows gave the fit their levels and pulled its spreads
+    STRANGER = 2
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class DetectionModel:
     opinion : Opinion or None
         None without discriminators.
     tail_scale : TailScale or None
-        None without tails, as in models of earlier versions.
+        None without tails.
     """
 
     reference: ReferenceRows
@@ -150,17 +152,17 @@ class DetectionModel:
         """The tails of the reference rows."""
         return Tails.build(self.reference.points)
 
-    def modes(self, points: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the mode of each row if nobody says otherwise: training rows may be outliers."""
+    def modes(self, points: NDArray[np.float32], of_new: Mode) -> NDArray[np.int64]:
+        """Return the mode of each row: training rows may be outliers, others are of one mode."""
         is_seen, _ = self.seen(points)
-        return np.where(is_seen, Mode.OUTLIER, Mode.NOVELTY)
+        return np.where(is_seen, Mode.OUTLIER, of_new)
 
     def raw_scores(
         self, points: NDArray[np.float32], modes: NDArray[np.int64] | Mode
     ) -> NDArray[np.float64]:
         """Return how anomalous rows are, each in its mode or all in one: (n_rows,)."""
         arms = self.arms(points)
-        return np.where(modes == Mode.OUTLIER, arms.blocks, arms.novelty())
+        return np.where(modes == Mode.NOVELTY, arms.novelty(), arms.blocks)
 
     @undisturbed()
     @torch.inference_mode()
@@ -239,19 +241,18 @@ class Calibration:
     novelty : ndarray of shape (n_calibration,)
         Of rows that were kept out of everything that scores them.
     outlier : ndarray of shape (n_scored,)
-    stranger : ndarray of shape (n_calibration,) or None
-        By blocks, as training rows are judged, of the rows of `novelty`: what is usual for new rows
-        that are judged so. None in models of earlier versions.
+    stranger : ndarray of shape (n_calibration,)
+        Of the rows of `novelty`.
     """
 
     novelty: NDArray[np.float64]
     outlier: NDArray[np.float64]
-    stranger: NDArray[np.float64] | None = None
+    stranger: NDArray[np.float64]
 
     @property
     def by_mode(self) -> tuple[NDArray[np.float64], ...]:
         """The scores of each `Mode`."""
-        return self.novelty, self.outlier
+        return self.novelty, self.outlier, self.stranger
 
 
 @undisturbed()

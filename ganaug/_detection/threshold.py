@@ -1,9 +1,9 @@
 """Threshold: raw scores to normality, and the normality below which rows are outliers.
 
 New rows and training rows are judged by different things (`Mode`), so each have a scale of their
-own, on which 5% of them are below 0. The threshold is one for both: a `contamination` is a share of
-the training rows and says where it is, and then the scale of new rows is moved, so that as many of
-them are flagged.
+own, on which 5% of them are below 0. The threshold is one for all: a `contamination` is a share of
+the training rows and says where it is, and then the scales of new rows are moved, so that as many
+of them are flagged.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ def find_threshold(
     offset = _offset(points, model, calibration, scale, config)
     share = _share_of_new_rows(offset, points, kinds, model, scale, config)
     if share is not None:
-        excess = float(np.quantile(_usual(Mode.NOVELTY, calibration, scale), share)) - offset
-        scale = scale.lowered(Mode.NOVELTY, excess)
+        for mode in (Mode.NOVELTY, Mode.STRANGER):
+            excess = float(np.quantile(_usual(mode, calibration, scale), share)) - offset
+            scale = scale.lowered(mode, excess)
     return Threshold(scale, offset)
 
 
@@ -81,9 +82,12 @@ def normality_of(
 
 def _scale_of(calibration: Calibration) -> ScoreScale:
     """Return the scale on which 5% of the rows that are usual in a mode are below 0."""
-    logits = to_normality(np.concatenate(calibration.by_mode))
-    modes = np.repeat(list(Mode), [len(scores) for scores in calibration.by_mode])
-    return ScoreScale.fit(logits, modes, len(Mode), count_ties=False)
+    novelty, outlier, stranger = map(to_normality, calibration.by_mode)
+    modes = np.repeat([Mode.NOVELTY, Mode.OUTLIER], [len(novelty), len(outlier)])
+    both = ScoreScale.fit(np.concatenate([novelty, outlier]), modes, 2, count_ties=False)
+    # the rows of `novelty` once more: the spreads of the others don't lean on them twice
+    again = ScoreScale.fit(stranger, np.zeros(len(stranger), np.int64), 1, count_ties=False)
+    return both.followed_by(again)
 
 
 def _usual(mode: Mode, calibration: Calibration, scale: ScoreScale) -> NDArray[np.float64]:

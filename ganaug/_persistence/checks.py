@@ -197,8 +197,7 @@ def check_scores(scale: ScoreScale, n_scores: int) -> None:
 
 def check_calibration(calibration: Calibration) -> None:
     """Check the scores of training rows."""
-    of_strangers = [] if calibration.stranger is None else [calibration.stranger]
-    for scores in (*calibration.by_mode, *of_strangers):
+    for scores in calibration.by_mode:
         require(scores.ndim == 1 and len(scores) > 0, "nothing is calibrated")
         require_finite("scores of training rows are", scores)
 

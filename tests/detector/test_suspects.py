@@ -1,4 +1,4 @@
-"""With `novelty=False` new rows are judged by blocks, too, and ranked among rows left out."""
+"""With `novelty=False` new rows are judged by blocks, too, on a scale of rows left out."""
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,21 @@ def test_p_values_of_new_rows_are_valid_whatever_levels_they_bring(rows, n, n_ta
         assert detector.p_value(far).max() <= max(0.06, 2 / (n + 1))
     for level in (0.05, 0.1, 0.2):
         assert np.mean(np.array(found) <= level) <= level + 0.03
+
+
+@pytest.mark.parametrize("rows", [rows_of_levels, rows_with_names, normal_rows])
+@pytest.mark.parametrize("contamination", ["auto", 0.1])
+@pytest.mark.parametrize("n", [60, 400, 4200])
+def test_as_many_new_rows_are_flagged_as_was_asked_for(rows, contamination, n):
+    shares = []
+    for seed in range(8 if n < 400 else 2):
+        random = np.random.default_rng(seed)
+        detector = quick(n_steps=5, novelty=False, contamination=contamination)
+        detector.fit(rows(random, n))
+        shares.append(np.mean(detector.predict(rows(random, 500)) == -1))
+        assert (detector.predict(rows(random, 10).assign(a=19.0)) == -1).all()
+    asked = 0.05 if contamination == "auto" else contamination
+    assert np.mean(shares) == pytest.approx(asked, abs=0.04)
 
 
 def test_p_values_of_training_rows_are_their_ranks_among_each_other():
