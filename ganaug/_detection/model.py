@@ -145,7 +145,7 @@ class DetectionModel:
     typical: Tensor
     is_typical: Tensor
     opinion: Opinion | None
-    tail_scale: TailScale | None = None
+    tail_scale: TailScale | None
 
     @cached_property
     def tails(self) -> Tails:

@@ -82,8 +82,6 @@ class ReferenceRows:
     block_rows : int
     more_blocks : Tensor of shape (n_more, block_rows), dtype int64
         Further random blocks, where the table is too small for many.
-    share_of_mean : float
-        The say of the mean over blocks, beside their quantile; none in models of earlier versions.
     """
 
     rows: Tensor
@@ -92,7 +90,6 @@ class ReferenceRows:
     n_rows: int
     block_rows: int
     more_blocks: Tensor
-    share_of_mean: float = 0.0
 
     @classmethod
     def build(
@@ -111,7 +108,7 @@ class ReferenceRows:
         n_more = max(0, MIN_BLOCKS - n_places // size)
         more = [random.permutation(n)[:size] for _ in range(n_more)]
         more_blocks = torch.from_numpy(np.array(more, dtype=np.int64).reshape(-1, size))
-        return cls(rows, squares, width, n, size, more_blocks, SHARE_OF_MEAN)
+        return cls(rows, squares, width, n, size, more_blocks)
 
     @property
     def points(self) -> Tensor:
@@ -225,7 +222,7 @@ class ReferenceRows:
         rank = (BLOCK_QUANTILE * n_blocks).ceil().long() - 1
         quantile = squares.gather(1, by_distance.gather(1, rank[:, None])).flatten()
         mean = torch.where(is_there, squares, 0.0).sum(dim=1) / n_blocks
-        return quantile ** (1 - self.share_of_mean) * mean**self.share_of_mean
+        return quantile ** (1 - SHARE_OF_MEAN) * mean**SHARE_OF_MEAN
 
     def _relative_squares(self, points: Tensor, own: Tensor, kinds: Tensor | None) -> Tensor:
         """Return squared distances to all places, less each point's squared length."""

@@ -161,7 +161,6 @@ def _check_reference(reference: ReferenceRows, width: int) -> None:
     require(reference.width == width <= padded, "reference rows have another width")
     require(2 <= n <= n_places and reference.block_rows > 0, "reference rows are too few")
     require(n_places % reference.block_rows == 0, "reference rows fill no blocks")
-    require(0 <= reference.share_of_mean <= 1, "the mean over blocks has no share")
     require_finite("reference rows are", rows, largest=LARGEST_COORDINATE)
     lengths = rows.square().sum(dim=1)
     lengths[n:] = torch.inf

@@ -401,16 +401,6 @@ def test_tensors_of_another_type_are_refused(name, numbers, tmp_path):
         ganaug.load(tmp_path / "model")
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5, 1e300])
-def test_a_share_that_is_none_is_refused(share, numbers, tmp_path):
-    quick_detector().fit(numbers[0]).save(tmp_path / "model")
-    archive = read_archive(tmp_path / "model", {"ganaug detector": 1}, 2**28)
-    archive.document["model"]["reference"]["share_of_mean"] = share
-    write_archive(tmp_path / "model", archive)
-    with pytest.raises(PersistenceError, match="can't be read"):
-        ganaug.load(tmp_path / "model")
-
-
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
 def test_what_is_usual_has_to_be_a_number(value, numbers, tmp_path):
     quick_detector().fit(numbers[0]).save(tmp_path / "model")
