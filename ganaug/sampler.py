@@ -90,7 +90,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         columns (of objects that are not all numbers, `decimal.Decimal` or `datetime.date`).
         Names, positions or a boolean mask (or a callable that takes X and returns one of them)
         name numeric columns that are categories too. Dummies (columns side by side of 0 and 1, or
-        of booleans, of which exactly one is 1 in each row) are one category in any case.
+        of booleans, of which exactly one is 1 in each row) are one category, but for networks of
+        your own.
     n_steps : "auto" or int, default="auto"
         Training steps: "auto" means 400 for tables, 300 for images and 500 for networks of your
         own. Now and then generated rows are compared with real ones, and the generator of the

@@ -652,3 +652,16 @@ def test_conditions_cost_no_further_candidates(sampler, monkeypatch, where):
     for is_conditioned in (False, True):
         sampler.sample(300, y=1, where=where if is_conditioned else None)
     assert n_made[True] == n_made[False] > 0
+
+
+def test_a_class_goes_on_a_little_beyond_the_rows_that_it_was_seen_by():
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({"used": random.uniform(0, 100, 400).round(1), "z": random.normal(size=400)})
+    y = np.repeat([0, 1], [391, 9])
+    X.loc[y == 1, "used"] = np.linspace(20, 60, 9)
+    sampler = GANSampler(n_steps=20, random_state=0).fit(X, y)
+    assert sampler.sample(50, y=1, where={"used": (None, 16)})[0]["used"].max() <= 16
+    assert sampler.sample(50, y=1, where={"used": (64, 90)})[0]["used"].between(64, 90).all()
+    for far in ((None, 14), (66, None)):
+        with pytest.raises(DataError, match="none of its 9 training rows is like that"):
+            sampler.sample(5, y=1, where={"used": far})

@@ -197,9 +197,10 @@ def _group_condition(
             allowed &= own
     text, n_others = " and ".join(texts), len(group.dummies) - len(texts)
     if not allowed:
+        others = f" and {n_others} others" if n_others else ""
         raise DataError(
-            f"where asks for {text}, but exactly one of these and {n_others} other columns was 1 "
-            "in each row of fit. Ask for one of them."
+            f"where asks for {text}, but of these columns{others} exactly one was 1 in each row "
+            "of fit. Ask for what one row can be."
         )
     assert isinstance(codec, LevelCodec)  # narrows the type
     return replace(_level_condition(codec, text, sorted(allowed)), text=text)

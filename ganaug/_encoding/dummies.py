@@ -23,6 +23,11 @@ from ganaug._encoding.columns import MISSING_CODE, Column
 MISTAKEN = 0.001
 # Rows that are enough to show of most columns that they hold more than 0 and 1.
 FIRST_ROWS = 256
+# How files and people write 0 and 1, in lower case.
+TEXTS = {
+    **dict.fromkeys(("0", "0.0", "false", "f", "no", "n"), 0),
+    **dict.fromkeys(("1", "1.0", "true", "t", "yes", "y"), 1),
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Dummy:
     zero, one : int or float
         What stands for 0 and for 1 in a `Column`: these numbers, or the codes of levels.
     levels : tuple or None
-        0 and 1, or False and True, in the order of their codes; None if the column holds numbers.
+        0 and 1, False and True or what is written for them, in the order of their codes; None if
+        the column holds numbers.
     """
 
     position: int
@@ -52,7 +58,8 @@ class Dummy:
         if column.levels is None:
             zero, one = np.array([0, 1], dtype=column.values.dtype).tolist()
             return cls(position, zero, one, None)
-        return cls(position, column.levels.index(0), column.levels.index(1), column.levels)
+        digits = binary_digits(column.levels)
+        return cls(position, digits.index(0), digits.index(1), column.levels)
 
     @cached_property
     def codec(self) -> NumberCodec | CategoryCodec:
@@ -131,15 +138,24 @@ def find_dummies(columns: Sequence[Column]) -> list[DummyGroup]:
     """
     # a group is chosen among all others by where it begins and where it ends
     least = math.log(len(columns) ** 2 / MISTAKEN)
-    return [
-        DummyGroup(tuple(dummies))
+    found = [
+        dummies
         for dummies in _with_one_in_each_row(columns)
         if _surprise([_ones(dummy, columns).mean() for dummy in dummies], len(columns[0])) > least
     ]
+    groups: list[DummyGroup] = []
+    taken: set[int] = set()
+    # a flag before dummies, such as one for weekends before days, may stand for the last of them
+    for dummies in sorted(found, key=len, reverse=True):
+        positions = {dummy.position for dummy in dummies}
+        if taken.isdisjoint(positions):
+            groups.append(DummyGroup(tuple(dummies)))
+            taken |= positions
+    return sorted(groups, key=lambda group: group.place)
 
 
 def _with_one_in_each_row(columns: Sequence[Column]) -> Iterator[list[Dummy]]:
-    """Give dummies side by side of which exactly one is 1 in each row."""
+    """Give all dummies side by side of which exactly one is 1 in each row; some overlap."""
     found: list[Dummy] = []
     n_ones = np.zeros(len(columns[0]), dtype=np.int32)
     for position, column in enumerate(columns):
@@ -151,10 +167,10 @@ def _with_one_in_each_row(columns: Sequence[Column]) -> Iterator[list[Dummy]]:
             n_ones += _ones(dummy, columns)
         while n_ones.max() > 1:  # the last one meets another, so they begin after that
             n_ones -= _ones(found.pop(0), columns)
-        is_complete = n_ones.min() == 1
-        if is_complete:
-            yield found
-        if is_complete or dummy is None:
+        if n_ones.min() == 1:
+            yield found.copy()
+            n_ones -= _ones(found.pop(0), columns)
+        if dummy is None:
             found, n_ones = [], np.zeros_like(n_ones)
 
 
@@ -166,12 +182,23 @@ def _is_constant(column: Column) -> bool:
     return not column.missing.any() and bool((column.values == column.values[0]).all())
 
 
+def binary_digits(levels: Sequence[Any]) -> list[int | None]:
+    """Return which levels stand for 0 and for 1, None for others.
+
+    Examples
+    --------
+    >>> binary_digits(["Yes", "No", "maybe", True])
+    [1, 0, None, 1]
+    """
+    return [TEXTS.get(str(level).lower()) for level in levels]
+
+
 def _is_binary(column: Column) -> bool:
-    """Tell whether a column holds 0 and 1, or False and True, and nothing else."""
-    if column.missing.any() or (column.levels is not None and set(column.levels) != {0, 1}):
+    """Tell whether a column holds 0 and 1, or what stands for them, and nothing else."""
+    if column.missing.any():
         return False
     if column.levels is not None:
-        return True
+        return len(column.levels) == 2 and set(binary_digits(column.levels)) == {0, 1}
     first, rest = np.split(column.values, [FIRST_ROWS])
     return all(bool(((part == 0) | (part == 1)).all()) for part in (first, rest))
 

@@ -36,10 +36,11 @@ class TableEncoder:
     ----------
     linear : bool, default=False
         Scale all numbers linearly, also those with heavy tails, and give no value that piles up a
-        state of its own: distances are kept, also beyond what was seen. Dummies stay numbers.
+        state of its own: distances are kept, also beyond what was seen.
     by_class : bool, default=True
-        Whether classes have a say: what many rows of a class share has a state (rows become
-        wider, by the data), and tails are heavy only where they are so within classes.
+        Whether classes have a say: what many rows of a class share has a state, and tails are
+        heavy only where they are so within classes. And whether dummies are put together: both
+        make rows wider or narrower than columns say.
 
     Attributes
     ----------
@@ -89,7 +90,7 @@ class TableEncoder:
             say about the class and the other columns.
         """
         self.names_ = [column.name for column in columns]
-        self.groups_ = [] if self.linear else find_dummies(columns)
+        self.groups_ = find_dummies(columns) if self.by_class else []
         columns = self._put_together(columns)
         rows_by_class = _rows_by_class(classes) if self.by_class else ()
         self.codecs_ = [fit_codec(column, rows_by_class, linear=self.linear) for column in columns]

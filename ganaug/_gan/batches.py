@@ -153,9 +153,13 @@ class DeviceTable:
         n_levels, part = len(self.level_points[vector]), self.layout.head_slices[head]
         size = part.stop - part.start
         codes, hot = self._vector_codes[:, vector], self._hot[:, head] - part.start
-        both = (codes >= 0) & (hot < size)
-        pairs = codes[both] * size + hot[both]
-        return torch.bincount(pairs, minlength=n_levels * size).view(n_levels, size)
+        return _meetings(codes, n_levels, hot, size)
+
+    def vectors_meeting(self, first: int, second: int) -> Tensor:
+        """Return in how many rows levels of two vector slots meet, (n_first, n_second)."""
+        sizes = [len(self.level_points[vector]) for vector in (first, second)]
+        codes = self._vector_codes[:, first], self._vector_codes[:, second]
+        return _meetings(codes[0], sizes[0], codes[1], sizes[1])
 
     def class_means(self, values: Tensor, weights: Tensor) -> Tensor:
         """Return the weighted mean of values (n_rows,) in each class, 0 where nothing weighs."""
@@ -215,6 +219,13 @@ class DeviceTable:
 
     def _weigh_alike(self, rows: Tensor) -> bool:
         return self.weights is None or bool((self.weights[rows] == self.weights[rows[0]]).all())
+
+
+def _meetings(first: Tensor, n_first: int, second: Tensor, n_second: int) -> Tensor:
+    """Return how often codes (n_rows,) meet, (n_first, n_second); what is none is missing."""
+    both = (first >= 0) & (second >= 0) & (second < n_second)
+    pairs = first[both] * n_second + second[both]
+    return torch.bincount(pairs, minlength=n_first * n_second).view(n_first, n_second)
 
 
 def effective_counts(

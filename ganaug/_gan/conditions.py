@@ -104,7 +104,8 @@ class Conditions:
         """Return which conditions rows of these columns could meet, (n_conditions,).
 
         Levels must occur among the rows; of a number, what lies between the smallest and the
-        largest can be generated.
+        largest can be generated, and beyond them as far as numbers lie apart on average: a class
+        goes on about as far beyond the rows that it was seen by.
         """
         return torch.stack([self._within_reach(condition, rows) for condition in self._conditions])
 
@@ -170,7 +171,9 @@ class Conditions:
         number, is_missing = rows[:, condition.number], self._is_missing(condition, rows)
         lowest = number.masked_fill(is_missing, torch.inf).amin()
         highest = number.masked_fill(is_missing, -torch.inf).amax()
-        return (lowest <= condition.high + TOLERANCE) & (highest >= condition.low - TOLERANCE)
+        apart = (highest - lowest) / (~is_missing).sum().sub(1).clamp(min=1)
+        beyond = TOLERANCE + apart.nan_to_num(posinf=0.0, neginf=0.0)
+        return (lowest <= condition.high + beyond) & (highest >= condition.low - beyond)
 
     def _is_missing(self, condition: Condition, rows: Tensor) -> Tensor:
         """Return where the number or vector of a condition stands for nothing, (n,)."""

@@ -145,7 +145,6 @@ class RowSampler:
         mixtures: Sequence[LevelMixture] = (),
         for_training: bool = False,
     ) -> None:
-        self._mixtures = mixtures
         self._aim = TRAIN_CLASSIFIERS if for_training else LOOK_REAL
         self._generator = generator
         self._table = table
@@ -155,6 +154,10 @@ class RowSampler:
         self._ranges = ranges
         self._seed = seed
         self._conditions = conditions or Conditions((), table.layout, table.device)
+        # what is asked for first: others follow it
+        self._mixtures = sorted(
+            mixtures, key=lambda mixture: not self._conditions.levels_of(mixture.vector)
+        )
         self._validity = Validity(table.layout, table.device)
         self._random = random_generator(*seed, device=table.device)
         anchors = table.rows_of(class_code)
@@ -230,9 +233,12 @@ class RowSampler:
             random,
         )
         rows = self._validity(in_turn.index_select(0, chosen))
+        known: list[int] = []
         for mixture in self._mixtures:
             wanted = self._conditions.levels_of(mixture.vector)
-            rows[:, mixture.part] = mixture.drawn(self._table.layout, rows, random, wanted)
+            points = mixture.drawn(self._table.layout, rows, random, wanted, known)
+            rows[:, mixture.part] = points
+            known.append(mixture.vector)
         return rows
 
     def _random_of_block(self, number: int) -> torch.Generator:

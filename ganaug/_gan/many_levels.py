@@ -10,7 +10,7 @@ found by scaling them in turn (Sinkhorn 1964; Cuturi 2013).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganaug._encoding.layout import TableLayout
 from ganaug._gan.batches import DeviceTable
+from ganaug._gan.conditions import MISSING_STATE
 from ganaug._gan.noise import gumbel_noise
 from ganaug._gan.runtime import DTYPE
 
@@ -40,6 +41,37 @@ SMALLEST_WIDTH = 1e-6
 
 
 @dataclass(frozen=True)
+class Companion:
+    """Another column of many levels: these decide those of a column, or the other way round.
+
+    Parameters
+    ----------
+    vector : int
+        The vector slot of the other column.
+    part : slice
+        Where its points are in a row.
+    points : Tensor of shape (n_other_levels, size)
+    missing : int or None
+        The place, among all heads, that says that it is missing.
+    never_meet : Tensor of shape (n_other_levels, n_levels), dtype bool
+    """
+
+    vector: int
+    part: slice
+    points: Tensor
+    missing: int | None
+    never_meet: Tensor
+
+    def excluded(self, layout: TableLayout, rows: Tensor) -> Tensor:
+        """Return which levels the other column's one excludes in rows, (n, n_levels)."""
+        codes = torch.cdist(rows[:, self.part], self.points).argmin(dim=1)
+        excluded = self.never_meet.index_select(0, codes)
+        if self.missing is None:
+            return excluded
+        return excluded & (rows[:, layout.one_hot][:, self.missing] < 0.5)[:, None]
+
+
+@dataclass(frozen=True)
 class LevelMixture:
     """The levels of one column in one class.
 
@@ -56,6 +88,7 @@ class LevelMixture:
     conflicts : sequence of (slice, Tensor of shape (size, n_levels))
         For the heads that a level decides, as a town does its state: where they are among all
         heads, and 1 where a level never meets one of theirs.
+    companions : sequence of Companion
     """
 
     vector: int
@@ -64,6 +97,7 @@ class LevelMixture:
     log_weights: Tensor
     width: float
     conflicts: Conflicts
+    companions: Sequence[Companion]
 
     @classmethod
     def fit(cls, table: DeviceTable, vector: int, class_code: int, rows: Tensor) -> LevelMixture:
@@ -80,6 +114,7 @@ class LevelMixture:
             rates.log().clamp(min=NEVER),
             max(width, SMALLEST_WIDTH),
             conflicts_of_levels(table, vector),
+            companions_of(table, vector),
         )
         return replace(mixture, log_weights=mixture._scaled(mixture._nearness(table.layout, rows)))
 
@@ -89,8 +124,12 @@ class LevelMixture:
         rows: Tensor,
         random: torch.Generator,
         wanted: Sequence[int] = (),
+        known: Collection[int] = (),
     ) -> Tensor:
-        """Return the points of a level for each row, of those that are wanted if any are named."""
+        """Return the points of a level for each row, of those that are wanted if any are named.
+
+        `known` are the vector slots whose levels were drawn before.
+        """
         log_weights = self.log_weights
         if len(wanted):
             log_weights = torch.full_like(log_weights, 10 * NEVER)
@@ -98,6 +137,9 @@ class LevelMixture:
         codes = []
         for some in rows.split(max(1, ENTRIES_AT_ONCE // len(self.points))):
             nearness = self._nearness(layout, some)
+            for companion in self.companions:
+                if companion.vector in known:
+                    nearness.masked_fill_(companion.excluded(layout, some), 3 * NEVER)
             noise = gumbel_noise(tuple(nearness.shape), random)
             codes.append((nearness + log_weights + noise).argmax(dim=1))
         return self.points[torch.cat(codes)]
@@ -153,6 +195,24 @@ def conflicts_of_levels(table: DeviceTable, vector: int) -> Conflicts:
             if _decide(met):
                 conflicts.append((part, (met == 0).T.to(DTYPE)))
     return conflicts
+
+
+def companions_of(table: DeviceTable, vector: int) -> list[Companion]:
+    """Return the other columns of many levels that a column decides, or that decide it."""
+    layout, companions = table.layout, []
+    said_missing = {
+        slot.column: part.start + MISSING_STATE
+        for slot, part in zip(layout.heads, layout.head_slices, strict=True)
+    }
+    for other, points in enumerate(table.level_points):
+        if other == vector or len(points) > MAX_LEVELS:
+            continue
+        met = table.vectors_meeting(other, vector)
+        if _decide(met) or _decide(met.T):
+            missing = said_missing.get(layout.vectors[other].column)
+            part = layout.vector_slices[other]
+            companions.append(Companion(other, part, points, missing, met == 0))
+    return companions
 
 
 def _decide(met: Tensor) -> bool:

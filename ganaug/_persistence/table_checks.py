@@ -11,7 +11,7 @@ from ganaug._encoding.calendars import FAR_DAYS, LAST_SHIFT, CalendarGrid, Month
 from ganaug._encoding.clocks import NANOSECONDS
 from ganaug._encoding.codecs import CategoryCodec, NumberCodec, VectorCodec
 from ganaug._encoding.columns import is_hashable
-from ganaug._encoding.dummies import DummyGroup
+from ganaug._encoding.dummies import DummyGroup, binary_digits
 from ganaug._encoding.grids import FloatGrid, Grid, IntegerGrid, ValueGrid
 from ganaug._encoding.heaping import Heaps
 from ganaug._encoding.layout import HeadSlot, NumberSlot, TableLayout, VectorSlot
@@ -70,12 +70,13 @@ def _check_group(group: DummyGroup, codecs: Sequence[Any]) -> None:
         is_nothing = isinstance(other, NumberCodec) and other.number is other.head is None
         require(is_nothing, "a dummy has slots of its own")
     for dummy in group.dummies:
-        values, levels = (dummy.zero, dummy.one), dummy.levels
+        values: tuple[Any, ...] = (dummy.zero, dummy.one)
+        levels = dummy.levels
         require(all(map(is_hashable, (*values, *(levels or ())))), "a dummy holds no numbers")
         require({*values} == {0, 1}, "a dummy holds other numbers")
         if levels is not None:
-            require(len(levels) == 2 and {*levels} == {0, 1}, "a dummy has other levels")
-            values = (levels[int(dummy.zero)], levels[int(dummy.one)])
+            require(len(levels) == 2, "a dummy has other levels")
+            values = tuple(binary_digits([levels[int(code)] for code in values]))
         require(values == (0, 1), "0 and 1 of a dummy are changed")
 
 

@@ -168,3 +168,17 @@ def test_the_same_seed_gives_the_same_file(mixed_files, tmp_path):
         ganaug("resample", mixed_files[".csv"], "--target", "y", "-o", output, "--seed", seed)
     first, second, third = (output.read_bytes() for output in outputs)
     assert first == second != third
+
+
+@pytest.mark.parametrize("dtype", [bool, int, float])
+def test_dummies_of_a_file_have_one_level_each(tmp_path, dtype):
+    random = np.random.default_rng(0)
+    colours = pd.DataFrame(
+        {"colour": random.choice(list("rgbw"), 200), "z": random.normal(size=200)}
+    )
+    X = pd.get_dummies(colours, dtype=dtype).assign(y=random.choice(list("aab"), 200))
+    X.to_csv(tmp_path / "in.csv", index=False)
+    assert ganaug("resample", tmp_path / "in.csv", "--target", "y", "-o", tmp_path / "out.csv") == 0
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert len(out) > 230
+    assert (out.filter(like="colour_").astype(float).sum(axis=1) == 1).all()

@@ -16,6 +16,8 @@ KINDS = {
     "floats": lambda ones: number(ones.astype(float)),
     "booleans": lambda ones: categorical("d", ones.tolist()),
     "categories": lambda ones: categorical("d", ones.astype(int).tolist()),
+    "written booleans": lambda ones: categorical("d", list(map(str, ones.tolist()))),
+    "answers": lambda ones: categorical("d", np.where(ones, "Yes", "No").tolist()),
 }
 
 
@@ -55,6 +57,14 @@ def test_dummies_are_found_beside_one_another_and_around_levels_that_no_row_has(
     assert positions(columns) == [[1, 2, 3], [5, 7, 8, 9]]
 
 
+@pytest.mark.parametrize("place", [0, 7])
+def test_a_flag_beside_dummies_that_stands_for_some_of_them_is_none(place):
+    days = drawn(7)
+    columns = dummies(days, 7)
+    columns.insert(place, number((days >= 5 if place == 0 else days < 2).astype(int)))
+    assert positions(columns) == [[k for k in range(8) if k != place]]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -67,7 +77,7 @@ def test_dummies_are_found_beside_one_another_and_around_levels_that_no_row_has(
             Column("d", column.values, np.arange(200) == k) for k, column in enumerate(columns)
         ],
         lambda columns: [
-            categorical("d", np.array(["no", "yes"])[column.values].tolist()) for column in columns
+            categorical("d", np.array(["old", "new"])[column.values].tolist()) for column in columns
         ],
     ],
 )

@@ -160,3 +160,43 @@ def test_a_saved_sampler_draws_the_same_levels(towns, tmp_path):
     sampler.save(tmp_path / "model.ganaug")
     again = ganaug.load(tmp_path / "model.ganaug").sample(100, y=1)[0]
     pd.testing.assert_frame_equal(again, sampler.sample(100, y=1)[0])
+
+
+@pytest.fixture(scope="module")
+def paired():
+    """Return a sampler of towns that each have a zip code, and several of which share a region."""
+    random = np.random.default_rng(0)
+    n, towns = 800, random.integers(0, 80, 800)
+    X = pd.DataFrame({"town": [f"town {t}" for t in towns], "z": random.normal(size=n)})
+    X["zip"] = [f"zip {t}" for t in towns]
+    X["region"] = [f"region {t % 40}" for t in towns]
+    X.loc[random.random(n) < 0.2, "zip"] = None
+    y = np.repeat([0, 1], [700, 100])
+    return GANSampler(n_steps=30, random_state=0).fit(X, y)
+
+
+def number_of(levels):
+    return levels.str.extract(r"(\d+)")[0].astype(float)
+
+
+@pytest.mark.parametrize("for_training", [False, True])
+def test_columns_of_many_levels_that_decide_one_another_go_together(paired, for_training):
+    new = paired.sample({0: 1000, 1: 1000}, for_training=for_training)[0]
+    town, code = number_of(new["town"]), number_of(new["zip"])
+    assert (code.isna() | (town == code)).all()
+    assert code.isna().mean() == pytest.approx(0.2, abs=0.1)
+    assert (town % 40 == number_of(new["region"])).all()
+    assert town.nunique() > 60
+
+
+def test_what_is_asked_for_of_many_levels_decides_the_other_columns(paired):
+    for column, wanted in (
+        ("zip", ["zip 3", "zip 50"]),
+        ("region", "region 7"),
+        ("town", "town 9"),
+    ):
+        new = paired.sample(200, y=0, where={column: wanted})[0]
+        assert set(new[column]) == set(np.atleast_1d(wanted))
+        town, code = number_of(new["town"]), number_of(new["zip"])
+        assert (code.isna() | (town == code)).all()
+        assert (town % 40 == number_of(new["region"])).all()

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
 import ganaug
 from ganaug.exceptions import DataError
@@ -97,9 +98,10 @@ def test_conditions_on_booleans_and_on_dummies_of_many_levels(sampler):
     [
         (
             {"colour_r": 1, "colour_b": 1},
-            r"where asks for colour_b == 1 and colour_r == 1, but exactly one of these and 2 other "
-            r"columns was 1 in each row of fit\. Ask for one of them\.",
+            r"where asks for colour_b == 1 and colour_r == 1, but of these columns and 2 others "
+            r"exactly one was 1 in each row of fit\. Ask for what one row can be\.",
         ),
+        (dict.fromkeys(COLOUR, 0), r"colour_w == 0, but of these columns exactly one was 1 in"),
         ({"colour_r": 2}, "column 'colour_r' takes whole numbers from 0 to 1"),
         ({"colour_w": 1}, "can't be sampled with colour_w == 1: none of its 80 training rows"),
         ({"colour_r": None}, "column 'colour_r' had no missing values in fit"),
@@ -117,6 +119,18 @@ def test_rows_of_two_levels_or_of_none_are_unusual(sampler):
     for colours in ([1, 1, 1, 0], [0, 0, 0, 0]):
         odd = X.assign(**dict(zip(COLOUR, colours, strict=True)))
         assert np.median(sampler.anomaly_score(odd, y=1)) > np.median(usual)
+
+
+def test_networks_of_ones_own_see_dummies_as_they_are():
+    def generator():
+        return nn.Linear(16, 55)
+
+    def discriminator():
+        return nn.Linear(55, 1)
+
+    sampler = quick_sampler(generator=generator, discriminator=discriminator, latent_dim=16)
+    rows = sampler.fit(with_dummies(), y).sample(20)[0]
+    assert sampler.encoder_.layout_.width == rows.shape[1] == 55
 
 
 def test_a_sampler_that_was_saved_makes_the_same_rows(sampler, tmp_path):
