@@ -111,13 +111,14 @@ class DummyGroup:
         n_rows = len(columns[0])
         codes, n_ones = np.full(n_rows, MISSING_CODE), np.zeros(n_rows, dtype=np.int64)
         is_binary, is_missing = np.ones(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
+        nothing = np.zeros(n_rows)  # one for all: there may be hundreds of dummies
         for code, dummy in enumerate(self.dummies):
             column = columns[dummy.position]
             is_one = dummy.are(dummy.one, column)
             is_binary &= is_one | dummy.are(dummy.zero, column)
             codes[is_one] = code
             n_ones += is_one
-            out[dummy.position] = Column(column.name, np.zeros(n_rows), is_missing)
+            out[dummy.position] = Column(column.name, nothing, is_missing)
         codes[~is_binary | (n_ones != 1)] = MISSING_CODE
         out[self.place] = Column(columns[self.place].name, codes, is_missing, self.levels)
         return out
