@@ -473,7 +473,8 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
             time: levels are conditioned where they are drawn, numbers are folded into their range,
             and rows start from training rows that meet the conditions or, where hardly any do, come
             nearest to that: they have most of the levels, and numbers next to those asked for. What
-            a number is moved by, others follow, as they do between neighbours of the class.
+            a number is moved by, others follow, as they do between neighbours of the class. A range
+            may begin beyond the numbers of the class, as far as these lie apart on average.
         for_training : bool, default=False
             Draw rows as `fit_resample` does: those that classifiers learn most from, hardly any
             among another class (or, where most real rows lie among one, deeper there than half of
@@ -763,7 +764,7 @@ class GANSampler(CallbackSupportMixin, BaseOverSampler):
         validation.check_class_counts(target)
         networks = self._own_networks()
         # networks of one's own were written for a width
-        encoder = TableEncoder(by_class=networks is None)
+        encoder = TableEncoder(adaptive=networks is None)
         return TrainingJob(
             rows=rows,
             target=target,

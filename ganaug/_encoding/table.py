@@ -37,10 +37,10 @@ class TableEncoder:
     linear : bool, default=False
         Scale all numbers linearly, also those with heavy tails, and give no value that piles up a
         state of its own: distances are kept, also beyond what was seen.
-    by_class : bool, default=True
-        Whether classes have a say: what many rows of a class share has a state, and tails are
-        heavy only where they are so within classes. And whether dummies are put together: both
-        make rows wider or narrower than columns say.
+    adaptive : bool, default=True
+        Whether the rows of a table say what an encoded row looks like, and not its columns alone:
+        what many rows of a class share has a state, dummies are one category, and tails are heavy
+        only where they are so within classes.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ class TableEncoder:
     groups_: list[DummyGroup]
     codecs_: list[Codec]
 
-    def __init__(self, *, linear: bool = False, by_class: bool = True) -> None:
+    def __init__(self, *, linear: bool = False, adaptive: bool = True) -> None:
         self.linear = linear
-        self.by_class = by_class and not linear
+        self.adaptive = adaptive and not linear
 
     @classmethod
     def from_parts(
@@ -90,9 +90,9 @@ class TableEncoder:
             say about the class and the other columns.
         """
         self.names_ = [column.name for column in columns]
-        self.groups_ = find_dummies(columns) if self.by_class else []
+        self.groups_ = find_dummies(columns) if self.adaptive else []
         columns = self._put_together(columns)
-        rows_by_class = _rows_by_class(classes) if self.by_class else ()
+        rows_by_class = _rows_by_class(classes) if self.adaptive else ()
         self.codecs_ = [fit_codec(column, rows_by_class, linear=self.linear) for column in columns]
         rows = _rows_for_context(len(classes))
         known = [column.take(rows) for column in columns]

@@ -78,7 +78,7 @@ class TableEncoderState:
         table_checks.check_scales(self.encoder)
 
     def build(self) -> TableEncoder:
-        return self.encoder.build(self.layout, by_class=False)
+        return self.encoder.build(self.layout, adaptive=False)
 
 
 @dataclass(frozen=True)

@@ -200,3 +200,29 @@ def test_what_is_asked_for_of_many_levels_decides_the_other_columns(paired):
         town, code = number_of(new["town"]), number_of(new["zip"])
         assert (code.isna() | (town == code)).all()
         assert (town % 40 == number_of(new["region"])).all()
+
+
+def test_of_two_columns_the_one_that_is_asked_for_is_drawn_first():
+    random = np.random.default_rng(0)
+    y = (random.random(600) < 0.15).astype(int)
+    towns = random.integers(0, 50, 600)
+    X = pd.DataFrame({"town": [f"town {t}" for t in towns], "zip": [f"zip {t}" for t in towns]})
+    wanted = sorted(set(X["zip"][y == 1]))[:20]
+    sampler = GANSampler(n_steps=60, random_state=0).fit(X.assign(z=random.normal(size=600)), y)
+    new = sampler.sample(4000, y=1, where={"zip": wanted})[0]
+    assert set(new["zip"]) <= set(wanted)
+    assert (number_of(new["town"]) == number_of(new["zip"])).all()
+
+
+def test_a_missing_level_decides_nothing():
+    """Towns abroad have no zip code, and are not those of the level that stands in its place."""
+    random = np.random.default_rng(0)
+    towns = random.integers(0, 80, 800)
+    X = pd.DataFrame({"zip": [f"zip {t}" if t < 60 else None for t in towns]})
+    X["town"] = [f"town {t}" for t in towns]
+    sampler = GANSampler(n_steps=30, random_state=0).fit(X, np.repeat([0, 1], [600, 200]))
+    new = sampler.sample(1000)[0]
+    is_abroad = number_of(new["town"]) >= 60
+    assert is_abroad.mean() == pytest.approx(0.25, abs=0.1)
+    assert (new["zip"].isna() == is_abroad).mean() > 0.99
+    assert new["town"][is_abroad].nunique() > 10

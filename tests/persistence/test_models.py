@@ -372,7 +372,7 @@ def test_encoders_come_back_as_they_would_be_fitted(numbers, tmp_path):
     ):
         fitted.save(tmp_path / "model")
         loaded = ganaug.load(tmp_path / "model", callables=callables)
-        for flag in ("linear", "by_class"):
+        for flag in ("linear", "adaptive"):
             assert getattr(loaded.encoder_, flag) == getattr(fitted.encoder_, flag)
 
 
