@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +64,18 @@ def draw_ranks(ranks: pd.DataFrame, path: Path) -> None:
         left = position < n_left
         row = position if left else len(means) - 1 - position
         _draw_label(axes, str(name), rank, first_label - 0.28 * row, low, high, left=left)
-    note = f"{len(ranks)} data sets (Friedman p = {friedman_p(ranks):.2g}; 1 is best)"
-    note = note if len(ranks) > 1 else "one data set (1 is best)"
-    axes.text(high + margin - 0.03 * span, 0.82, f"mean rank, {note}", ha="right", fontsize=9)
+    axes.text(high + margin - 0.03 * span, 0.82, _note(ranks), ha="right", fontsize=9)
     with mpl.rc_context({"svg.hashsalt": "ranks", "svg.fonttype": "none"}):
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=150, facecolor="white", metadata=metadata)
+
+
+def _note(ranks: pd.DataFrame) -> str:
+    """Say what the ranks are of and, where there is a test, whether all may be alike."""
+    n_sets = "one data set" if len(ranks) == 1 else f"{len(ranks)} data sets"
+    p = friedman_p(ranks)
+    test = "" if math.isnan(p) else f"Friedman p = {p:.2g}; "
+    return f"mean rank, {n_sets} ({test}1 is best)"
 
 
 def _draw_scale(axes: Axes, low: float, high: float) -> None:

@@ -204,6 +204,23 @@ def test_nothing_of_a_picture_is_cut(tmp_path, name, n_datasets):
         assert (border == 1).all()
 
 
+@pytest.mark.parametrize(
+    ("n_samplers", "n_datasets", "note"),
+    [
+        (2, 9, "mean rank, 9 data sets (1 is best)"),
+        (3, 1, "mean rank, one data set (1 is best)"),
+        (3, 9, "mean rank, 9 data sets (Friedman p = "),
+    ],
+)
+def test_a_picture_says_of_a_test_only_where_there_is_one(tmp_path, n_samplers, n_datasets, note):
+    drawn = np.random.default_rng(0).random((n_datasets, n_samplers)).argsort(axis=1) + 1.0
+    samplers = ["ganaug", "smote", "none"][:n_samplers]
+    draw_ranks(pd.DataFrame(drawn, columns=samplers), tmp_path / "ranks.svg")
+    picture = (tmp_path / "ranks.svg").read_text()
+    assert note in picture
+    assert "nan" not in picture
+
+
 def test_the_short_table_of_a_page_is_filled_in(tmp_path, three_samplers):
     path, page = tmp_path / "found.csv", tmp_path / "page.md"
     results_of(three_samplers).to_csv(path, index=False)
